@@ -1,0 +1,16 @@
+"""The engines that need no model: file capture, energy VAD, subtitles."""
+
+from __future__ import annotations
+
+from workbench.hookspecs import Register, hookimpl
+
+
+@hookimpl
+def register_engines(register: Register) -> None:
+    from workbench.builtin.energy import EnergyDetector
+    from workbench.builtin.file import FileCapture
+    from workbench.builtin.subtitles import SubtitleExporter
+
+    register(FileCapture)
+    register(EnergyDetector)
+    register(SubtitleExporter)

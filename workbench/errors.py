@@ -1,0 +1,101 @@
+"""What can go wrong, from the user's side. Each error says what and where, and what to do next.
+
+WorkbenchError                    exit 1
+├── UsageError                    exit 2   the command line, a profile or an option is wrong
+│   ├── ProfileError                       a profile has mistakes; `problems` holds all of them
+│   ├── UnknownEngine                      no installed plugin has that engine
+│   └── UnsupportedLanguage                an engine has no such pair, voice or language
+├── MissingError                  exit 4   a device, a model or a package is not on this machine
+├── InputError                    exit 1   a file cannot be read as audio
+├── OutputError                   exit 74  a result cannot be written
+├── EngineError                   exit 1   a loaded engine is broken: the pool replaces it
+│   └── EngineHung                         an engine did not answer in time
+└── PoolClosed                    exit 1   work was given to a pool or stream that is closed
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class WorkbenchError(Exception):
+    """The root of the tree. `hint` names the next command or step; empty where there is none."""
+
+    exit_code: ClassVar[int] = 1
+    code: ClassVar[str] = "error"
+    """What programs match on; stable."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(WorkbenchError):
+    """The command line, a profile or an option is wrong; nothing was started."""
+
+    exit_code = 2
+    code = "usage"
+
+
+class ProfileError(UsageError):
+    """A profile has mistakes. All of them are in `problems`, one line each."""
+
+    code = "profile"
+
+    def __init__(self, message: str, *, problems: tuple[str, ...] = (), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return "\n".join([self.message, *(f"  {problem}" for problem in self.problems)])
+
+
+class UnknownEngine(UsageError):
+    """No installed plugin has an engine of that name."""
+
+    code = "unknown-engine"
+
+
+class UnsupportedLanguage(UsageError):
+    """The engine has no such language, pair of languages, or voice."""
+
+    code = "unsupported-language"
+
+
+class MissingError(WorkbenchError):
+    """A device, a model or a package is not on this machine."""
+
+    exit_code = 4
+    code = "missing"
+
+
+class InputError(WorkbenchError):
+    """A file or device does not give audio that can be used."""
+
+    code = "input"
+
+
+class OutputError(WorkbenchError):
+    """A result could not be written. Nothing is left under its final name."""
+
+    exit_code = 74
+    code = "output"
+
+
+class EngineError(WorkbenchError):
+    """A loaded engine is broken. Any other exception from an engine concerns only the item at hand."""
+
+    code = "engine"
+
+
+class EngineHung(EngineError):
+    """An engine gave no value for longer than the pool allows."""
+
+    code = "engine-hung"
+
+
+class PoolClosed(WorkbenchError):
+    """Work was given to a pool or a stream that is closed."""
+
+    code = "closed"

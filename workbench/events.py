@@ -1,0 +1,125 @@
+"""What the outside may observe of a stream: one vocabulary for screen, `--json`, journal and server.
+
+Each event is a frozen dataclass with a `type`; `to_dict` gives what goes on the wire.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar, TypeAlias
+
+from workbench import types
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Event:
+    type: ClassVar[str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, `type` first."""
+        return {"type": self.type, **asdict(self)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready(_Event):
+    """All engines of the stream are loaded and audio is about to flow."""
+
+    type = "ready"
+    duration: float | None = None
+    """Seconds of audio to come; None: not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechStarted(_Event):
+    type = "speech_started"
+    segment_id: int
+    start: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechEnded(_Event):
+    type = "speech_ended"
+    segment_id: int
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanguageDetected(_Event):
+    type = "language_detected"
+    language: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transcript(_Event):
+    """Someone said something; interim until `is_final`."""
+
+    type = "transcript"
+    transcript: types.Transcript
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Translation(_Event):
+    type = "translation"
+    transcript: types.Transcript
+    translation: types.Translation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speech(_Event):
+    """Speech was synthesized; the samples stay inside the process."""
+
+    type = "speech"
+    speech: types.Speech
+
+    def to_dict(self) -> dict[str, Any]:
+        audio = self.speech.audio
+        return {
+            "type": self.type,
+            "segment_id": self.speech.segment_id,
+            "start": audio.start,
+            "duration": audio.duration,
+            "sample_rate": audio.sample_rate,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress(_Event):
+    """Everything before `position` is done."""
+
+    type = "progress"
+    position: float
+    duration: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice(_Event):
+    """Something the user should know that stops nothing."""
+
+    type = "notice"
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Error(_Event):
+    """One item failed; the stream goes on."""
+
+    type = "error"
+    code: str
+    message: str
+    hint: str = ""
+    stage: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done(_Event):
+    """The stream has ended and everything of it was delivered."""
+
+    type = "done"
+    statistics: dict[str, Any] = field(default_factory=dict)
+
+
+Event: TypeAlias = (
+    Ready | SpeechStarted | SpeechEnded | LanguageDetected | Transcript | Translation | Speech | Progress | Notice | Error | Done
+)

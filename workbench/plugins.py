@@ -1,0 +1,142 @@
+"""Finds plugins and collects their engines. A plugin that fails is recorded and left out; the rest works."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import os
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
+from importlib.metadata import entry_points
+from typing import Any, Final
+
+import pluggy
+
+from workbench import hookspecs
+from workbench.engines import Capture, Engine, Exporter, StageKind
+from workbench.errors import UnknownEngine
+from workbench.hookspecs import EngineClass
+
+GROUP: Final = "workbench"
+BUILTIN: Final = "builtin"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """One entry point, loaded or not."""
+
+    name: str
+    distribution: str
+    version: str
+    error: str = ""
+    """Why it is left out: the exception's text. Empty when it works."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """An engine class and the plugin it came from."""
+
+    engine: EngineClass
+    plugin: Plugin
+    error: str = ""
+    """Why it cannot be used."""
+
+    @property
+    def kind(self) -> StageKind:
+        return self.engine.kind
+
+    @property
+    def name(self) -> str:
+        return self.engine.name
+
+
+@dataclass(slots=True)
+class Registry:
+    """The engines of all plugins, in the order in which they were found."""
+
+    plugins: list[Plugin] = field(default_factory=list)
+    registrations: list[Registration] = field(default_factory=list)
+
+    def engines(self, kind: StageKind) -> dict[str, EngineClass]:
+        """Those of `kind` that can be used, by name."""
+        return {r.name: r.engine for r in self.registrations if r.kind is kind and not r.error}
+
+    def add(self, plugin: Plugin, load_module: Callable[[], Any]) -> None:
+        """Load one plugin. Whatever it raises is recorded, never passed on."""
+        try:
+            found = _collect(load_module)
+        except (Exception, SystemExit) as error:
+            _log.warning("plugin %s is left out", plugin.name, exc_info=True)
+            self.plugins.append(replace(plugin, error=f"{type(error).__name__}: {error}"))
+            return
+        self.plugins.append(plugin)
+        for engine in found:
+            self._admit(Registration(engine, plugin))
+
+    def _admit(self, new: Registration) -> None:
+        """Add an engine; of two with one name neither is used, since a guess would hide the clash."""
+        for index, old in enumerate(self.registrations):
+            if (old.kind, old.name) == (new.kind, new.name):
+                error = f"both {old.plugin.distribution} and {new.plugin.distribution} have a {new.kind} engine {new.name!r}"
+                self.registrations[index] = replace(old, error=error)
+                new = replace(new, error=error)
+        self.registrations.append(new)
+
+    def find(self, kind: StageKind, name: str) -> EngineClass:
+        """The engine of that name. Raises `UnknownEngine`, which says why, or what is meant or installed."""
+        known = self.engines(kind)
+        if name in known:
+            return known[name]
+        for registration in self.registrations:
+            if (registration.kind, registration.name) == (kind, name):
+                raise UnknownEngine(f"{kind} engine {name!r} cannot be used: {registration.error}")
+        for plugin in self.plugins:
+            if plugin.error and name in (plugin.name, plugin.distribution):
+                raise UnknownEngine(f"plugin {name!r} is left out: {plugin.error}", hint="See: workbench plugins")
+        close = difflib.get_close_matches(name, known, 1)
+        hint = f"Did you mean {close[0]!r}?" if close else f"Installed: {', '.join(known) or 'none'}."
+        raise UnknownEngine(f"no {kind} engine is called {name!r}", hint=hint)
+
+
+def load(disabled: Collection[str] = (), *, builtin_only: bool | None = None) -> Registry:
+    """Load every plugin but `disabled`, named by entry point or distribution.
+
+    `builtin_only` keeps to the workbench's own engines; None asks WORKBENCH_NO_PLUGINS.
+    """
+    if builtin_only is None:
+        builtin_only = os.environ.get("WORKBENCH_NO_PLUGINS", "") not in ("", "0")
+    registry = Registry()
+    for entry in sorted(entry_points(group=GROUP), key=lambda e: (e.name != BUILTIN, e.name)):
+        distribution, version = (entry.dist.name, entry.dist.version) if entry.dist else ("", "")
+        if entry.name in disabled or distribution in disabled:
+            registry.plugins.append(Plugin(entry.name, distribution, version, "disabled"))
+        elif entry.name == BUILTIN or not builtin_only:
+            registry.add(Plugin(entry.name, distribution, version), entry.load)
+    return registry
+
+
+def _collect(load_module: Callable[[], Any]) -> list[EngineClass]:
+    """Run one plugin's hooks, apart from all others: pluggy's first exception would end them all."""
+    found: list[EngineClass] = []
+
+    def register(engine: EngineClass) -> None:
+        _check(engine)
+        found.append(engine)
+
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(hookspecs)
+    manager.register(load_module())
+    manager.check_pending()
+    manager.hook.register_engines(register=register)
+    return found
+
+
+def _check(engine: Any) -> None:
+    if not (isinstance(engine, type) and issubclass(engine, (Engine, Capture, Exporter))):
+        raise TypeError(f"register() takes an engine class, not {engine!r}")
+    for attribute in ("kind", "name"):
+        if not isinstance(getattr(engine, attribute, None), str):
+            raise TypeError(f"{engine.__name__} has no {attribute}")
+    if missing := getattr(engine, "__abstractmethods__", None):
+        raise TypeError(f"{engine.__name__} does not implement {', '.join(sorted(missing))}")
