@@ -10,6 +10,7 @@ WorkbenchError                    exit 1
 ├── OutputError                   exit 74  a result cannot be written
 ├── EngineError                   exit 1   a loaded engine is broken: the pool replaces it
 │   └── EngineHung                         an engine did not answer in time
+├── PoolBusy                      exit 1   no engine became free in time
 └── PoolClosed                    exit 1   work was given to a pool or stream that is closed
 """
 
@@ -93,6 +94,12 @@ class EngineHung(EngineError):
     """An engine gave no value for longer than the pool allows."""
 
     code = "engine-hung"
+
+
+class PoolBusy(WorkbenchError):
+    """No engine became free within the pool's acquire timeout."""
+
+    code = "busy"
 
 
 class PoolClosed(WorkbenchError):

@@ -121,5 +121,15 @@ class Done(_Event):
 
 
 Event: TypeAlias = (
-    Ready | SpeechStarted | SpeechEnded | LanguageDetected | Transcript | Translation | Speech | Progress | Notice | Error | Done
+    Ready
+    | SpeechStarted
+    | SpeechEnded
+    | LanguageDetected
+    | Transcript
+    | Translation
+    | Speech
+    | Progress
+    | Notice
+    | Error
+    | Done
 )
