@@ -93,9 +93,7 @@ class Registry:
                 raise UnknownEngine(f"{kind} engine {name!r} cannot be used: {registration.error}")
         for plugin in self.plugins:
             if plugin.error and name in (plugin.name, plugin.distribution):
-                raise UnknownEngine(
-                    f"plugin {name!r} is left out: {plugin.error}", hint="See: workbench plugins"
-                )
+                raise UnknownEngine(f"plugin {name!r} is left out: {plugin.error}", hint="See: workbench plugins")
         close = difflib.get_close_matches(name, known, 1)
         hint = f"Did you mean {close[0]!r}?" if close else f"Installed: {', '.join(known) or 'none'}."
         raise UnknownEngine(f"no {kind} engine is called {name!r}", hint=hint)

@@ -53,9 +53,7 @@ class _Threads:
 _threads = _Threads()
 
 
-def submit(
-    loop: asyncio.AbstractEventLoop, function: Callable[[], T], done: Callable[[Outcome[T]], None]
-) -> None:
+def submit(loop: asyncio.AbstractEventLoop, function: Callable[[], T], done: Callable[[Outcome[T]], None]) -> None:
     """Call `function` in a worker thread, then `done` with its outcome on `loop`. Costs no future."""
 
     def task() -> None:

@@ -89,9 +89,7 @@ def hop(instance: Instance[In, Out], calls: list[Call[In, Out]]) -> list[Made[Ou
 
 
 def _begin(instance: Instance[In, Out], call: Call[In, Out]) -> Made[Out]:
-    return _contain(
-        lambda: _pull(instance.engine.process(cast(In, call.item), call.stage.state.on(instance)))
-    )
+    return _contain(lambda: _pull(instance.engine.process(cast(In, call.item), call.stage.state.on(instance))))
 
 
 def _begin_batch(

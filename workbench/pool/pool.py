@@ -258,9 +258,7 @@ class Pool(Generic[In, Out]):
                 return
             self._pump_handle.cancel()
         self._pump_is_timer = not at_once
-        self._pump_handle = (
-            self._loop.call_soon(self._pump) if at_once else self._loop.call_later(wait, self._pump)
-        )
+        self._pump_handle = self._loop.call_soon(self._pump) if at_once else self._loop.call_later(wait, self._pump)
 
     def _interval(self) -> float:
         if self._interval_s is not None:
@@ -291,9 +289,7 @@ class Pool(Generic[In, Out]):
         instance.hops.add(stay)
         submit(self._loop, partial(hop, instance, calls), partial(self._settle, instance, stay))
 
-    def _settle(
-        self, instance: Instance[In, Out], stay: Hop[In, Out], outcome: Outcome[list[Made[Out]]]
-    ) -> None:
+    def _settle(self, instance: Instance[In, Out], stay: Hop[In, Out], outcome: Outcome[list[Made[Out]]]) -> None:
         """Back on the loop with what a hop made."""
         if stay not in instance.hops:
             return  # it was given up
@@ -305,9 +301,7 @@ class Pool(Generic[In, Out]):
         self._counters.busy_s += instance.idle_since - stay.started
         broke = next((made.error for made in outcome.value if isinstance(made.error, EngineError)), None)
         if broke is not None:
-            self._replace(
-                instance, broke
-            )  # before its work is queued again, or it is tried on the broken one
+            self._replace(instance, broke)  # before its work is queued again, or it is tried on the broken one
         elif any(made.error is None for made in outcome.value):
             self._failures = 0
         for call, made in zip(stay.calls, outcome.value, strict=True):

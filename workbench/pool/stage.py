@@ -133,9 +133,7 @@ class Stage(Generic[In, Out]):
         for call in [*self.inbox, *self.running]:
             await self.cancel(call)
         if self.state.generation >= 0 and self._pool.broken is None:
-            released = Results(
-                self, partial(self._enqueue, None, lambda engine, state: _release(engine, state))
-            )
+            released = Results(self, partial(self._enqueue, None, lambda engine, state: _release(engine, state)))
             await released.collect()
         self._pool.forget(self)
 
