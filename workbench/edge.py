@@ -49,6 +49,12 @@ class Edge(Generic[T]):
         self._closed = True
         self._changed.set()
 
+    async def peek(self) -> T | None:
+        """The next item, which stays; None: there will be none."""
+        while not self._items and not self._closed:
+            await self._change()
+        return self._items[0] if self._items else None
+
     def __aiter__(self) -> Edge[T]:
         return self
 

@@ -10,6 +10,7 @@ WorkbenchError                    exit 1
 ├── OutputError                   exit 74  a result cannot be written
 ├── EngineError                   exit 1   a loaded engine is broken: the pool replaces it
 │   └── EngineHung                         an engine did not answer in time
+├── StageError                    exit 1   an engine could not do one item
 ├── PoolBusy                      exit 1   no engine became free in time
 └── PoolClosed                    exit 1   work was given to a pool or stream that is closed
 """
@@ -94,6 +95,12 @@ class EngineHung(EngineError):
     """An engine gave no value for longer than the pool allows."""
 
     code = "engine-hung"
+
+
+class StageError(WorkbenchError):
+    """An engine could not do one item: names the stage, the engine and the place in the audio."""
+
+    code = "stage"
 
 
 class PoolBusy(WorkbenchError):

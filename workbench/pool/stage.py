@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterable, Awaitable, Callable, Hashable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Hashable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, cast
 
 from workbench.edge import Edge
 from workbench.engines import Engine, Settings, Stateless
@@ -93,11 +93,17 @@ class Stage(Generic[In, Out]):
         return cast(T, values[-1])
 
     async def fan_out(
-        self, items: AsyncIterable[In], take: Callable[[In, Out], Awaitable[None]], *, ahead: int
+        self,
+        items: AsyncIterable[In],
+        take: Callable[[In, Out], Awaitable[None]],
+        failed: Callable[[In, Exception], None],
+        *,
+        ahead: int,
     ) -> None:
         """Call `take(item, value)` for each value of each item, in order, with up to `ahead` items at work at once.
 
-        When it fails or is cancelled, what is at work is dropped and waited for.
+        An item's exception goes to `failed`, in its turn; when that returns, the next item follows. When anything else
+        raises or this is cancelled, what is at work is dropped and waited for.
         """
         begun: Edge[tuple[In, Results[Out]]] = Edge(max(ahead - 1, 1))
         open_results: set[Results[Out]] = set()
@@ -111,9 +117,16 @@ class Stage(Generic[In, Out]):
 
         async def drain() -> None:
             async for item, results in begun:
-                async for value in results:
+                async for value in contained(item, results):
                     await take(item, value)
                 open_results.discard(results)
+
+        async def contained(item: In, results: Results[Out]) -> AsyncIterator[Out]:
+            try:
+                async for value in results:
+                    yield value
+            except Exception as error:
+                failed(item, error)
 
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -122,6 +135,12 @@ class Stage(Generic[In, Out]):
         finally:
             for results in open_results:
                 await results.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     async def close(self) -> None:
         """Drop what waits, wait for what runs, let the engine forget the stream."""
