@@ -1,0 +1,221 @@
+"""Where profiles live: the user's folder, the presets that come along, and which one is in use."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import tomli_w
+
+from workbench import paths
+from workbench.errors import OutputError, UsageError
+from workbench.profiles.hardware import CoreHardwareDetector, HardwareInfo
+from workbench.profiles.optimizer import DEFAULT_ENGINES, CoreOptimizer, Plan
+from workbench.profiles.problems import did_you_mean
+from workbench.profiles.schema import Hardware, Instances, Profile, Stage, load_profile
+
+AUTO: Final = "auto"
+"""The name of no file: the profile that the optimizer makes for this machine, each time anew."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?|.*\.|auto")
+"""Names that Windows keeps for devices, or cuts, and our own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A profile that can be chosen by name."""
+
+    name: str
+    path: Path
+    is_preset: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """None: not there."""
+
+    key: str
+    left: Any
+    right: Any
+
+
+def user_dir() -> Path:
+    return paths.config_dir() / "profiles"
+
+
+def presets_dir() -> Path:
+    """The repository's folder when run from it, else the one in the installed package."""
+    root = Path(__file__).parents[2]
+    in_repository = root / "profiles"
+    if (root / "pyproject.toml").is_file() and in_repository.is_dir():
+        return in_repository
+    return Path(__file__).parent / "presets"
+
+
+def entries() -> list[Entry]:
+    """All profiles by name. The user's own hide presets of the same name."""
+    found = {path.stem: Entry(path.stem, path, True) for path in presets_dir().glob("*.toml")}
+    found |= {path.stem: Entry(path.stem, path, False) for path in user_dir().glob("*.toml")}
+    return [found[name] for name in sorted(found)]
+
+
+def find(name: str) -> Path:
+    """The file of a profile, given its name or the path of a .toml file. Raises `UsageError` when there is none."""
+    if _is_path(name):
+        path = Path(name).expanduser()
+        if not path.is_file():
+            raise UsageError(f"there is no file {name}")
+        return path
+    known = {entry.name: entry.path for entry in entries()}
+    if name not in known:
+        hint = f"There are: {', '.join([AUTO, *known])}. See: workbench profile list"
+        raise UsageError(f"no profile is called {name!r}{did_you_mean(name, known)}", hint=hint)
+    return known[name]
+
+
+def load(name: str) -> Profile:
+    """The profile of that name or path; "auto" makes one for this machine. Raises `UsageError`, `ProfileError`."""
+    return propose() if name == AUTO else load_profile(find(name))
+
+
+def current(flag: str | None = None) -> Profile:
+    """The profile to run with: of `flag`, else of WORKBENCH_PROFILE, else the chosen one, else one made here and now."""
+    return load(current_name(flag)[0])
+
+
+def current_name(flag: str | None = None) -> tuple[str, str]:
+    """(name or path of the profile to run with, who says so)."""
+    if flag:
+        return flag, "the command line"
+    if name := os.environ.get("WORKBENCH_PROFILE"):
+        return name, "WORKBENCH_PROFILE"
+    if name := _config().get("profile"):
+        return str(name), str(_config_path())
+    return AUTO, "no choice was made"
+
+
+def use(name: str) -> None:
+    """Choose the profile to run with from now on. Raises `UsageError` or `ProfileError` when it cannot be used."""
+    load(name)
+    choice = str(Path(name).expanduser().resolve()) if _is_path(name) else name
+    _write_atomically(_config_path(), tomli_w.dumps(_config() | {"profile": choice}))
+
+
+def write(profile: Profile, name: str, *, force: bool = False) -> Path:
+    """Write `profile` to the user's folder, under `name`. Raises `UsageError` when it is there and not `force`."""
+    path = user_path(name)
+    if path.exists() and not force:
+        raise UsageError(f"profile {name!r} is there already: {path}", hint="Overwrite it with --force.")
+    _write_atomically(path, dumps(profile.model_copy(update={"name": name})))
+    return path
+
+
+def write_text(name: str, text: str) -> Path:
+    """Write a user's profile as it stands, comments and all. The caller has checked it."""
+    path = user_path(name)
+    _write_atomically(path, text)
+    return path
+
+
+def user_path(name: str) -> Path:
+    """Where a user's profile of that name is. Raises `UsageError` for a name that is no plain file name."""
+    if not _NAME.fullmatch(name) or _RESERVED.fullmatch(name):
+        raise UsageError(
+            f"{name!r} cannot be the name of a profile",
+            hint="Use up to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit.",
+        )
+    return user_dir() / f"{name}.toml"
+
+
+def dumps(profile: Profile) -> str:
+    """The TOML of `profile`."""
+    return tomli_w.dumps(profile.to_dict())
+
+
+def propose(hardware: HardwareInfo | None = None, name: str = AUTO) -> Profile:
+    """The profile that the optimizer makes for `hardware`, or for this machine."""
+    hardware = hardware or CoreHardwareDetector().detect()
+    return from_plan(hardware, CoreOptimizer().plan(hardware), name)
+
+
+def from_plan(hardware: HardwareInfo, plan: Plan, name: str) -> Profile:
+    """Write down `plan` as a profile. The model stays "auto": the best that is present and fits."""
+    on_gpu = plan.device != "cpu"
+    options = {
+        "model": "auto",
+        "device": plan.device,
+        "compute_type": plan.compute_type,
+        "concurrency": plan.concurrency,
+        "threads": plan.threads_per_call,
+    }
+    return Profile(
+        schema=1,
+        name=name,
+        hardware=Hardware(
+            cpu_threads=hardware.cpu_threads,
+            memory_gib=round(hardware.memory_total_mb / 1024, 1),
+            gpu_count=hardware.gpu_count,
+            gpu_memory_gib=round(min(hardware.gpu_memory_mb) / 1024, 1) if on_gpu else None,
+            memory_mapping=plan.memory_mapping,
+            cpu_affinity="half" if plan.binds_cpu else "none",
+        ),
+        vad=Stage(engine=DEFAULT_ENGINES["vad"]),
+        asr=Stage(
+            engine=DEFAULT_ENGINES["asr"],
+            instances=Instances(min=1, max=plan.instances),
+            options=options | ({"batch_size": plan.batch_size} if on_gpu else {}),
+        ),
+    )
+
+
+def diff(left: Profile, right: Profile) -> list[Difference]:
+    """Key by key, in the order of the keys' names; what stands at its default is not there."""
+    a, b = _flat(left.to_dict()), _flat(right.to_dict())
+    return [Difference(key, a.get(key), b.get(key)) for key in sorted(a | b) if a.get(key) != b.get(key)]
+
+
+def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return flat
+
+
+def _is_path(name: str) -> bool:
+    return name.endswith(".toml") or "/" in name or os.sep in name
+
+
+def _config_path() -> Path:
+    return paths.config_dir() / "config.toml"
+
+
+def _config() -> dict[str, Any]:
+    path = _config_path()
+    if not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (ValueError, OSError) as error:
+        raise UsageError(f"{path} cannot be read: {error}", hint="Mend it, or delete it to start afresh.") from error
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    """Under a temporary name first, so that a crash leaves the old content or the new. Raises `OutputError`."""
+    draft = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, suffix=".tmp", delete=False) as file:
+            draft = Path(file.name)
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError as error:
+        if draft is not None:
+            draft.unlink(missing_ok=True)
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
