@@ -1,0 +1,99 @@
+"""16-bit mono WAV, written as audio comes, and speech placed on a timeline."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import numpy as np
+
+from workbench.errors import OutputError
+from workbench.files import NewFile, said_plainly
+from workbench.types import AudioChunk, Samples
+
+_HEADER: Final = struct.Struct("<4sI4s4sIHHIIHH4sI")
+_MOST_BYTES: Final = 0xFFFFFFFF - _HEADER.size
+_FULL_SCALE: Final = 32767.0
+
+
+class WavWriter:
+    """Writes a WAV under a temporary name; `commit` moves it to `path`. Everything raises `OutputError`.
+
+    As a context manager it removes what was not committed.
+    """
+
+    def __init__(self, path: Path, sample_rate: int, *, overwrite: bool = False) -> None:
+        self.sample_rate = sample_rate
+        self.written = 0
+        """Samples so far."""
+        self._new = NewFile(path, overwrite=overwrite)
+        self._new.write(_header(0, sample_rate))
+
+    def write(self, samples: Samples) -> None:
+        """Append mono samples; what is outside [-1, 1] is clipped, what is no number is silence."""
+        if 2 * (self.written + len(samples)) > _MOST_BYTES:
+            name = str(self._new.path)
+            raise OutputError(f"{name!r} cannot be written: a WAV holds at most 4 GiB", hint="Write shorter pieces.")
+        clean = np.clip(np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0), -1.0, 1.0)
+        self._new.write(np.rint(clean * _FULL_SCALE).astype("<i2").tobytes())
+        self.written += len(samples)
+
+    def commit(self) -> None:
+        """Complete the header and put the file under its name, on disk."""
+        with said_plainly(self._new.path):
+            self._new.file.seek(0)
+        self._new.write(_header(self.written, self.sample_rate))
+        self._new.commit()
+
+    def discard(self) -> None:
+        """Remove what was written, unless it is committed."""
+        self._new.discard()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.discard()
+
+
+def _header(samples: int, rate: int) -> bytes:
+    size = 2 * samples
+    return _HEADER.pack(
+        b"RIFF", _HEADER.size - 8 + size, b"WAVE", b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16, b"data", size
+    )
+
+
+class SpeechTrack:
+    """Pieces of speech on one timeline: each where its text was said, or later where the piece before is not over."""
+
+    def __init__(self, writer: WavWriter) -> None:
+        self.writer = writer
+
+    @property
+    def end(self) -> float:
+        """Seconds on the timeline up to which the track is written."""
+        return self.writer.written / self.writer.sample_rate
+
+    def add(self, audio: AudioChunk) -> float:
+        """Append a piece with silence before it as needed; gives where it starts, seconds on the timeline."""
+        rate = self.writer.sample_rate
+        missing = round(audio.start * rate) - self.writer.written
+        while missing > 0:
+            self.writer.write(np.zeros(min(missing, rate), np.float32))
+            missing -= rate
+        start = self.end
+        self.writer.write(_at_rate(audio, rate))
+        return start
+
+
+def _at_rate(audio: AudioChunk, rate: int) -> Samples:
+    if audio.sample_rate == rate:
+        return audio.samples
+    import soxr
+
+    resampled: Samples = soxr.resample(audio.samples, audio.sample_rate, rate, quality="HQ")
+    return resampled

@@ -1,0 +1,33 @@
+"""Capture from a media file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import workbench
+from workbench.audio.decode import decode, probe
+
+
+class FileCapture(workbench.Capture):
+    """The audio of a file, as fast as it is asked for."""
+
+    name = "file"
+
+    class Options(workbench.Options):
+        path: Path
+        """Audio or video file."""
+        track: int | str | None = None
+        """Audio track by number, from 1, or by language; none: the file's default one."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.warnings: list[str] = []
+        """What was wrong with the file; complete when the last chunk was given."""
+
+    def open(self, settings: workbench.Settings) -> Iterator[workbench.AudioChunk]:
+        """Looks into the file at once, so that what cannot be read is refused before any audio flows."""
+        info = probe(self.options.path)
+        info.track(self.options.track)
+        self.duration = info.duration
+        return decode(self.options.path, track=self.options.track, warnings=self.warnings)

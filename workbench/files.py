@@ -1,0 +1,150 @@
+"""Files that appear under their name only when they are complete."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Final, Self
+
+from workbench.errors import OutputError
+
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_CANNOT_LINK: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
+
+
+class NewFile:
+    """A file written under a temporary name in the folder of `path`, and moved there by `commit`.
+
+    As a context manager it removes what was not committed. Everything raises `OutputError`.
+    """
+
+    def __init__(self, path: Path, *, overwrite: bool) -> None:
+        self.path = path
+        self.overwrite = overwrite
+        self._temporary = path.parent / f".workbench-{secrets.token_hex(8)}.part"
+        self._is_committed = False
+        with said_plainly(path):
+            _check_target(path, overwrite)
+            self.file: BinaryIO = self._temporary.open("xb")
+
+    def write(self, data: bytes) -> None:
+        with said_plainly(self.path):
+            self.file.write(data)
+
+    def commit(self) -> None:
+        """Put the file on disk, then under its name. A file that appeared there meanwhile stays, unless `overwrite`."""
+        with said_plainly(self.path):
+            self.file.flush()
+            os.fsync(self.file.fileno())
+            self.file.close()
+            if self.overwrite:
+                os.replace(self._temporary, self.path)
+            else:
+                _move_to_free_name(self._temporary, self.path)
+            self._is_committed = True
+            _fsync_folder(self.path.parent)
+
+    def discard(self) -> None:
+        """Remove what was written, unless it is committed."""
+        with suppress(OSError):  # the buffer may not fit on the disk; it is not wanted any more
+            self.file.close()
+        if not self._is_committed:
+            self._temporary.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.discard()
+
+
+def write_atomically(path: Path, data: bytes, *, overwrite: bool) -> None:
+    """Make `path` hold `data`, or raise `OutputError` and leave everything as it was.
+
+    On disk when this returns. Without `overwrite`, a file that is already there is an error.
+    """
+    with NewFile(path, overwrite=overwrite) as new:
+        new.write(data)
+        new.commit()
+
+
+@contextmanager
+def said_plainly(path: Path) -> Iterator[None]:
+    """Turn an OSError of writing `path` into an `OutputError` that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise _explained(path, error) from error
+
+
+def _explained(path: Path, error: OSError) -> OutputError:
+    name, folder = repr(str(path)), repr(str(path.parent))
+    if error.errno in _FULL:
+        return OutputError(f"{name} cannot be written: the disk is full", hint="Free some space, then try again.")
+    if error.errno == errno.EFBIG:
+        hint = "Raise the limit (ulimit -f), or choose a disk that takes larger files."
+        return OutputError(f"{name} cannot be written: the file is too large", hint=hint)
+    if error.errno == errno.EEXIST:
+        return OutputError(f"{name} exists already", hint="Choose another name, or allow overwriting.")
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return OutputError(f"{name} cannot be written: there is no folder {folder}", hint="Create the folder first.")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        hint = f"You may not write in {folder}. Choose another folder."
+        return OutputError(f"{name} cannot be written: permission denied", hint=hint)
+    return OutputError(f"{name} cannot be written: {error.strerror or error}", hint="Choose another place.")
+
+
+def _check_target(path: Path, overwrite: bool) -> None:
+    """Refuse early what `commit` could not do, and what renaming would destroy: a device such as /dev/null."""
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return
+    if stat.S_ISLNK(status.st_mode):
+        with suppress(FileNotFoundError):
+            status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(status.st_mode) and not stat.S_ISLNK(status.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file")
+    if not overwrite:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+
+
+def _move_to_free_name(source: Path, target: Path) -> None:
+    """Rename, unless `target` exists: a hard link fails then, where rename would replace it."""
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in _CANNOT_LINK:
+            raise
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))  # takes the name on file systems without links
+        try:
+            os.replace(source, target)
+        except OSError:
+            target.unlink()
+            raise
+    else:
+        source.unlink()
+
+
+def _fsync_folder(folder: Path) -> None:
+    """Put a rename on disk, where the system can do that for folders."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
