@@ -38,7 +38,7 @@ class Caps:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What to run with. `reasons` has one sentence for each of the other values."""
+    """What to run with. `reasons` has one sentence for each of the values."""
 
     batch_size: int
     """Windows in one call."""
@@ -56,6 +56,8 @@ class Plan:
     compute_type: str
     threads_per_call: int
     reasons: Mapping[str, str]
+    fits: bool = True
+    """False: not even the smallest model fits the memory that is free."""
 
     @property
     def binds_cpu(self) -> bool:
@@ -65,7 +67,7 @@ class Plan:
     def values(self) -> dict[str, Any]:
         """Plain JSON values, without the reasons."""
         values = asdict(self) | {"cpu_affinity": list(self.cpu_affinity)}
-        del values["reasons"]
+        del values["reasons"], values["fits"]
         return values
 
 
@@ -143,6 +145,7 @@ class CoreOptimizer:
             model=room.size.name,
             compute_type=room.compute_type,
             threads_per_call=threads,
+            fits=room.fits,
             reasons={
                 "batch_size": reasons.batch_size(batch, first_batch, room.vram_mb),
                 "concurrency": reasons.concurrency(concurrency, first_concurrency, cores, room.vram_mb),

@@ -19,8 +19,17 @@ if TYPE_CHECKING:
     from workbench.hookspecs import EngineClass
     from workbench.plugins import Registry
 
-CORE_OPTIONS: Mapping[str, str] = {"vad": "workbench.speech.segmenter:SegmenterOptions"}
+CORE_OPTIONS: Mapping[str, str] = {
+    "vad": "workbench.speech.segmenter:SegmenterOptions",
+    "asr": "workbench.profiles.options:WindowOptions",
+}
 """By stage kind, the model of the options that the core takes for itself, whatever the engine."""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowOptions:
+    packing: bool = True
+    """Whether several speech segments may share a window."""
 
 
 @dataclass(frozen=True, slots=True)

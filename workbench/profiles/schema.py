@@ -110,9 +110,12 @@ class Profile(_Table):
         return {kind: stage for kind in STAGE_KINDS if (stage := getattr(self, kind)) is not None}
 
     def to_dict(self) -> dict[str, Any]:
-        """What its TOML holds. What stands at its default is left out."""
-        found = self.model_dump(by_alias=True, exclude_none=True, exclude_defaults=True)
-        return {"schema": self.schema_version, "name": self.name} | found
+        """What its TOML holds: only what was set."""
+        return self.model_dump(by_alias=True, exclude_none=True, exclude_unset=True)
+
+    def effective(self) -> dict[str, Any]:
+        """What holds: with all defaults filled in."""
+        return self.model_dump(by_alias=True, exclude_none=True)
 
     def located(self, problem: Problem) -> str:
         """`problem` as a line of a message: file:line: key: what is wrong."""

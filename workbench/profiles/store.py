@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +13,8 @@ from typing import Any, Final
 import tomli_w
 
 from workbench import paths
-from workbench.errors import OutputError, UsageError
+from workbench.errors import UsageError
+from workbench.files import said_plainly, write_atomically
 from workbench.profiles.hardware import CoreHardwareDetector, HardwareInfo
 from workbench.profiles.optimizer import DEFAULT_ENGINES, CoreOptimizer, Plan
 from workbench.profiles.problems import did_you_mean
@@ -84,7 +85,7 @@ def load(name: str) -> Profile:
 
 
 def current(flag: str | None = None) -> Profile:
-    """The profile to run with: of `flag`, else of WORKBENCH_PROFILE, else the chosen one, else one made here and now."""
+    """The profile to run with: by `flag`, else WORKBENCH_PROFILE, else the one chosen, else one made here and now."""
     return load(current_name(flag)[0])
 
 
@@ -103,7 +104,7 @@ def use(name: str) -> None:
     """Choose the profile to run with from now on. Raises `UsageError` or `ProfileError` when it cannot be used."""
     load(name)
     choice = str(Path(name).expanduser().resolve()) if _is_path(name) else name
-    _write_atomically(_config_path(), tomli_w.dumps(_config() | {"profile": choice}))
+    _write(_config_path(), tomli_w.dumps(_config() | {"profile": choice}))
 
 
 def write(profile: Profile, name: str, *, force: bool = False) -> Path:
@@ -111,14 +112,14 @@ def write(profile: Profile, name: str, *, force: bool = False) -> Path:
     path = user_path(name)
     if path.exists() and not force:
         raise UsageError(f"profile {name!r} is there already: {path}", hint="Overwrite it with --force.")
-    _write_atomically(path, dumps(profile.model_copy(update={"name": name})))
+    _write(path, dumps(profile.model_copy(update={"name": name})))
     return path
 
 
 def write_text(name: str, text: str) -> Path:
     """Write a user's profile as it stands, comments and all. The caller has checked it."""
     path = user_path(name)
-    _write_atomically(path, text)
+    _write(path, text)
     return path
 
 
@@ -137,15 +138,16 @@ def dumps(profile: Profile) -> str:
     return tomli_w.dumps(profile.to_dict())
 
 
-def propose(hardware: HardwareInfo | None = None, name: str = AUTO) -> Profile:
-    """The profile that the optimizer makes for `hardware`, or for this machine."""
+def propose(
+    hardware: HardwareInfo | None = None, name: str = AUTO, engines: Mapping[str, str] = DEFAULT_ENGINES
+) -> Profile:
+    """The profile that the optimizer makes for `hardware`, or for this machine, with `engines` by stage kind."""
     hardware = hardware or CoreHardwareDetector().detect()
-    return from_plan(hardware, CoreOptimizer().plan(hardware), name)
+    return from_plan(hardware, CoreOptimizer().plan(hardware, engines), name, engines)
 
 
-def from_plan(hardware: HardwareInfo, plan: Plan, name: str) -> Profile:
+def from_plan(hardware: HardwareInfo, plan: Plan, name: str, engines: Mapping[str, str] = DEFAULT_ENGINES) -> Profile:
     """Write down `plan` as a profile. The model stays "auto": the best that is present and fits."""
-    on_gpu = plan.device != "cpu"
     options = {
         "model": "auto",
         "device": plan.device,
@@ -160,22 +162,18 @@ def from_plan(hardware: HardwareInfo, plan: Plan, name: str) -> Profile:
             cpu_threads=hardware.cpu_threads,
             memory_gib=round(hardware.memory_total_mb / 1024, 1),
             gpu_count=hardware.gpu_count,
-            gpu_memory_gib=round(min(hardware.gpu_memory_mb) / 1024, 1) if on_gpu else None,
+            gpu_memory_gib=round(min(hardware.gpu_memory_mb) / 1024, 1) if plan.device == "cuda" else None,
             memory_mapping=plan.memory_mapping,
             cpu_affinity="half" if plan.binds_cpu else "none",
         ),
-        vad=Stage(engine=DEFAULT_ENGINES["vad"]),
-        asr=Stage(
-            engine=DEFAULT_ENGINES["asr"],
-            instances=Instances(min=1, max=plan.instances),
-            options=options | ({"batch_size": plan.batch_size} if on_gpu else {}),
-        ),
+        **{kind: Stage(engine=engine) for kind, engine in engines.items() if kind != "asr"},
+        asr=Stage(engine=engines["asr"], instances=Instances(min=1, max=plan.instances), options=options),
     )
 
 
 def diff(left: Profile, right: Profile) -> list[Difference]:
-    """Key by key, in the order of the keys' names; what stands at its default is not there."""
-    a, b = _flat(left.to_dict()), _flat(right.to_dict())
+    """Key by key, sorted, defaults filled in. Names are no difference."""
+    a, b = _flat(left.effective() | {"name": ""}), _flat(right.effective() | {"name": ""})
     return [Difference(key, a.get(key), b.get(key)) for key in sorted(a | b) if a.get(key) != b.get(key)]
 
 
@@ -204,18 +202,8 @@ def _config() -> dict[str, Any]:
         raise UsageError(f"{path} cannot be read: {error}", hint="Mend it, or delete it to start afresh.") from error
 
 
-def _write_atomically(path: Path, text: str) -> None:
-    """Under a temporary name first, so that a crash leaves the old content or the new. Raises `OutputError`."""
-    draft = None
-    try:
+def _write(path: Path, text: str) -> None:
+    """Raises `OutputError`, and leaves everything as it was then."""
+    with said_plainly(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, suffix=".tmp", delete=False) as file:
-            draft = Path(file.name)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError as error:
-        if draft is not None:
-            draft.unlink(missing_ok=True)
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
+    write_atomically(path, text.encode(), overwrite=True)

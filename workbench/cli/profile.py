@@ -1,0 +1,222 @@
+"""workbench profile: what this machine has, what suits it, and which profile is in use."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from workbench.errors import ProfileError, UsageError
+from workbench.profiles import store
+from workbench.profiles.hardware import CoreHardwareDetector, HardwareInfo
+from workbench.profiles.optimizer import CoreOptimizer, Plan
+from workbench.profiles.schema import load_profile, mismatches
+
+app = typer.Typer(help="Which engines run, with which settings, on this machine.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Name = Annotated[str, typer.Argument(help="A profile, or the path of a .toml file.")]
+OptionalName = Annotated[
+    str | None, typer.Argument(help="A profile, or the path of a .toml file; without: the current.")
+]
+
+_LABELS = {
+    "batch_size": "Batch size",
+    "concurrency": "Concurrency",
+    "instances": "Instances",
+    "memory_mapping": "Memory mapping",
+    "cpu_affinity": "CPU affinity",
+    "device": "Device",
+    "model": "Model",
+    "compute_type": "Compute type",
+    "threads_per_call": "Threads per call",
+}
+
+
+@app.command()
+def detect(
+    write: Annotated[str | None, typer.Option(metavar="NAME", help="Write a profile of that name.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a profile that is there.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Look at this machine and say what suits it, and why."""
+    hardware = CoreHardwareDetector().detect()
+    plan = CoreOptimizer().plan(hardware)
+    _tell(f"could not find out: {problem}" for problem in hardware.problems)
+    written = store.write(store.from_plan(hardware, plan, write), write, force=force) if write else None
+    if as_json:
+        found = {"hardware": hardware.to_dict(), "optimized": plan.values(), "reasons": dict(plan.reasons)}
+        _print_json(found | ({"written": str(written)} if written else {}))
+    else:
+        typer.echo(
+            "\n".join(["Hardware found:", *_hardware_lines(hardware), "", "Settings for it:", *_plan_lines(plan)])
+        )
+    if written:
+        _tell([f"written: {written}", f"use it with: workbench profile use {write}"])
+
+
+@app.command("list")
+def list_(as_json: Json = False) -> None:
+    """List all profiles; a star marks the one in use."""
+    name, _ = store.current_name()
+    rows = [(store.AUTO, "made for this machine", "")]
+    rows += [(e.name, "preset" if e.is_preset else "yours", str(e.path)) for e in store.entries()]
+    if name not in [row[0] for row in rows]:
+        rows.append((name, "chosen by path", name))
+    if as_json:
+        _print_json([{"name": n, "kind": kind, "path": path or None, "current": n == name} for n, kind, path in rows])
+        return
+    width = max(len(row[0]) for row in rows)
+    for n, kind, path in rows:
+        typer.echo(f"{'*' if n == name else ' '} {n:{width}}  {kind}{f'  {path}' if path else ''}")
+
+
+@app.command()
+def show(name: OptionalName = None, as_json: Json = False) -> None:
+    """Print a profile."""
+    chosen, why = store.current_name(name)
+    profile = store.load(chosen)
+    if name is None:
+        _tell([f"current profile: {chosen} ({why})"])
+    _tell(mismatches(profile, CoreHardwareDetector().detect()))
+    if as_json:
+        _print_json(profile.to_dict())
+    else:
+        typer.echo(store.dumps(profile), nl=False)
+
+
+@app.command()
+def use(name: Name) -> None:
+    """Use a profile from now on; "auto" makes one for this machine each time."""
+    store.use(name)
+    _tell([f"current profile: {name}", *mismatches(store.load(name), CoreHardwareDetector().detect())])
+    override = os.environ.get("WORKBENCH_PROFILE")
+    if override and override != name:
+        _tell([f"WORKBENCH_PROFILE={override} still comes first"])
+
+
+@app.command()
+def diff(
+    left: OptionalName = None,
+    right: Annotated[str | None, typer.Argument(help="A profile; without: what detection proposes.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare two profiles key by key."""
+    left, right = left or store.current_name()[0], right or store.AUTO
+    differences = store.diff(store.load(left), store.load(right))
+    if as_json:
+        found = [{"key": d.key, "left": d.left, "right": d.right} for d in differences]
+        _print_json({"left": left, "right": right, "differences": found})
+        return
+    _tell([f"{left} -> {right}" if differences else f"{left} and {right} do not differ"])
+    for d in differences:
+        typer.echo(f"{d.key}: {_shown(d.left)} -> {_shown(d.right)}")
+
+
+@app.command()
+def edit(name: Annotated[str, typer.Argument(help="A profile. Of a preset a copy of your own is made.")]) -> None:
+    """Edit a profile in $VISUAL or $EDITOR. What has mistakes is not taken over, but kept as a draft."""
+    target = store.user_path(name)
+    draft = target.with_suffix(".toml.draft")
+    if draft.is_file():
+        _tell([f"going on with the draft {draft}"])
+    else:
+        draft.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(store.find(name), draft)
+    command = _editor()
+    if subprocess.run([*command, str(draft)], check=False).returncode:
+        raise UsageError(f"the editor {shlex.join(command)} failed", hint=f"The profile is as it was; draft: {draft}")
+    _check(draft, target)
+    store.write_text(name, draft.read_text("utf-8-sig"))
+    draft.unlink()
+    _tell([f"written: {target}"])
+
+
+def _check(draft: Path, target: Path) -> None:
+    """Raise `ProfileError` with all mistakes, those in engines' options too."""
+    from workbench import plugins
+    from workbench.profiles.options import check_options
+
+    try:
+        check_options(load_profile(draft), plugins.load())
+    except ProfileError as error:
+        state = f"{target} is as it was" if target.exists() else "nothing was written"
+        hint = f"Run the command again to go on with the draft; {state}."
+        raise ProfileError(error.message, problems=error.problems, hint=hint) from error
+
+
+def _editor() -> list[str]:
+    chosen = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    if chosen:
+        return shlex.split(chosen)
+    if sys.platform == "win32":
+        return ["notepad"]
+    for name in ("sensible-editor", "nano", "vi"):
+        if found := shutil.which(name):
+            return [found]
+    raise UsageError("there is no editor", hint="Name one in the environment variable EDITOR.")
+
+
+def _hardware_lines(hardware: HardwareInfo) -> list[str]:
+    gpus = [
+        f"- GPU: {name} ({_gb(total)} GB of memory, {_gb(free)} GB free)"
+        for name, total, free in zip(
+            hardware.gpu_names, hardware.gpu_memory_mb, hardware.gpu_memory_free_mb, strict=False
+        )
+    ]
+    none = "- GPU: Apple's, not used for recognition" if hardware.mps_available else "- GPU: none"
+    cpu = f"- CPU: {_count(hardware.cpu_cores, 'core')} / {_count(hardware.cpu_threads, 'thread')}"
+    about = ", ".join(
+        filter(None, [hardware.cpu_name, *(f.upper() for f in hardware.cpu_features if f in ("avx2", "avx512f"))])
+    )
+    return [
+        *(gpus or [none]),
+        cpu + (f" ({about})" if about else ""),
+        f"- Memory: {_gb(hardware.memory_total_mb)} GB in total, {_gb(hardware.memory_available_mb)} GB available",
+        f"- Storage: {hardware.data_space_available_gb} GB available, and for temporary files "
+        f"{hardware.temp_space_available_gb} GB",
+    ]
+
+
+def _plan_lines(plan: Plan) -> list[str]:
+    values = plan.values() | {
+        "memory_mapping": "yes" if plan.memory_mapping else "no",
+        "cpu_affinity": _cores(plan.cpu_affinity) + ("" if plan.binds_cpu else " (not bound)"),
+    }
+    return [
+        line for key, label in _LABELS.items() for line in (f"- {label}: {values[key]}", f"    {plan.reasons[key]}")
+    ]
+
+
+def _cores(cores: tuple[int, ...]) -> str:
+    """The cores of a plan, which follow one another."""
+    return f"core {cores[0]}" if len(cores) == 1 else f"cores {cores[0]}-{cores[-1]}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _gb(mb: int) -> str:
+    return f"{mb / 1024:.0f}" if mb >= 10 * 1024 else f"{mb / 1024:.1f}"
+
+
+def _shown(value: Any) -> str:
+    return "(not set)" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _tell(lines: Iterable[str]) -> None:
+    for line in lines:
+        typer.echo(line, err=True)

@@ -1,0 +1,219 @@
+"""Checks whether the workbench can work here. Each check says what is, what it means, and the command that mends it."""
+
+from __future__ import annotations
+
+import ctypes.util
+import importlib.util
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from workbench import paths
+from workbench.errors import ProfileError, WorkbenchError
+from workbench.profiles import store
+from workbench.profiles.hardware import CoreHardwareDetector, HardwareInfo
+from workbench.profiles.optimizer import CoreOptimizer
+from workbench.profiles.schema import mismatches
+
+if TYPE_CHECKING:
+    from workbench.plugins import Registry
+
+Status = Literal["ok", "warn", "fail"]
+LOW_DISK_GB: Final = 2
+"""An hour of live audio is spooled in 0.2 GB; models take most of the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    name: str
+    status: Status
+    message: str
+    fix: str = ""
+    """A command, or what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Machine:
+    """What the checks look at, found once."""
+
+    hardware: HardwareInfo
+    registry: Registry
+
+
+def examine() -> list[Check]:
+    """Run all checks, in a second or two. Never raises: a check that breaks is a failed check."""
+    from workbench import plugins
+
+    machine = _Machine(CoreHardwareDetector().detect(), plugins.load())
+    checks: list[Check] = []
+    for examine_part in _PARTS:
+        try:
+            checks += examine_part(machine)
+        except Exception as error:
+            name = examine_part.__name__.strip("_")
+            checks.append(Check(name, "fail", f"the check itself broke: {type(error).__name__}: {error}"))
+    return [_without_home(check) for check in checks]
+
+
+def _python(machine: _Machine) -> Iterator[Check]:
+    version = platform.python_version()
+    if sys.maxsize < 2**32:
+        yield Check("python", "fail", f"Python {version} has 32 bits; models need 64", "Install a 64-bit Python.")
+    else:
+        yield Check("python", "ok", f"Python {version}, {platform.platform(terse=True)}")
+
+
+def _plugins(machine: _Machine) -> Iterator[Check]:
+    broken = [p for p in machine.registry.plugins if p.error and p.error != "disabled"]
+    for plugin in broken:
+        message = f"plugin {plugin.name} ({plugin.distribution} {plugin.version}) is left out: {plugin.error}"
+        yield Check("plugins", "warn", message, f"pip install --upgrade {plugin.distribution or plugin.name}")
+    for registration in machine.registry.registrations:
+        if registration.error:
+            yield Check("plugins", "warn", registration.error, f"pip uninstall {registration.plugin.distribution}")
+    if not broken:
+        yield Check("plugins", "ok", f"{len(machine.registry.plugins)} plugins work")
+
+
+def _engines(machine: _Machine) -> Iterator[Check]:
+    from workbench.engines import StageKind
+
+    for kind, purpose, status, fix in (
+        (StageKind.VAD, "find speech", "fail", "pip install workbench-silero-vad"),
+        (StageKind.ASR, "recognize speech", "fail", "pip install workbench-faster-whisper"),
+        (StageKind.TRANSLATION, "translate", "warn", "pip install workbench-bergamot"),
+        (StageKind.TTS, "speak", "warn", "pip install workbench-hibari"),
+    ):
+        names = list(machine.registry.engines(kind))
+        if not names:
+            yield Check(f"{kind} engines", "fail" if status == "fail" else "warn", f"nothing can {purpose}", fix)
+        elif kind is StageKind.VAD and names == ["energy"]:
+            message = "only energy: speech is told from silence by loudness alone"
+            yield Check(f"{kind} engines", "warn", message, fix)
+        else:
+            yield Check(f"{kind} engines", "ok", ", ".join(names))
+
+
+def _profile(machine: _Machine) -> Iterator[Check]:
+    from workbench.profiles.options import check_options
+
+    name, why = store.current_name()
+    try:
+        profile = store.load(name)
+        check_options(profile, machine.registry)
+    except WorkbenchError as error:
+        problems = error.problems if isinstance(error, ProfileError) else (error.hint,)
+        fix = "workbench profile use auto" if name != store.AUTO else ""
+        yield Check("profile", "fail", "; ".join(filter(None, [error.message, *problems])), fix)
+        return
+    warnings = mismatches(profile, machine.hardware)
+    for warning in warnings:
+        yield Check("profile", "warn", warning, "workbench profile diff")
+    if not warnings:
+        yield Check("profile", "ok", f"{name} ({why})")
+
+
+def _portaudio(machine: _Machine) -> Iterator[Check]:
+    without = "the microphone cannot be used (files can)"
+    if importlib.util.find_spec("sounddevice") is None:
+        yield Check("microphone", "warn", f"sounddevice is not installed: {without}", "pip install sounddevice")
+    elif sys.platform.startswith("linux") and not ctypes.util.find_library("portaudio"):
+        yield Check("microphone", "warn", f"PortAudio is not there: {without}", "sudo apt install libportaudio2")
+    else:
+        yield Check("microphone", "ok", "PortAudio is there")
+
+
+def _disk(machine: _Machine) -> Iterator[Check]:
+    for name, free, folder in (
+        ("disk", machine.hardware.data_space_available_gb, "sessions and jobs"),
+        ("temporary disk", machine.hardware.temp_space_available_gb, "temporary files"),
+    ):
+        message = f"{free} GB free for {folder}"
+        if free >= LOW_DISK_GB:
+            yield Check(name, "ok", message)
+        else:
+            variable = "WORKBENCH_DATA_DIR" if name == "disk" else "TMPDIR"
+            fix = f"Free some, or set {variable} to a folder on another disk."
+            yield Check(name, "warn" if free else "fail", message, fix)
+
+
+def _memory(machine: _Machine) -> Iterator[Check]:
+    plan = CoreOptimizer().plan(machine.hardware)
+    message = f"{machine.hardware.memory_available_mb} of {machine.hardware.memory_total_mb} MB available"
+    if plan.fits:
+        yield Check("memory", "ok", f"{message}: enough for Whisper {plan.model}")
+    else:
+        yield Check("memory", "fail", f"{message}. {plan.reasons['model']}", "Close other programs.")
+
+
+def _folders(machine: _Machine) -> Iterator[Check]:
+    folders = {
+        "CONFIG": paths.config_dir(),
+        "DATA": paths.data_dir(),
+        "STATE": paths.state_dir(),
+        "CACHE": paths.cache_dir(),
+    }
+    refused = {name: folder for name, folder in folders.items() if not _writable(folder)}
+    for name, folder in refused.items():
+        fix = f"Make it writable, or set WORKBENCH_{name}_DIR to another folder."
+        yield Check("folders", "fail", f"{folder} cannot be written to", fix)
+    if not refused:
+        yield Check("folders", "ok", ", ".join(map(str, folders.values())))
+
+
+def _cuda(machine: _Machine) -> Iterator[Check]:
+    hardware = machine.hardware
+    for problem in hardware.problems:
+        yield Check(
+            "hardware",
+            "warn",
+            f"could not find out: {problem}",
+            "Install the driver for the GPU again, then reboot." if problem.startswith("GPU:") else "",
+        )
+    if not hardware.gpu_count:
+        yield Check("gpu", "ok", "no NVIDIA GPU was found: the CPU does the work")
+    elif not hardware.cuda_available:
+        message = f"{hardware.gpu_names[0]} is there, but CUDA's driver library does not load: the CPU does the work"
+        yield Check("gpu", "warn", message, "Install NVIDIA's driver, not only its kernel module.")
+    elif not _cublas_there():
+        message = f"{hardware.gpu_names[0]} is there, but cuBLAS is not: the recognizer cannot use it"
+        yield Check("gpu", "warn", message, "pip install nvidia-cublas-cu12 nvidia-cudnn-cu12")
+    else:
+        yield Check("gpu", "ok", f"{', '.join(hardware.gpu_names)}, driver {hardware.driver}")
+
+
+_PARTS: Sequence[Callable[[_Machine], Iterator[Check]]] = (
+    _python,
+    _plugins,
+    _engines,
+    _profile,
+    _cuda,
+    _memory,
+    _disk,
+    _folders,
+    _portaudio,
+)
+
+
+def _writable(folder: Path) -> bool:
+    """Whether files can be made in `folder`, or it can be made."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+
+
+def _cublas_there() -> bool:
+    """Where CTranslate2 finds it: on the system, or in NVIDIA's package."""
+    try:
+        return bool(ctypes.util.find_library("cublas") or importlib.util.find_spec("nvidia.cublas"))
+    except ModuleNotFoundError:
+        return False
+
+
+def _without_home(check: Check) -> Check:
+    home = str(Path.home())
+    return check if len(home) < 2 else replace(check, message=check.message.replace(home, "~"))
