@@ -1,0 +1,22 @@
+"""Cues, the rules that make them readable, and the files they are kept in."""
+
+from __future__ import annotations
+
+from workbench.subtitles.cues import Caption, Show, build_cues
+from workbench.subtitles.formats import FORMATS, as_read, read, write
+from workbench.subtitles.normal import Order
+from workbench.subtitles.rules import CueRules, Violation, violations
+
+__all__ = [
+    "FORMATS",
+    "Caption",
+    "CueRules",
+    "Order",
+    "Show",
+    "Violation",
+    "as_read",
+    "build_cues",
+    "read",
+    "violations",
+    "write",
+]

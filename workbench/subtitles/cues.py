@@ -1,0 +1,194 @@
+"""Captions to cues: what was said, cut so that it can be read while it is heard."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, pairwise
+from typing import Literal, TypeAlias
+
+from workbench.subtitles.breaking import Filler, break_cost, ends_sentence, partition, wrap
+from workbench.subtitles.pieces import Piece, pieces_of
+from workbench.subtitles.rules import CueRules
+from workbench.types import Cue, Transcript, Translation
+
+Show: TypeAlias = Literal["source", "translation", "both"]
+
+_SILENCE_S = 2.0
+"""A pause that no cue stays up through."""
+_SHORTEST_S = 0.1
+"""Cues that would start at one time are moved this far apart: what is not shown is lost."""
+_NEARBY = 16
+"""Pieces of a translation, on either side, among which the counterpart of a break is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """What was said, and the same in another language."""
+
+    transcript: Transcript
+    translation: Translation | None = None
+    speaker: str | None = None
+    """Two speakers never share a cue."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """A piece of the text, and what of the translation is shown with it."""
+
+    piece: Piece
+    translation: tuple[Piece, ...]
+    speaker: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    text: CueRules
+    translation: CueRules
+
+    def needed_s(self, width: float, translation_width: float) -> float:
+        """The seconds that it takes to read a cue."""
+        reading = max(width / self.text.max_cps, translation_width / self.translation.max_cps)
+        return max(self.text.min_duration_s, reading)
+
+
+def build_cues(
+    captions: Iterable[Caption],
+    rules: CueRules,
+    show: Show = "source",
+    *,
+    translation_rules: CueRules | None = None,
+) -> list[Cue]:
+    """Make cues of final captions: in order, never overlapping, every word in one of them.
+
+    Text is cut at sentence ends, phrase ends and pauses, and neighbours that fit together are joined. Cues stay up
+    after the speech, where there is room, for as long as reading takes. `rules` are those of `Cue.text`, which is
+    the source or, with `show="translation"`, the translation where there is one; with "both" the translation stands
+    in `Cue.translation` and keeps `translation_rules`, or else `rules`. What the speech leaves no time for is kept
+    nevertheless: `violations` tells. Times are in whole milliseconds.
+    """
+    both = _Rules(rules, translation_rules or rules)
+    in_order = sorted(captions, key=lambda caption: caption.transcript.start)
+    units = [unit for caption in in_order for unit in _units(caption, both, show)]
+    parts = [part for run, following in _runs(units) for part in _parts(run, following, both)]
+    return _timed(parts, both)
+
+
+def _units(caption: Caption, rules: _Rules, show: Show) -> list[_Unit]:
+    transcript, translation = caption.transcript, caption.translation
+    translated = translation.text if translation is not None else None
+    pieces = pieces_of(transcript, rules.text, translated if show == "translation" else None)
+    if show != "both" or translated is None:
+        return [_Unit(piece, (), caption.speaker) for piece in pieces]
+    shared = _shared(pieces, pieces_of(transcript, rules.translation, translated), rules.translation)
+    return [_Unit(piece, mates, caption.speaker) for piece, mates in zip(pieces, shared, strict=True)]
+
+
+def _shared(pieces: Sequence[Piece], translation: Sequence[Piece], rules: CueRules) -> Iterator[tuple[Piece, ...]]:
+    """Deal a translation out to the pieces of its source: in proportion, but preferably up to a phrase's end."""
+    positions = [piece.position for piece in translation]
+    lines = sum(piece.width for piece in translation) / rules.max_line_chars
+    done = 0
+    for piece in pieces[:-1]:
+        middle = bisect_left(positions, piece.position) + 1
+        nearby = range(max(done, 1, middle - _NEARBY), min(len(translation), middle + _NEARBY))
+
+        def cost(end: int, position: float = piece.position) -> float:
+            away = abs(positions[end - 1] - position) * lines
+            return break_cost(translation[end - 1], translation[end]) + 12 * away
+
+        end = max(done, min(nearby, key=cost, default=done))
+        yield tuple(translation[done:end])
+        done = end
+    if pieces:
+        yield tuple(translation[done:])
+
+
+def _runs(units: Sequence[_Unit]) -> Iterator[tuple[list[_Unit], float]]:
+    """Units that one cue may hold, and when what follows them starts."""
+    run: list[_Unit] = []
+    for unit in units:
+        if run and (unit.speaker != run[-1].speaker or unit.piece.start - run[-1].piece.end >= _SILENCE_S):
+            yield run, unit.piece.start
+            run = []
+        run.append(unit)
+    if run:
+        yield run, float("inf")
+
+
+def _parts(run: Sequence[_Unit], following: float, rules: _Rules) -> Iterator[Sequence[_Unit]]:
+    """Cut a run into the units of each cue."""
+    ends = [*(_end_cost(unit, after) for unit, after in pairwise(run)), 0.0]
+    keeps = [_keep_cost(unit.piece, after.piece) for unit, after in pairwise(run)]
+    next_starts = [*(unit.piece.start for unit in run[1:]), following]
+
+    def costs(first: int) -> Iterator[tuple[int, float]]:
+        text, translation = Filler(rules.text), Filler(rules.translation)
+        start = run[first].piece.start
+        kept = 0.0
+        for index in range(first, len(run)):
+            unit = run[index]
+            text.add(unit.piece)
+            for piece in unit.translation:
+                translation.add(piece)
+            if index > first:
+                if not _fits(text, translation, unit.piece.end - start, rules.text):
+                    return
+                kept += keeps[index - 1]
+            shown = next_starts[index] - rules.text.min_gap_s - start
+            haste = max(0.0, 1 - max(0.0, shown) / rules.needed_s(text.width, translation.width))
+            fullness = text.width / (rules.text.max_line_chars * rules.text.max_lines)
+            yield index + 1, 3 + 3 * fullness**2 + 6 * haste + kept + ends[index]
+
+    return (run[begin:end] for begin, end in partition(len(run), costs))
+
+
+def _fits(text: Filler, translation: Filler, duration: float, rules: CueRules) -> bool:
+    return text.fits and translation.fits and duration <= rules.max_duration_s
+
+
+def _keep_cost(before: Piece, after: Piece) -> float:
+    """What it costs to have both in one cue: more the longer the pause between them."""
+    pause = max(0.0, after.start - before.end)
+    return 2 + 4 * pause if ends_sentence(before.text) else 4 * max(0.0, pause - 0.3)
+
+
+def _end_cost(unit: _Unit, after: _Unit) -> float:
+    cost = break_cost(unit.piece, after.piece)
+    if unit.translation and after.translation:
+        cost += break_cost(unit.translation[-1], after.translation[0]) / 2
+    return cost
+
+
+def _timed(parts: Sequence[Sequence[_Unit]], rules: _Rules) -> list[Cue]:
+    starts: list[float] = []
+    for part in parts:
+        earliest = starts[-1] + _SHORTEST_S + rules.text.min_gap_s if starts else 0.0
+        starts.append(round(max(part[0].piece.start, earliest), 3))
+    cues = []
+    for part, start, following in zip(parts, starts, [*starts[1:], float("inf")], strict=True):
+        pieces = [unit.piece for unit in part]
+        translation = list(chain.from_iterable(unit.translation for unit in part))
+        end = max(
+            pieces[-1].end, start + rules.needed_s(_width(pieces, rules.text), _width(translation, rules.translation))
+        )
+        end = min(end, start + rules.text.max_duration_s, following - rules.text.min_gap_s)
+        cues.append(
+            Cue(
+                start,
+                round(end, 3),
+                wrap(pieces, rules.text),
+                wrap(translation, rules.translation),
+                part[0].speaker,
+                tuple(word for piece in pieces for word in piece.words),
+            )
+        )
+    return cues
+
+
+def _width(pieces: Iterable[Piece], rules: CueRules) -> float:
+    filler = Filler(rules)
+    for piece in pieces:
+        filler.add(piece)
+    return filler.width
