@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from workbench.sentences import sentences
+from workbench.sentences import plain, sentences
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,8 @@ def test_nothing_is_lost_and_no_piece_is_empty_or_too_long(text: str, max_chars:
     pieces = sentences(text, max_chars)
     assert "".join("".join(pieces).split()) == "".join(text.split())
     assert all(piece.strip() == piece and 0 < len(piece) <= max_chars for piece in pieces)
+
+
+def test_markup_and_control_codes_do_not_reach_an_engine() -> None:
+    assert plain('<i>Slow</i> <break time="3s"/>down\x00\ud800').split() == ["Slow", "down"]
+    assert plain("if a < b and 5<6 > 3\n♪ é 😀") == "if a < b and 5<6 > 3\n♪ é 😀"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from typing import Final
 
+_TAG: Final = re.compile(r"</?[A-Za-z][^<>]*>")
 _PARAGRAPH: Final = re.compile(r"\n\s*\n")
 _END: Final = re.compile(r"[.!?…]+[\"'”’»)\]]*\s+(?=\S)|[。！？]+[」』”’）]*\s*(?=\S)")
 _CLAUSE_END: Final = re.compile(r"(?<=[,;:—–])(?= )|(?<= -)(?= )|(?<=[、，；：])")
@@ -29,6 +31,14 @@ def sentences(text: str, max_chars: int) -> list[str]:
         for sentence in _sentences(" ".join(paragraph.split()))
         for piece in _pieces(sentence, max_chars)
     ]
+
+
+def plain(text: str) -> str:
+    """`text` without what engines take for commands or cannot take at all: markup, control codes, lone surrogates."""
+    return "".join(
+        " " if unicodedata.category(character) in ("Cc", "Cs") and not character.isspace() else character
+        for character in _TAG.sub(" ", text)
+    )
 
 
 def _sentences(text: str) -> Iterator[str]:

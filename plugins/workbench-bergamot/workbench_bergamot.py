@@ -15,7 +15,7 @@ from typing import Any, Final
 from pydantic import Field
 
 import workbench
-from workbench.sentences import sentences
+from workbench.sentences import plain, sentences
 from workbench.weights import check_weights
 
 MAX_CHARS: Final = 300
@@ -69,7 +69,6 @@ _KNOWN: Final = frozenset(map(chr, range(0x20, 0x7F))) - frozenset("#@\\^`{}~") 
 _SPELLED: Final = str.maketrans(
     {"‘": "'", "’": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "–": "-", "—": "-", "⁄": "/", "ß": "ss"}
 )
-_TAG: Final = re.compile(r"</?[A-Za-z][^<>]*>")
 _LETTER: Final = re.compile(r"[A-Za-zÀ-ÿ]")
 
 
@@ -96,7 +95,7 @@ class Bergamot(workbench.Translator):
                 f"{self.name} does not translate from {source or 'no language named'} to {to or 'no language named'}",
                 hint="It has: en-pt, pt-en.",
             )
-        pieces = sentences(_TAG.sub(" ", item.text), MAX_CHARS)
+        pieces = sentences(plain(item.text), MAX_CHARS)
         yield item.translated(" ".join(self._translate(piece, source, to) for piece in pieces), language=target)
 
     def _translate(self, sentence: str, source: str, to: str) -> str:
