@@ -249,11 +249,15 @@ class Exporter(ABC):
     Options: ClassVar[type[AnyOptions]] = AnyOptions
     formats: ClassVar[Sequence[str]]
     """Suffixes of the files it makes, without the dot."""
-    rules: CueRules | None = None
-    """How cues are to be cut for it; None: by the defaults of their language."""
 
     def __init__(self, options: Any) -> None:
         """Keep `options`."""
+
+    def rules_for(self, language: str | None) -> CueRules:
+        """How cues in `language` (BCP-47) are to be cut for it."""
+        from workbench.subtitles.rules import CueRules
+
+        return CueRules.for_language(language)
 
     @abstractmethod
     def render(self, cues: Sequence[Cue], format: str) -> bytes:
