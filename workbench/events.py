@@ -117,6 +117,8 @@ class Done(_Event):
     """The stream has ended and everything of it was delivered."""
 
     type = "done"
+    duration: float
+    """Seconds of audio that were heard."""
     statistics: dict[str, Any] = field(default_factory=dict)
 
 

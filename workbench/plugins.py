@@ -19,6 +19,8 @@ from workbench.hookspecs import EngineClass
 
 GROUP: Final = "workbench"
 BUILTIN: Final = "builtin"
+DISABLED: Final = "disabled"
+"""The error of a plugin that was left out on purpose."""
 _log = logging.getLogger(__name__)
 
 
@@ -110,7 +112,7 @@ def load(disabled: Collection[str] = (), *, builtin_only: bool | None = None) ->
     for entry in sorted(entry_points(group=GROUP), key=lambda e: (e.name != BUILTIN, e.name)):
         distribution, version = (entry.dist.name, entry.dist.version) if entry.dist else ("", "")
         if entry.name in disabled or distribution in disabled:
-            registry.plugins.append(Plugin(entry.name, distribution, version, "disabled"))
+            registry.plugins.append(Plugin(entry.name, distribution, version, DISABLED))
         elif entry.name == BUILTIN or not builtin_only:
             registry.add(Plugin(entry.name, distribution, version), entry.load)
     return registry

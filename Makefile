@@ -1,0 +1,38 @@
+# `make demo` and `make test` are all that a newcomer needs; the plain commands stand in README.md.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PLUGINS := $(wildcard plugins/*/pyproject.toml)
+
+.PHONY: demo test check lint audit clean
+
+# Installed when a list of requirements or a distribution's own changed since.
+$(VENV)/demo.stamp: requirements.txt pyproject.toml $(PLUGINS)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.txt $(VENV)/demo.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+demo: $(VENV)/demo.stamp
+	$(BIN)/workbench transcribe samples/talk.mp4 -o - --language en
+
+test: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/python -m mypy
+	$(BIN)/lint-imports
+
+check: lint test
+
+# What takes longer: the figures of the README.
+audit: $(VENV)/dev.stamp
+	for name in startup detect decode pool pack overhead parallel; do $(BIN)/python -m benchmarks $$name || exit 1; done
+
+clean:
+	rm -rf $(VENV) build dist

@@ -1,0 +1,118 @@
+"""The command line. Each command is imported when it is called: `workbench --help` imports none."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Annotated, Any, Final
+
+import typer
+from typer.core import TyperGroup
+
+from workbench.cli.console import disabled_plugins, fail, set_up_log
+from workbench.errors import WorkbenchError
+
+COMMANDS: Final = {
+    "transcribe": ("workbench.cli.transcribe:transcribe", "Make subtitles, translations or speech from files."),
+    "profile": ("workbench.cli.profile:app", "Detect the hardware; list, show, choose and compare profiles."),
+    "plugins": ("workbench.cli.plugins:plugins", "List the engines of all installed plugins."),
+    "models": ("workbench.cli.models:models", "List known models and where they are."),
+    "doctor": ("workbench.cli.doctor:doctor", "Find what is missing on this machine, and what mends it."),
+}
+
+
+class _LazyGroup(TyperGroup):
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        target = getattr(import_module(module), attribute)
+        if not isinstance(target, typer.Typer):
+            app = typer.Typer(add_completion=False, rich_markup_mode=None)
+            app.command(cmd_name)(target)
+            target = app
+        command = typer.main.get_command(target)
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, _take_disabled(args))
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except WorkbenchError as error:
+            raise typer.Exit(fail(error)) from error
+
+
+def _take_disabled(args: list[str]) -> list[str]:
+    """Take `--no-plugin NAME` out, wherever it stands: it holds for every command."""
+    end = args.index("--") if "--" in args else len(args)
+    rest, index = [], 0
+    while index < end:
+        name, equals, value = args[index].partition("=")
+        if name != "--no-plugin" or (not equals and index + 1 == end):
+            rest.append(args[index])
+        else:
+            index += not equals
+            disabled_plugins.append(value if equals else args[index])
+        index += 1
+    return rest + args[end:]
+
+
+app = typer.Typer(
+    cls=_LazyGroup,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from workbench import __version__
+
+        typer.echo(f"workbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+    ] = False,
+    no_plugin: Annotated[
+        list[str] | None,
+        typer.Option("--no-plugin", metavar="NAME", help="Leave a plugin out. Goes with every command."),
+    ] = None,
+) -> None:
+    """An audio workbench for the terminal."""
+    set_up_log()
+
+
+def main() -> None:
+    """The `workbench` command."""
+    try:
+        app(prog_name="workbench")
+    except BrokenPipeError:
+        _silence_stdout()
+        raise SystemExit(141) from None
+    except OSError as error:
+        raise SystemExit(fail(error)) from error
+    except Exception as error:
+        raise SystemExit(fail(error)) from error
+
+
+def _silence_stdout() -> None:
+    """Whoever read our output has gone: nothing may be written to it at exit."""
+    import os
+    import sys
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

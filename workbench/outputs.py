@@ -1,0 +1,91 @@
+"""Which files a transcription writes, decided before any work starts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """The files of one input."""
+
+    path: Path
+    subtitles: tuple[tuple[str, Path | None], ...]
+    """(format, file); None: standard output."""
+    speech: Path | None = None
+
+
+def targets(
+    inputs: Sequence[Path],
+    formats: Sequence[str],
+    known_formats: Sequence[str],
+    *,
+    output: str | None = None,
+    translation: str | None = None,
+    speech: str | None = None,
+) -> list[Targets]:
+    """Name the files. Without `output` they lie beside each input.
+
+    `output` is "-" for standard output, a file, or a folder: if it exists as one, ends in a slash, there are several
+    inputs or formats, or it has no suffix of a subtitle format. `translation` and `speech` are what stands before the
+    suffix of translated subtitles and of synthesized speech. Raises `UsageError`.
+    """
+    if output == "-":
+        if len(inputs) != 1 or len(formats) != 1 or speech is not None:
+            raise UsageError("-o - takes one file and one format", hint="Name a folder: -o FOLDER/")
+        return [Targets(inputs[0], ((formats[0], None),))]
+    if output is not None and not _is_folder(output, inputs, formats, known_formats):
+        return [_single(inputs[0], Path(output), formats, speech)]
+    found = []
+    for path in inputs:
+        folder = path.parent if output is None else Path(output)
+        middle = f".{translation}" if translation else ""
+        subtitles = tuple((format, folder / f"{path.stem}{middle}.{format}") for format in formats)
+        found.append(Targets(path, subtitles, folder / f"{path.stem}.{speech}.wav" if speech else None))
+    _check_distinct(found)
+    return found
+
+
+def _is_folder(output: str, inputs: Sequence[Path], formats: Sequence[str], known: Sequence[str]) -> bool:
+    suffix = Path(output).suffix.lstrip(".").lower()
+    return Path(output).is_dir() or output.endswith("/") or len(inputs) > 1 or len(formats) > 1 or suffix not in known
+
+
+def _single(path: Path, output: Path, formats: Sequence[str], speech: str | None) -> Targets:
+    if output.suffix.lstrip(".").lower() != formats[0]:
+        raise UsageError(
+            f"{str(output)!r} does not go with --format {formats[0]}",
+            hint="Leave --format out: the suffix says it.",
+        )
+    found = Targets(path, ((formats[0], output),), output.with_suffix(".wav") if speech else None)
+    _check_distinct([found])
+    return found
+
+
+def _check_distinct(found: Sequence[Targets]) -> None:
+    """No file is written twice, and none over an input."""
+    written = Counter(path.resolve() for targets in found for path in paths(targets))
+    twice = next((path for path, count in written.items() if count > 1), None)
+    if twice is not None:
+        raise UsageError(f"two inputs would both write {str(twice)!r}", hint="Transcribe them one by one with -o.")
+    for targets in found:
+        if targets.path.resolve() in written:
+            raise UsageError(f"{str(targets.path)!r} would be overwritten", hint="Name another place with -o.")
+
+
+def paths(targets: Targets) -> list[Path]:
+    """The files of `targets`."""
+    return [path for _, path in targets.subtitles if path] + ([targets.speech] if targets.speech else [])
+
+
+def check_free(found: Sequence[Targets]) -> None:
+    """Raise `UsageError` if a file exists already."""
+    taken = [path for targets in found for path in paths(targets) if path.exists()]
+    if taken:
+        more = f" and {len(taken) - 1} more" if len(taken) > 1 else ""
+        raise UsageError(f"{str(taken[0])!r}{more} exists already", hint="Overwrite with --force, or name another -o.")

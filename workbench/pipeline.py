@@ -1,0 +1,247 @@
+"""One stream through its stages.
+
+    capture -> chunks -> [VAD] -> activity -> Segmenter -> segments -> Packer -> windows -> [ASR] -> transcripts
+                                                          speech <- [TTS] <- translations <- [translation] <-+
+
+What stands in brackets is a pool of engines that other streams use too; the rest are pure steps on the loop. Between
+the nodes, each a task, lie bounded edges, so a slow node makes those before it wait and memory does not grow with the
+length of the stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, TypeAlias, TypeVar, cast
+
+from workbench import events
+from workbench.audio.recent import RecentAudio
+from workbench.edge import Edge
+from workbench.engines import Capture, Recognizer, Settings, StageKind
+from workbench.errors import StageError, WorkbenchError
+from workbench.pool import Pool
+from workbench.speech.packer import Packer, PackerOptions
+from workbench.speech.segmenter import Segmenter, SegmenterOptions
+from workbench.threads import to_thread
+from workbench.types import Activity, AudioChunk, Speech, SpeechSegment, Transcript, Translation, Window
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+Emit: TypeAlias = Callable[[events.Event], None]
+
+SAMPLE_RATE: Final = 16_000
+"""Hertz, of everything between capture and ASR."""
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """What a stream runs through. The pools are started, and shared with other streams."""
+
+    detector: Pool[AudioChunk, Activity]
+    recognizer: Pool[Window, Transcript]
+    translator: Pool[Transcript, Translation] | None = None
+    synthesizer: Pool[Translation | Transcript, Speech] | None = None
+    segmenter: SegmenterOptions = field(default_factory=SegmenterOptions)
+    packer: PackerOptions = field(default_factory=PackerOptions)
+    check: Callable[[Settings], None] = lambda settings: None
+    """Raises `UnsupportedLanguage` when a stage cannot do what the settings, then complete, ask for."""
+
+
+class Pipeline:
+    """Runs once. `emit` observes: it is called on the loop, and must neither block nor raise."""
+
+    def __init__(
+        self,
+        capture: Capture,
+        stages: Stages,
+        settings: Settings,
+        emit: Emit,
+        *,
+        play: Callable[[Speech], Awaitable[None]] | None = None,
+        tolerance: int = 1,
+    ) -> None:
+        """`play` takes synthesized speech: what is not taken yet holds the pipeline up.
+
+        `tolerance` items that fail in a row end the stream; each one before is an `Error` event.
+        """
+        self.settings = settings
+        self._capture = capture
+        self._stages = stages
+        self._emit = emit
+        self._play = play
+        self._tolerance = tolerance
+        self._failures = 0
+        self._stopping = False
+        self._heard = 0.0
+        self._chunks: Edge[AudioChunk] = Edge(2)
+        self._windows: Edge[Window] = Edge(2)
+        self._transcripts: Edge[Transcript] = Edge(16)
+        self._lines: Edge[Transcript | Translation] = Edge(16)
+
+    async def run(self) -> None:
+        """From the first sample to the last result. Raises `WorkbenchError` when a stage fails.
+
+        When cancelled, what waits is dropped and running threads are waited for.
+        """
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._read())
+                tasks.create_task(self._detect())
+                tasks.create_task(self._recognize())
+                tasks.create_task(self._translate())
+                tasks.create_task(self._speak())
+        except BaseExceptionGroup as group:
+            raise _first(group) from None
+        self._emit(events.Done(duration=self._heard, statistics=self.statistics()))
+
+    def stop(self) -> None:
+        """End the capture; what was captured is still worked on, and `run` returns when all of it is done."""
+        self._stopping = True
+
+    def statistics(self) -> dict[str, Any]:
+        edges = {
+            "chunks": self._chunks,
+            "windows": self._windows,
+            "transcripts": self._transcripts,
+            "lines": self._lines,
+        }
+        return {name: edge.statistics()._asdict() for name, edge in edges.items()}
+
+    # nodes
+
+    async def _read(self) -> None:
+        source = await to_thread(self._capture.open, self.settings)
+        self._emit(events.Ready(duration=self._capture.duration))
+        try:
+            while not self._stopping and (chunk := await to_thread(next, source, None)) is not None:
+                await self._chunks.put(chunk)
+        finally:
+            if close := getattr(source, "close", None):
+                await to_thread(close)
+        self._chunks.close()
+
+    async def _detect(self) -> None:
+        recent = RecentAudio(SAMPLE_RATE)
+        segmenter = Segmenter(self._stages.segmenter)
+        pool = self._stages.detector
+        packer = Packer(self._stages.packer, cast(Recognizer, self._stages.recognizer.engine).window_s)
+
+        async def take(found: Iterable[events.SpeechStarted | events.SpeechEnded]) -> None:
+            for event in found:
+                self._emit(event)
+                if isinstance(event, events.SpeechEnded):
+                    audio = recent.cut(event.start, event.end)
+                    await self._pass_on(packer.process(SpeechSegment(id=event.segment_id, audio=audio)))
+
+        async with pool.open(self.settings) as stage:
+            async for chunk in self._chunks:
+                recent.append(chunk)
+                with _named(StageKind.VAD, pool, chunk.start):
+                    activities = await stage.process(chunk)
+                for activity in activities:
+                    await take(segmenter.process(activity))
+                recent.forget(segmenter.needed_from)
+            with _named(StageKind.VAD, pool, recent.end):
+                activities = await stage.flush()
+            for activity in activities:
+                await take(segmenter.process(activity))
+            await take(segmenter.flush())
+        self._heard = recent.end
+        await self._pass_on(packer.flush())
+        self._windows.close()
+
+    async def _pass_on(self, windows: Iterator[Window]) -> None:
+        for window in windows:
+            await self._windows.put(window)
+
+    async def _recognize(self) -> None:
+        async def take(window: Window, transcript: Transcript) -> None:
+            self._emit(events.Transcript(transcript=transcript))
+            self._emit(events.Progress(position=transcript.end, duration=self._capture.duration))
+            if self._stages.translator is not None or self._stages.synthesizer is not None:
+                await self._transcripts.put(transcript)
+
+        first = await self._windows.peek()
+        if first is not None and self.settings.language is None:
+            await self._detect_language(first)
+        await self._fan_out(StageKind.ASR, self._stages.recognizer, self._windows, take)
+        self._transcripts.close()
+
+    async def _detect_language(self, window: Window) -> None:
+        """Once for the stream, before windows fan out, so that all of them agree."""
+        pool = self._stages.recognizer
+        async with pool.open(self.settings) as stage:
+            with _named(StageKind.ASR, pool, window.segments[0].audio.start):
+                language = await stage.call(lambda engine: cast(Recognizer, engine).detect_language(window))
+        if language is not None:
+            self.settings = replace(self.settings, language=language)
+            self._emit(events.LanguageDetected(language=language))
+            self._stages.check(self.settings)
+
+    async def _translate(self) -> None:
+        async def take(transcript: Transcript, translation: Translation) -> None:
+            self._emit(events.Translation(transcript=transcript, translation=translation))
+            if self._stages.synthesizer is not None:
+                await self._lines.put(translation)
+
+        if self._stages.translator is not None:
+            await self._fan_out(StageKind.TRANSLATION, self._stages.translator, self._transcripts, take)
+            self._lines.close()
+
+    async def _speak(self) -> None:
+        async def take(line: Translation | Transcript, speech: Speech) -> None:
+            self._emit(events.Speech(speech=speech))
+            if self._play is not None:
+                await self._play(speech)
+
+        if self._stages.synthesizer is not None:
+            lines = self._transcripts if self._stages.translator is None else self._lines
+            await self._fan_out(StageKind.TTS, self._stages.synthesizer, lines, take)
+
+    async def _fan_out(
+        self, kind: StageKind, pool: Pool[In, Out], items: Edge[Any], take: Callable[[Any, Out], Awaitable[None]]
+    ) -> None:
+        def failed(item: In, error: Exception) -> None:
+            self._failures += 1
+            problem = _describe(kind, pool, getattr(item, "start", 0.0), error)
+            if self._failures >= self._tolerance:
+                raise problem from error
+            self._emit(events.Error(code=problem.code, message=problem.message, hint=problem.hint, stage=kind))
+
+        async def took(item: In, value: Out) -> None:
+            self._failures = 0
+            await take(item, value)
+
+        if await items.peek() is None:
+            return
+        async with pool.open(self.settings) as stage:  # only now: the language of the stream is known
+            await stage.fan_out(items, took, failed, ahead=pool.engine.concurrency * pool.maximum + 1)
+
+
+@contextmanager
+def _named(kind: StageKind, pool: Pool[Any, Any], position: float) -> Iterator[None]:
+    """Say which stage an engine's exception comes from, and where in the audio."""
+    try:
+        yield
+    except Exception as error:
+        raise _describe(kind, pool, position, error) from error
+
+
+def _describe(kind: StageKind, pool: Pool[Any, Any], position: float, error: Exception) -> WorkbenchError:
+    if isinstance(error, WorkbenchError) and not isinstance(error, StageError):
+        message, hint = error.message, error.hint
+    else:
+        message, hint = f"{type(error).__name__}: {error}", ""
+    minutes, seconds = divmod(position, 60)
+    where = f"{kind} engine {pool.engine.name!r} failed at {minutes:.0f}:{seconds:04.1f}"
+    return StageError(f"{where}: {message}", hint=hint or "The log has the details.")
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error that ended a group of tasks: the rest are its consequences."""
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
