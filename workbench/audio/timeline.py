@@ -58,6 +58,8 @@ class Timeline:
     """Seconds on the timeline up to which audio is placed."""
     silence: float = 0.0
     """Seconds of it that are filled gaps."""
+    gaps: Fault = field(default_factory=Fault)
+    """Those inside the track; that it begins late is no fault."""
     values: int = 0
     """Samples times channels that were decoded."""
     not_numbers: Fault = field(default_factory=Fault)
@@ -88,6 +90,8 @@ class Timeline:
     def fill(self, gap: float, rate: int) -> Iterator[Block]:
         """`gap` seconds of silence, a second at a time."""
         count = round(gap * rate)
+        if self.position:
+            self.gaps.add(self.position)
         self.position += count / rate
         self.silence += count / rate
         for done in range(0, count, rate):
@@ -97,6 +101,7 @@ class Timeline:
         """A line for each kind of fault. `promised`: seconds on the timeline where the track was to end."""
         for fault, what in (
             (self.damaged, "damaged packet(s) left out"),
+            (self.gaps, "gap(s) filled with silence"),
             (self.jumps, "impossible timestamp(s) ignored"),
             (self.not_numbers, "sample(s) that are not numbers taken as silence"),
         ):
