@@ -45,8 +45,8 @@ class Stages:
     recognizer: Pool[Window, Transcript]
     translator: Pool[Transcript, Translation] | None = None
     synthesizer: Pool[Translation | Transcript, Speech] | None = None
-    segmenter: SegmenterOptions = field(default_factory=SegmenterOptions)
-    packer: PackerOptions = field(default_factory=PackerOptions)
+    segmenter: SegmenterOptions = field(default_factory=lambda: SegmenterOptions())
+    packer: PackerOptions = field(default_factory=lambda: PackerOptions())
     check: Callable[[Settings], None] = lambda settings: None
     """Raises `UnsupportedLanguage` when a stage cannot do what the settings, then complete, ask for."""
 
@@ -103,7 +103,7 @@ class Pipeline:
         self._stopping = True
 
     def statistics(self) -> dict[str, Any]:
-        edges = {
+        edges: dict[str, Edge[Any]] = {
             "chunks": self._chunks,
             "windows": self._windows,
             "transcripts": self._transcripts,
@@ -126,12 +126,17 @@ class Pipeline:
 
     async def _detect(self) -> None:
         recent = RecentAudio(SAMPLE_RATE)
-        segmenter = Segmenter(self._stages.segmenter)
         pool = self._stages.detector
-        packer = Packer(self._stages.packer, cast(Recognizer, self._stages.recognizer.engine).window_s)
+        window_s = cast(Recognizer, self._stages.recognizer.engine).window_s
+        longest_s = min(self._stages.segmenter.max_speech_s, window_s)
+        segmenter = Segmenter(self._stages.segmenter.model_copy(update={"max_speech_s": longest_s}))
+        packing = self._stages.packer
+        packer = Packer(window_s if packing.packing else 0.0, packing.packing_pause_ms / 1000)
 
         async def take(found: Iterable[events.SpeechStarted | events.SpeechEnded]) -> None:
             for event in found:
+                if isinstance(event, events.SpeechEnded):
+                    event = replace(event, end=min(event.end, recent.end))  # the last frame reaches beyond the audio
                 self._emit(event)
                 if isinstance(event, events.SpeechEnded):
                     audio = recent.cut(event.start, event.end)

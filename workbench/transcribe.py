@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from workbench.pipeline import Emit, Pipeline, Stages
 from workbench.session import Session
 from workbench.subtitles import Caption, CueRules, Show, build_cues, violations
 from workbench.threads import to_thread
-from workbench.types import Cue
+from workbench.types import Cue, Speech
 
 SPEECH_RATE = 24_000
 """Hertz of the WAV that `--speak` writes."""
@@ -112,8 +111,7 @@ async def transcribe(session: Session, stages: Stages, job: Job, settings: Setti
     capture = session.capture(job.path)
     listener = _Listener(emit)
     with WavWriter(job.speech, SPEECH_RATE, overwrite=job.overwrite) if job.speech else nullcontext() as wav:
-        play = partial(to_thread, SpeechTrack(wav).add) if wav else None
-        pipeline = Pipeline(capture, stages, settings, listener, play=play)
+        pipeline = Pipeline(capture, stages, settings, listener, play=_player(wav) if wav else None)
         await pipeline.run()
         language = pipeline.settings.language
         files = await to_thread(_render, job, listener.captions, language)
@@ -129,6 +127,15 @@ async def transcribe(session: Session, stages: Stages, job: Job, settings: Setti
         cues=max((len(file.cues) for file in files), default=0),
         warnings=(*getattr(capture, "warnings", ()), *(line for file in files[:1] for line in file.warnings())),
     )
+
+
+def _player(wav: WavWriter) -> Callable[[Speech], Awaitable[None]]:
+    track = SpeechTrack(wav)
+
+    async def play(speech: Speech) -> None:
+        await to_thread(track.add, speech.audio)
+
+    return play
 
 
 @dataclass(frozen=True, slots=True)
