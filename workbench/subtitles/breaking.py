@@ -62,8 +62,9 @@ def _cost_of_texts(before: Piece, after: Piece) -> float:
     if _CLAUSE_END.search(before.text) or unicodedata.category(after.text[0]) in ("Ps", "Pi"):
         return 2.5
     if after.space:
-        # A short word at a line's end is mostly an article or a preposition, which belongs to the next word.
-        return 8.0 if len(before.text) <= 3 else 6.0
+        # A short word at a line's end is mostly an article or a preposition, which belongs to the next word;
+        # not in Korean, where syllables are counted.
+        return 8.0 if len(before.text) <= 3 and before.text[0] < "\u1100" else 6.0
     last, first = before.text[-1], after.text[0]
     if not (has_no_spaces(last) or has_no_spaces(first)):
         return 14.0

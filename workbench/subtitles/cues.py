@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import Literal, TypeAlias
 
 from workbench.subtitles.breaking import Filler, break_cost, ends_sentence, partition, wrap
@@ -161,30 +161,37 @@ def _end_cost(unit: _Unit, after: _Unit) -> float:
     return cost
 
 
-def _timed(parts: Sequence[Sequence[_Unit]], rules: _Rules) -> list[Cue]:
-    starts: list[float] = []
+def _timed(parts: Iterable[Sequence[_Unit]], rules: _Rules) -> list[Cue]:
+    """Set the times from the last cue to the first, each of which ends before the one after it."""
+    timed = list(_started(parts, rules.text))
+    cues: list[Cue] = []
+    for start, part in reversed(timed):
+        latest = cues[-1].start - rules.text.min_gap_s if cues else float("inf")
+        cues.append(_cue(part, start, latest, rules))
+    return cues[::-1]
+
+
+def _started(parts: Iterable[Sequence[_Unit]], rules: CueRules) -> Iterator[tuple[float, Sequence[_Unit]]]:
+    earliest = 0.0
     for part in parts:
-        earliest = starts[-1] + _SHORTEST_S + rules.text.min_gap_s if starts else 0.0
-        starts.append(round(max(part[0].piece.start, earliest), 3))
-    cues = []
-    for part, start, following in zip(parts, starts, [*starts[1:], float("inf")], strict=True):
-        pieces = [unit.piece for unit in part]
-        translation = list(chain.from_iterable(unit.translation for unit in part))
-        end = max(
-            pieces[-1].end, start + rules.needed_s(_width(pieces, rules.text), _width(translation, rules.translation))
-        )
-        end = min(end, start + rules.text.max_duration_s, following - rules.text.min_gap_s)
-        cues.append(
-            Cue(
-                start,
-                round(end, 3),
-                wrap(pieces, rules.text),
-                wrap(translation, rules.translation),
-                part[0].speaker,
-                tuple(word for piece in pieces for word in piece.words),
-            )
-        )
-    return cues
+        start = round(max(part[0].piece.start, earliest), 3)
+        yield start, part
+        earliest = start + _SHORTEST_S + rules.min_gap_s
+
+
+def _cue(part: Sequence[_Unit], start: float, latest: float, rules: _Rules) -> Cue:
+    pieces = [unit.piece for unit in part]
+    translation = [piece for unit in part for piece in unit.translation]
+    needed = rules.needed_s(_width(pieces, rules.text), _width(translation, rules.translation))
+    end = min(max(pieces[-1].end, start + needed), start + rules.text.max_duration_s, latest)
+    return Cue(
+        start,
+        round(end, 3),
+        wrap(pieces, rules.text),
+        wrap(translation, rules.translation),
+        part[0].speaker,
+        tuple(word for piece in pieces for word in piece.words),
+    )
 
 
 def _width(pieces: Iterable[Piece], rules: CueRules) -> float:

@@ -50,19 +50,19 @@ def normal(cues: Iterable[Cue], step_ms: int) -> Iterator[Cue]:
     Rounding makes no two cues overlap, and leaves none without duration, which players do not show.
     """
     before: Cue | None = None
-    earliest = 0
-    for cue in sorted(cues, key=lambda cue: (cue.start, cue.end)):
+    start = end = 0
+    for cue in sorted(cues, key=lambda cue: cue.start):
         text, translation = clean(cue.text), clean(cue.translation)
         if not text and not translation:
             continue
-        start = max(0, round(cue.start * 1000 / step_ms))
+        start = max(start, round(cue.start * 1000 / step_ms))
         if before is not None and cue.start >= before.end:
-            start = max(start, earliest)
-        earliest = max(start + 1, round(cue.end * 1000 / step_ms))
+            start = max(start, end)
+        end = max(start + 1, round(cue.end * 1000 / step_ms))
         before = cue
         yield Cue(
             start * step_ms / 1000,
-            earliest * step_ms / 1000,
+            end * step_ms / 1000,
             text,
             translation,
             one_line(cue.speaker or "") or None,

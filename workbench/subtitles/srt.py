@@ -36,13 +36,13 @@ def encode(cues: Iterable[Cue], order: Order) -> str:
 def decode(text: str) -> list[Cue]:
     """Markup stays as it is in the file, but for what `encode` put in."""
     found = list(_TIMES.finditer(text))
-    ends = [match.start() for match in found[1:]]
     cues = []
-    for match, end in zip(found, [*ends, None], strict=True):
-        body = text[match.end() : end]
-        body = body if end is None else _NUMBER.sub("", body)
+    for index, times in enumerate(found):
+        body = text[times.end() :]
+        if index + 1 < len(found):
+            body = _NUMBER.sub("", text[times.end() : found[index + 1].start()])
         body = _DEFUSED.sub(lambda part: part[0][:-1], clean(body))
-        cues.append(Cue(_seconds(match.groups()[:4]), _seconds(match.groups()[4:]), body))
+        cues.append(Cue(_seconds(times.groups()[:4]), _seconds(times.groups()[4:]), body))
     return [cue for cue in cues if cue.text]
 
 

@@ -1,0 +1,360 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workbench.subtitles import Caption, CueRules, Show, build_cues, violations
+from workbench.types import Cue, Transcript, Word
+
+AUDIO = Path(os.environ.get("WORKBENCH_TEST_AUDIO") or Path(__file__).parents[3] / "shared" / "audio")
+RULES = CueRules()
+
+
+def said(text: str, start: float = 1.0, *, cps: float = 14.0, pauses: dict[str, float] | None = None) -> Transcript:
+    """Speech of even speed whose words are parted by spaces; `pauses` are seconds of silence after a word."""
+    words = []
+    time = start
+    for token in re.findall(r"\s*\S+", text):
+        end = time + len(token) / cps
+        words.append(Word(time, end, token, 0.9))
+        time = end + (pauses or {}).get(token.strip(), 0.0)
+    return Transcript(segment_id=0, text=text, language="en", start=start, end=words[-1].end, words=tuple(words))
+
+
+def without_words(text: str, start: float, end: float, language: str = "en") -> Transcript:
+    return Transcript(segment_id=0, text=text, language=language, start=start, end=end)
+
+
+def texts(*transcripts: Transcript, rules: CueRules = RULES) -> list[str]:
+    return [cue.text for cue in build_cues([Caption(t) for t in transcripts], rules)]
+
+
+def letters(text: str) -> str:
+    return "".join(text.split())
+
+
+def test_a_short_sentence_is_one_line() -> None:
+    assert texts(said("Ask what you can do for your country.")) == ["Ask what you can do for your country."]
+
+
+def test_nothing_said_gives_no_cue() -> None:
+    assert build_cues([], RULES) == []
+    assert build_cues([Caption(without_words(" \n ", 0, 1))], RULES) == []
+
+
+def test_long_speech_is_cut_at_sentence_ends() -> None:
+    first = "The first sentence has quite a number of words to say."
+    second = "The second one is of about the same length as that."
+    assert texts(said(f"{first} {second}")) == [
+        "The first sentence has quite\na number of words to say.",
+        "The second one is of about\nthe same length as that.",
+    ]
+
+
+def test_a_long_sentence_is_cut_at_a_clause_end() -> None:
+    cues = texts(said("When the rain that had been falling all week stopped, the whole village went out to the fields"))
+    assert cues[0].endswith("stopped,")
+
+
+def test_a_sentence_without_marks_is_cut_in_its_pause() -> None:
+    words = "one thing that we have to think about now is the weather of the coming week and also that of today"
+    cues = texts(said(words, pauses={"weather": 0.9}))
+    assert cues[0].endswith("weather")
+
+
+def test_titles_do_not_end_a_sentence() -> None:
+    assert texts(said("She had then been told of it all by Mr. Dashwood, who knew Dr. Grant.")) == [
+        "She had then been told of it all\nby Mr. Dashwood, who knew Dr. Grant."
+    ]
+
+
+def test_short_sentences_close_together_share_a_cue() -> None:
+    assert texts(said("Yes. Of course.")) == ["Yes. Of course."]
+
+
+def test_a_sentence_that_goes_on_in_the_next_transcript_is_joined() -> None:
+    first = said("and then he")
+    assert texts(first, said("went home.", first.end + 0.2)) == ["and then he went home."]
+
+
+def test_no_cue_stays_up_through_a_silence() -> None:
+    assert texts(said("and then he went", pauses={"he": 2.5})) == ["and then he", "went"]
+
+
+def test_two_speakers_never_share_a_cue() -> None:
+    first = said("Yes.")
+    second = said("No.", first.end + 0.1)
+    cues = build_cues([Caption(first, speaker="Ann"), Caption(second, speaker="Bo")], RULES)
+    assert [(cue.speaker, cue.text) for cue in cues] == [("Ann", "Yes."), ("Bo", "No.")]
+
+
+def test_lines_do_not_end_with_an_article() -> None:
+    (cue,) = texts(said("It is always the most difficult part of the whole day"))
+    upper, _ = cue.split("\n")
+    assert upper.split()[-1] not in ("the", "of", "a", "is")
+
+
+def test_a_cue_stays_up_for_as_long_as_reading_takes() -> None:
+    (cue,) = build_cues([Caption(said("forty characters of text said in no time", cps=40))], RULES)
+    assert cue.end - cue.start == pytest.approx(2.0)
+
+
+def test_a_cue_gives_way_to_the_next_with_a_gap() -> None:
+    first = said("No!")
+    second = said("A new speaker says a longer sentence.", first.end + 0.2)
+    cues = build_cues([Caption(first, speaker="Ann"), Caption(second, speaker="Bo")], RULES)
+    assert cues[1].start - cues[0].end == pytest.approx(RULES.min_gap_s)
+    assert cues[1].start == pytest.approx(second.start, abs=0.001)
+
+
+def test_words_go_with_the_cue_they_are_in() -> None:
+    transcript = said("The first sentence has quite a number of words. The second one is of about the same length.")
+    cues = build_cues([Caption(transcript)], RULES)
+    assert len(cues) > 1
+    assert tuple(word for cue in cues for word in cue.words) == transcript.words
+    for cue in cues:
+        assert letters("".join(word.text for word in cue.words)) == letters(cue.text)
+        assert cue.start == pytest.approx(cue.words[0].start, abs=0.001)
+
+
+def test_speech_too_fast_to_read_is_kept_and_reported() -> None:
+    transcript = said("this is said so fast that nobody could ever read all of it in time " * 4, cps=60)
+    cues = build_cues([Caption(transcript), Caption(said("next", transcript.end + 0.1))], RULES)
+    assert letters("".join(cue.text for cue in cues)) == letters(transcript.text + "next")
+    assert {v.rule for v in violations(cues, RULES)} >= {"max_cps"}
+
+
+def test_a_word_longer_than_a_line_is_broken_and_reported() -> None:
+    cues = build_cues([Caption(said("a " + "x" * 10_000 + " b"))], RULES)
+    assert letters("".join(cue.text for cue in cues)) == "a" + "x" * 10_000 + "b"
+    assert max(len(line) for cue in cues for line in cue.text.split("\n")) == 42
+    assert "broken_word" in {v.rule for v in violations(cues, RULES)}
+
+
+def test_words_all_at_one_time_still_make_cues_that_can_be_told_apart() -> None:
+    words = tuple(Word(3.0, 3.0, f" word{i:02}", 0.5) for i in range(40))
+    text = "".join(word.text for word in words).strip()
+    cues = build_cues([Caption(Transcript(segment_id=0, text=text, language="en", start=3, end=3, words=words))], RULES)
+    assert letters("".join(cue.text for cue in cues)) == letters(text)
+    assert all(b.start >= a.end > a.start for a, b in pairwise(cues))
+
+
+def test_transcripts_out_of_order_come_out_in_order() -> None:
+    assert texts(said("Second.", 9), said("First.", 1)) == ["First.", "Second."]
+
+
+def test_speech_without_word_times_is_cut_by_proportion() -> None:
+    text = "The first sentence has quite a number of words to say. The second one is of about the same length as that."
+    cues = build_cues([Caption(without_words(text, 10, 20))], RULES)
+    assert cues[1].start == pytest.approx(15, abs=0.5)
+    assert cues[0].words == ()
+
+
+def test_word_times_hold_for_a_text_that_is_spelled_otherwise() -> None:
+    words = tuple(Word(i, i + 0.8, f" w{i}", 0.9) for i in range(4))
+    transcript = Transcript(segment_id=0, text="zero, one, two, three", language="en", start=0, end=3.8, words=words)
+    (cue,) = build_cues([Caption(transcript)], RULES)
+    assert (cue.text, cue.words) == ("zero, one, two, three", words)
+
+
+CJK = {
+    "zh": "今天我们来聊聊人工智能的发展历史，以及它在PyTorch里怎么实现。首先，“神经网络”这个概念出现在四十年代。",
+    "ja": "音声認識システムがどのように動くかについて説明しますので、コンピューターの前に座って、聞いてください。",
+    "ko": "안녕하세요 여러분 오늘은 음성 인식 시스템이 어떻게 작동하는지에 대해 설명하겠습니다. 잘 들어 주세요.",
+}
+
+
+@pytest.mark.parametrize("language", CJK)
+def test_chinese_japanese_and_korean_keep_16_full_width_characters(language: str) -> None:
+    rules = CueRules.for_language(language)
+    cues = build_cues([Caption(without_words(CJK[language], 0, len(CJK[language]) / 5, language))], rules)
+    assert violations(cues, rules) == []
+    assert letters("".join(cue.text for cue in cues)) == letters(CJK[language])
+    lines = [line for cue in cues for line in cue.text.split("\n")]
+    assert not any(line[0] in "，。、”ーっ" or line[-1] in "“「" for line in lines)
+
+
+def test_latin_words_in_chinese_are_not_broken() -> None:
+    cues = texts(without_words(CJK["zh"], 0, 20), rules=CueRules.for_language("zh"))
+    assert any("PyTorch" in line for cue in cues for line in cue.split("\n"))
+
+
+def test_chinese_words_with_times_are_not_broken_between_cues() -> None:
+    words = tuple(
+        Word(i * 0.5, i * 0.5 + 0.5, text, 0.9) for i, text in enumerate(["人工智能", "语音识别", "字幕"] * 6)
+    )
+    text = "".join(word.text for word in words)
+    transcript = Transcript(segment_id=0, text=text, language="zh", start=0, end=9, words=words)
+    cues = build_cues([Caption(transcript)], CueRules.for_language("zh"))
+    assert len(cues) > 1
+    assert all("".join(word.text for word in cue.words) == letters(cue.text) for cue in cues)
+
+
+def test_korean_is_broken_at_spaces_only() -> None:
+    lines = "\n".join(texts(without_words(CJK["ko"], 0, 12), rules=CueRules.for_language("ko"))).split("\n")
+    assert [word for line in lines for word in line.split()] == CJK["ko"].split()
+
+
+def test_arabic_keeps_its_words_and_order() -> None:
+    text = "مرحبا بكم جميعا، سنتحدث اليوم عن نظام التعرف على الكلام الذي يعمل على جهاز الكمبيوتر. هل أنتم مستعدون؟"
+    cues = texts(without_words(text, 0, 8, "ar"))
+    assert cues[-1].endswith("؟")
+    assert " ".join(cues).split() == text.split()
+
+
+def test_thai_vowels_and_tones_stay_with_their_consonant() -> None:
+    text = "วันนี้เราจะมาพูดถึงระบบรู้จำเสียงพูดอัตโนมัติที่ทำงานบนคอมพิวเตอร์ของคุณเองโดยไม่ต้องใช้อินเทอร์เน็ต"
+    lines = "\n".join(texts(without_words(text, 0, 9, "th"), rules=CueRules(max_line_chars=20))).split("\n")
+    assert "".join(lines) == text
+    assert not any(re.match("[\u0e30-\u0e3a\u0e45-\u0e4e]", line) or line[-1] in "เแโใไ" for line in lines)
+
+
+def test_characters_of_several_code_points_are_not_broken() -> None:
+    family, flag = "👩\u200d👩\u200d👧", "🇫🇷"
+    cues = texts(without_words((family + flag) * 30, 0, 30))
+    lines = "\n".join(cues).split("\n")
+    assert all(re.fullmatch(f"(?:{family}|{flag})+", line) for line in lines)
+
+
+def test_marks_that_stand_alone_stay_with_their_word() -> None:
+    lines = texts(said("« Est-ce que tout cela vous convient aussi bien » ? « Oui »"))[0].split("\n")
+    assert all(line[0] not in "»?" and line[-1] != "«" for line in lines)
+
+
+SOURCE = "And so my fellow Americans, ask not what your country can do for you, ask what you can do for your country."
+TARGET = "因此，我的美国同胞们，不要问你们的国家能为你们做些什么，而要问你们能为你们的国家做些什么。"
+
+
+def bilingual(show: Show) -> list[Cue]:
+    transcript = said(SOURCE, cps=10)
+    captions = [Caption(transcript, transcript.translated(TARGET, "zh"))]
+    shown = CueRules.for_language("zh") if show == "translation" else RULES
+    return build_cues(captions, shown, show, translation_rules=CueRules.for_language("zh"))
+
+
+def test_a_bilingual_cue_has_what_belongs_together() -> None:
+    first, second = bilingual("both")
+    assert (letters(first.text)[-4:], letters(first.translation)[-5:]) == ("you,", "做些什么，")
+    assert letters(second.text) == letters("ask what you can do for your country.")
+    assert violations([first, second], RULES, CueRules.for_language("zh")) == []
+
+
+def test_a_translation_alone_is_cut_by_its_own_marks_within_the_time_of_the_speech() -> None:
+    cues = bilingual("translation")
+    assert letters("".join(cue.text for cue in cues)) == TARGET
+    assert all(cue.translation == "" and cue.words == () for cue in cues)
+    assert cues[0].start == 1.0
+    assert cues[-1].start < 1 + len(SOURCE) / 10
+
+
+def test_what_was_not_translated_is_shown_as_it_was_said() -> None:
+    assert build_cues([Caption(said("Yes."))], RULES, "translation")[0].text == "Yes."
+    assert build_cues([Caption(said("Yes."))], RULES, "both")[0].translation == ""
+
+
+def librivox() -> list[Transcript]:
+    """Real word times, one after the other as if they were one recording."""
+    files = sorted((AUDIO / "read").glob("librivox-*.words.json"))
+    if not files:
+        pytest.skip(f"no librivox-*.words.json in {AUDIO / 'read'} (set WORKBENCH_TEST_AUDIO)")
+    transcripts = []
+    offset = 0.0
+    for file in files:
+        data = json.loads(file.read_text())
+        spoken = [word for word in data["w"] if not word["t"].startswith(("<", "["))]
+        words = tuple(
+            Word(offset + w["b"], offset + w["b"] + w["d"], " " + re.sub(r"\(\d+\)$", "", w["t"]), w["p"])
+            for w in spoken
+        )
+        text = "".join(word.text for word in words).strip()
+        transcripts.append(
+            Transcript(segment_id=0, text=text, language="en", start=words[0].start, end=words[-1].end, words=words)
+        )
+        offset += data["d"]
+    return transcripts
+
+
+def test_real_read_speech_gives_cues_without_a_violation() -> None:
+    transcripts = librivox()
+    cues = build_cues([Caption(t) for t in transcripts], RULES)
+    assert violations(cues, RULES) == []
+    assert " ".join(cue.text for cue in cues).split() == " ".join(t.text for t in transcripts).split()
+    for cue in cues:
+        assert cue.start == pytest.approx(cue.words[0].start, abs=0.001)
+
+
+def test_real_read_speech_with_a_translation_of_each_gives_no_violation() -> None:
+    captions = [Caption(t, t.translated(t.text.upper(), "en")) for t in librivox()]
+    cues = build_cues(captions, RULES, "both")
+    assert violations(cues, RULES) == []
+    assert letters("".join(c.text for c in cues)).upper() == letters("".join(c.translation for c in cues))
+
+
+WORDS = st.text(
+    st.characters(blacklist_categories=("Cs", "Cc", "Zs", "Zl", "Zp", "Cf", "Mn", "Me", "Mc", "So", "Sk")), min_size=1
+)
+SHORT_WORDS = st.one_of(
+    st.sampled_from(["the", "one,", "Yes.", "people", "extraordinary", "字幕", "、", "«", "?", "ねこ", "안녕"]),
+    WORDS.filter(lambda word: RULES.measure(word) <= 20),
+)
+
+
+@st.composite
+def conversations(draw: st.DrawFn, words: st.SearchStrategy[str] = SHORT_WORDS) -> list[Caption]:
+    captions = []
+    for _ in range(draw(st.integers(0, 4))):
+        time = start = draw(st.floats(0, 30))
+        timed = []
+        for text in draw(st.lists(words, min_size=1, max_size=40)):
+            time += draw(st.sampled_from([0.0, 0.0, 0.1, 0.5, 3.0]))
+            end = time + draw(st.sampled_from([0.0, 0.2, 0.5, 8.0]))
+            timed.append(Word(time, end, " " + text, 0.5))
+            time = end
+        text = "".join(word.text for word in timed).strip()
+        kept = tuple(timed) if draw(st.booleans()) else ()
+        transcript = Transcript(segment_id=0, text=text, language="xx", start=start, end=time, words=kept)
+        translation = transcript.translated(text[::-1], "yy") if draw(st.booleans()) else None
+        captions.append(Caption(transcript, translation, draw(st.sampled_from([None, "Ann"]))))
+    return captions
+
+
+def assert_in_order(cues: list[Cue]) -> None:
+    assert all(cue.start < cue.end <= cue.start + RULES.max_duration_s + 0.001 for cue in cues)
+    assert all(before.end <= after.start for before, after in pairwise(cues))
+
+
+@settings(max_examples=300, deadline=None)
+@given(conversations(), st.sampled_from(["source", "translation", "both"]))
+def test_cues_never_overlap_and_text_survives(captions: list[Caption], show: Show) -> None:
+    cues = build_cues(captions, RULES, show)
+    assert_in_order(cues)
+    in_order = sorted(captions, key=lambda caption: caption.transcript.start)
+    source = [c.transcript.text for c in in_order]
+    target = [c.translation.text if c.translation else "" for c in in_order]
+    if show == "translation":
+        source = [translated or text for text, translated in zip(source, target, strict=True)]
+    assert letters("".join(cue.text for cue in cues)) == letters("".join(source))
+    assert letters("".join(cue.translation for cue in cues)) == letters("".join(target if show == "both" else []))
+
+
+@settings(max_examples=200, deadline=None)
+@given(conversations())
+def test_lines_keep_their_limits_when_words_fit(captions: list[Caption]) -> None:
+    found = violations(build_cues(captions, RULES), RULES)
+    assert not {v.rule for v in found} & {"max_lines", "max_line_chars", "max_duration_s", "min_gap_s"}
+
+
+@settings(max_examples=100, deadline=None)
+@given(conversations(st.text(min_size=1).filter(str.strip)))
+def test_any_text_at_all_gives_cues_in_order_that_hold_it(captions: list[Caption]) -> None:
+    cues = build_cues(captions, CueRules(max_line_chars=8))
+    assert_in_order(cues)
+    in_order = sorted(captions, key=lambda caption: caption.transcript.start)
+    assert letters("".join(c.text for c in cues)) == letters("".join(c.transcript.text for c in in_order))
