@@ -220,6 +220,11 @@ class Synthesizer(Stateless[Translation | Transcript, Speech]):
         if language is not None and cls.voices and not _speaks(cls.voices.values(), language):
             known = ", ".join(sorted(set(cls.voices.values())))
             raise UnsupportedLanguage(f"{cls.name} does not speak {language!r}", hint=f"It speaks: {known}.")
+        spoken = cls.voices.get(settings.voice or "")
+        if language is not None and spoken and not same_language(spoken, language):
+            raise UnsupportedLanguage(
+                f"voice {settings.voice!r} of {cls.name} does not speak {language!r}", hint=f"It speaks: {spoken}."
+            )
         return options
 
 
