@@ -46,6 +46,12 @@ def test_the_first_sentence_leaves_before_the_second_is_made() -> None:
     assert made == ["One."]
 
 
+def test_a_piece_that_ends_abruptly_is_followed_by_a_pause() -> None:
+    [speech] = speak(said("Hi."), lambda text: np.ones(100, np.float32), sample_rate=RATE, max_chars=100)
+    assert speech.audio.duration == pytest.approx(0.1 + PAUSE_S)
+    assert speech.audio.samples[100:].max() == 0.0
+
+
 def test_samples_are_float32_within_one() -> None:
     [speech] = spoken("loud")
     assert speech.audio.samples.dtype == np.float32

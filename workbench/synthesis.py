@@ -12,11 +12,12 @@ from workbench.errors import UnsupportedLanguage, WorkbenchError
 from workbench.sentences import plain, sentences
 from workbench.types import AudioChunk, Samples, Speech, Transcript, Translation
 
-QUIET: Final = 0.01
-"""Of a piece's peak: what is below, before and after it, is silence."""
-LEAD_S: Final = 0.05
+QUIET: Final = 0.02
+NOISE: Final = 0.005
+"""What is below this part of a piece's peak, or of full scale, is silence."""
+LEAD_S: Final = 0.08
 PAUSE_S: Final = 0.3
-"""Silence that stays before and after a piece."""
+"""Seconds before and after a piece: the most that stays, and what there always is."""
 
 
 def voice_for(voices: Mapping[str, str], item: Translation | Transcript, settings: Settings) -> str:
@@ -43,7 +44,7 @@ def speak(
     """Speak `item` a sentence at a time, so that its audio leaves as it is made.
 
     `synthesize` takes one line without markup, at most `max_chars` long, with a letter or digit in it, and gives its
-    samples. Silence around them is cut to a short pause. Raises `WorkbenchError` when nothing of a text can be said;
+    samples. Silence around them becomes a short pause. Raises `WorkbenchError` when nothing of a text can be said;
     text without a letter or digit gives nothing.
     """
     pieces = [piece for piece in sentences(plain(item.text), max_chars) if any(map(str.isalnum, piece))]
@@ -63,7 +64,9 @@ def speak(
 def _trimmed(samples: Samples, sample_rate: int) -> Samples:
     samples = np.clip(samples, -1.0, 1.0).astype(np.float32, copy=False)
     level = np.abs(samples)
-    loud = np.flatnonzero(level > QUIET * level.max(initial=0.0))
+    loud = np.flatnonzero(level > max(NOISE, QUIET * level.max(initial=0.0)))
     if not len(loud):
         return samples[:0]
-    return samples[max(0, loud[0] - round(LEAD_S * sample_rate)) : loud[-1] + 1 + round(PAUSE_S * sample_rate)]
+    lead, pause = round(LEAD_S * sample_rate), round(PAUSE_S * sample_rate)
+    kept = samples[max(0, loud[0] - lead) : loud[-1] + 1 + pause]
+    return np.pad(kept, (0, max(0, loud[-1] + 1 + pause - len(samples))))
