@@ -1,0 +1,182 @@
+"""Where speech begins and ends: a state machine over probabilities. Time is counted in audio.
+
+After `get_speech_timestamps` and `VADIterator` of Silero VAD. What differs, since events leave while audio still comes:
+speech is announced once it is long enough, padding never reaches into what is not heard yet, and speech that gets too
+long is cut where it is quietest instead of in its longest pause.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+import numpy as np
+from pydantic import Field
+
+from workbench.engines import Options
+from workbench.events import SpeechEnded, SpeechStarted
+from workbench.types import Activity
+
+SpeechEvent: TypeAlias = SpeechStarted | SpeechEnded
+
+_SMOOTHING_S: Final = 0.16
+"""A cut is made in the middle of the quietest stretch of this length: one quiet frame may lie inside a word."""
+_ROUNDING: Final = 1e-6
+"""Frames. Durations that are whole frames stay so in floating point."""
+
+
+class SegmenterOptions(Options):
+    threshold: float = Field(0.5, gt=0.0, lt=1.0)
+    """Speech begins at this probability."""
+    hysteresis: float = Field(0.15, ge=0.0, lt=1.0)
+    """Speech pauses when the probability falls below the threshold by more than this."""
+    min_speech_ms: int = Field(250, ge=0, le=1000)
+    """Shorter speech is ignored."""
+    min_silence_ms: int = Field(300, ge=0, le=5000)
+    """A shorter pause does not end speech."""
+    speech_pad_ms: int = Field(100, ge=0, le=500)
+    """Audio added before and after speech."""
+    max_speech_s: float = Field(29.0, ge=2.0, le=600.0)
+    """A longer segment, padding included, is cut where it is quietest in its second half."""
+
+
+@dataclass(slots=True)
+class _Speech:
+    """Speech that goes on, or pauses for less than would end it."""
+
+    first: int
+    """Frame with which it began."""
+    start: float
+    """Of its segment, padding included; seconds on the timeline."""
+    is_rest: bool = False
+    """Whether a segment was cut off before it: then no length is too short."""
+    is_announced: bool = False
+    pause: int | None = None
+    """Frame with which the pause at its end began."""
+    probabilities: list[float] = field(default_factory=list)
+    """From `first` on."""
+
+
+class Segmenter:
+    """Speech of one stream. Not bound to a thread; a call takes microseconds."""
+
+    def __init__(self, options: SegmenterOptions) -> None:
+        self._threshold = options.threshold
+        self._quiet = max(options.threshold - options.hysteresis, 0.01)
+        self._min_speech_s = options.min_speech_ms / 1000
+        self._min_silence_s = options.min_silence_ms / 1000
+        self._pad_s = options.speech_pad_ms / 1000
+        self._max_s = options.max_speech_s
+        self._speech: _Speech | None = None
+        self._next_id = 0
+        self._floor = 0.0  # seconds: no later segment begins before
+        self._origin = 0.0  # seconds: where frame 0 begins
+        self._frame_s = 0.0
+        self._count = 0  # frames since the origin
+
+    @property
+    def speaking(self) -> bool:
+        """Whether a segment was announced that has not ended."""
+        return self._speech is not None and self._speech.is_announced
+
+    @property
+    def needed_from(self) -> float:
+        """Seconds on the timeline: audio before this is in no segment to come."""
+        return self._speech.start if self._speech else self._padded(self._count)
+
+    def process(self, activity: Activity) -> Iterator[SpeechEvent]:
+        """What is decided by `activity`. It continues the one before; after a hole in time, speech begins anew."""
+        if not self._continues(activity):
+            yield from self.flush()
+            self._origin, self._frame_s, self._count = activity.start, activity.frame_s, 0
+            self._floor = max(self._floor, activity.start)
+        for probability in activity.probabilities.tolist():
+            if self._speech is None:
+                if probability < self._threshold:
+                    self._count += 1
+                    continue
+                self._speech = _Speech(self._count, self._padded(self._count))
+            yield from self._step(self._speech, probability)
+
+    def flush(self) -> Iterator[SpeechEvent]:
+        """The end of speech that goes on where the audio ends."""
+        if self._speech and self._speech.is_announced:
+            yield self._end(self._speech, self._time(self._count))
+        self._speech = None
+
+    def _step(self, speech: _Speech, probability: float) -> Iterator[SpeechEvent]:
+        """Take the next frame of `speech`."""
+        speech.probabilities.append(probability)
+        if probability >= self._threshold:
+            speech.pause = None
+        elif probability < self._quiet and speech.pause is None:
+            speech.pause = self._count
+        self._count += 1
+        if speech.pause is None:
+            if not speech.is_announced and self._is_long_enough(speech):
+                yield self._announce(speech)
+        elif probability < self._quiet and self._count - 1 - speech.pause >= self._frames(self._min_silence_s):
+            yield from self._finish(speech, speech.pause)
+            return
+        if self._time(self._count + 1) - speech.start > self._max_s + _ROUNDING * self._frame_s:
+            yield from self._cut(speech)
+
+    def _is_long_enough(self, speech: _Speech) -> bool:
+        return speech.is_rest or self._count - speech.first >= self._frames(self._min_speech_s)
+
+    def _finish(self, speech: _Speech, pause: int) -> Iterator[SpeechEvent]:
+        """The pause is long enough: speech has ended where it began."""
+        if speech.is_announced:
+            yield self._end(speech, min(self._time(pause) + self._pad_s, self._time(self._count)))
+        self._speech = None
+
+    def _cut(self, speech: _Speech) -> Iterator[SpeechEvent]:
+        """End a segment that is as long as it may be; speech goes on in a new one, once there is speech in it.
+
+        What was not announced until now is hardly more than a pause, and is dropped.
+        """
+        self._speech = None
+        if not speech.is_announced:
+            return
+        at = self._quietest(speech)
+        yield self._end(speech, self._time(at))
+        kept = speech.probabilities[at - speech.first :]
+        rest = self._speech = _Speech(at, self._floor, is_rest=True, pause=speech.pause, probabilities=kept)
+        if rest.pause is None or rest.pause > at:
+            yield self._announce(rest)
+
+    def _quietest(self, speech: _Speech) -> int:
+        """The frame in the second half of a segment around which the probability is lowest."""
+        middle = (speech.start + self._time(self._count)) / 2
+        first = max(speech.first + 1, math.ceil((middle - self._origin) / self._frame_s))
+        first = min(first, self._count - 1)
+        second_half = np.array(speech.probabilities[first - speech.first :])
+        width = min(len(second_half), max(1, round(_SMOOTHING_S / self._frame_s)))
+        smooth = np.convolve(second_half, np.full(width, 1 / width), "valid")
+        return first + int(np.argmin(smooth)) + width // 2
+
+    def _announce(self, speech: _Speech) -> SpeechStarted:
+        speech.is_announced = True
+        self._next_id += 1
+        return SpeechStarted(segment_id=self._next_id - 1, start=speech.start)
+
+    def _end(self, speech: _Speech, end: float) -> SpeechEnded:
+        self._floor = end
+        return SpeechEnded(segment_id=self._next_id - 1, start=speech.start, end=end)
+
+    def _continues(self, activity: Activity) -> bool:
+        same_frames = activity.frame_s == self._frame_s
+        return same_frames and abs(activity.start - self._time(self._count)) <= self._frame_s / 2
+
+    def _padded(self, frame: int) -> float:
+        """Where a segment begins whose speech begins with `frame`."""
+        return max(self._floor, self._time(frame) - self._pad_s)
+
+    def _time(self, frame: int) -> float:
+        return self._origin + frame * self._frame_s
+
+    def _frames(self, seconds: float) -> int:
+        """The fewest frames that last as long."""
+        return math.ceil(seconds / self._frame_s - _ROUNDING)
