@@ -180,7 +180,7 @@ class Pipeline:
         """Once for the stream, before windows fan out, so that all of them agree."""
         pool = self._stages.recognizer
         async with pool.open(self.settings) as stage:
-            with _named(StageKind.ASR, pool, window.segments[0].audio.start):
+            with _named(StageKind.ASR, pool, window.start):
                 language = await stage.call(lambda engine: cast(Recognizer, engine).detect_language(window))
         if language is not None:
             self.settings = replace(self.settings, language=language)

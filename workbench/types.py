@@ -75,6 +75,11 @@ class Window:
         return self.segments[0].audio.sample_rate
 
     @property
+    def start(self) -> float:
+        """Seconds on the timeline of the first sample."""
+        return self.segments[0].audio.start
+
+    @property
     def duration(self) -> float:
         """Seconds of `samples`, pauses included."""
         return sum(s.audio.duration for s in self.segments) + self.pause_s * (len(self.segments) - 1)
