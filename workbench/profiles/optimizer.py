@@ -13,6 +13,9 @@ from workbench.profiles.whisper_sizes import SIZES, WhisperSize
 
 DEFAULT_ENGINES: Final[Mapping[str, str]] = MappingProxyType({"vad": "silero", "asr": "faster-whisper"})
 """Engine by stage kind, for a profile that the optimizer writes."""
+_FLOAT16_CAPABILITY: Final = 7.0
+_INT8_CAPABILITY: Final = 6.1
+"""CUDA compute capability from which on CTranslate2 computes so."""
 ENGINE_RAM_MB: Final[Mapping[str, int]] = MappingProxyType({"vad": 80, "translation": 300, "tts": 250})
 """RAM that an engine beside the recognizer takes, by stage kind."""
 
@@ -163,10 +166,13 @@ class CoreOptimizer:
 
     def _on_gpus(self, hardware: HardwareInfo, cores: int, ram: int) -> _Room | None:
         """The best model with room for some windows, in the best precision it fits in; None: no model does."""
-        gpus, vram = _usable_gpus(hardware)
-        instances, budget = min(gpus, cores), int(vram * self.caps.memory_share)
-        for size in SIZES if gpus else ():
-            for compute_type in _gpu_compute_types(hardware):
+        gpus = _usable_gpus(hardware)
+        if not gpus:
+            return None
+        vram, capability = min(mb for mb, _ in gpus), min(capability for _, capability in gpus)
+        instances, budget = min(len(gpus), cores), int(vram * self.caps.memory_share)
+        for size in SIZES:
+            for compute_type in _gpu_compute_types(capability):
                 windows = (budget - size.vram_mb(compute_type, 0)) // size.gpu_call_mb
                 if windows >= self.caps.gpu_windows and size.host_mb(instances) <= ram:
                     return _Room(
@@ -188,24 +194,26 @@ class CoreOptimizer:
         return _Room(size=SIZES[-1], compute_type="int8", windows=1, budget_mb=max(0, ram), fits=False)
 
 
-def _usable_gpus(hardware: HardwareInfo) -> tuple[int, int]:
-    """(how many GPUs to use, MiB of VRAM to count on for each).
+def _usable_gpus(hardware: HardwareInfo) -> list[tuple[int, float]]:
+    """(MiB free, compute capability) of each GPU to use.
 
     Where one has less than half of the largest one's memory, only the largest is used: CUDA counts the fastest
     first, and on which of the others an instance would land is not known.
     """
+    if not hardware.cuda_available:
+        return []
     free = hardware.gpu_memory_free_mb or hardware.gpu_memory_mb
-    if not hardware.cuda_available or not free:
-        return 0, 0
-    return (1, max(free)) if min(free) * 2 < max(free) else (len(free), min(free))
+    gpus = list(zip(free, hardware.gpu_capability or (_FLOAT16_CAPABILITY,) * len(free), strict=False))
+    if gpus and min(gpus)[0] * 2 < max(gpus)[0]:
+        return [max(gpus)]
+    return gpus
 
 
-def _gpu_compute_types(hardware: HardwareInfo) -> tuple[str, ...]:
-    """Best first. CTranslate2 computes in float16 from compute capability 7.0 on, in int8 on 6.1 too."""
-    capability = min(hardware.gpu_capability, default=7.0)
-    if capability >= 7.0:
+def _gpu_compute_types(capability: float) -> tuple[str, ...]:
+    """Best first; those that CTranslate2 computes in on such a GPU."""
+    if capability >= _FLOAT16_CAPABILITY:
         return ("float16", "int8_float16")
-    return ("int8",) if capability >= 6.1 else ("float32",)
+    return ("int8",) if capability >= _INT8_CAPABILITY else ("float32",)
 
 
 def _fit(batch: int, concurrency: int, windows: int) -> tuple[int, int]:

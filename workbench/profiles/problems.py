@@ -105,7 +105,8 @@ def _expectation(details: ErrorDetails) -> str:
     kind, context = details["type"], details.get("ctx", {})
     if kind in _BOUNDS:
         word, key = _BOUNDS[kind]
-        return f"{word} {context[key]}"
+        bound = context[key]
+        return f"{word} {bound:g}" if isinstance(bound, float) else f"{word} {bound}"
     if kind == "string_too_short":
         return ":must not be empty"
     if "expected" in context:

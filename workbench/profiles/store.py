@@ -148,6 +148,7 @@ def propose(
 
 def from_plan(hardware: HardwareInfo, plan: Plan, name: str, engines: Mapping[str, str] = DEFAULT_ENGINES) -> Profile:
     """Write down `plan` as a profile. The model stays "auto": the best that is present and fits."""
+    stages: dict[str, Any] = {kind: Stage(engine=engine) for kind, engine in engines.items() if kind != "asr"}
     options = {
         "model": "auto",
         "device": plan.device,
@@ -166,7 +167,7 @@ def from_plan(hardware: HardwareInfo, plan: Plan, name: str, engines: Mapping[st
             memory_mapping=plan.memory_mapping,
             cpu_affinity="half" if plan.binds_cpu else "none",
         ),
-        **{kind: Stage(engine=engine) for kind, engine in engines.items() if kind != "asr"},
+        **stages,
         asr=Stage(engine=engines["asr"], instances=Instances(min=1, max=plan.instances), options=options),
     )
 

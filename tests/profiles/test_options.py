@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import pytest
+
+import workbench
+from workbench.errors import ProfileError, UsageError
+from workbench.plugins import Plugin, Registry
+from workbench.profiles.options import check_options, parse_override, split_options
+from workbench.profiles.schema import parse_profile
+
+
+class Ears(workbench.Recognizer):
+    name = "ears"
+
+    class Options(workbench.Options):
+        beam_size: int = 5
+        """How many texts are followed at once."""
+        threads: int | Literal["auto"] = "auto"
+        model: str = "auto"
+
+    def process(self, item: workbench.Window, state: workbench.Settings) -> Iterable[workbench.Transcript]:
+        return ()
+
+
+class Gate(workbench.Detector[None]):
+    name = "gate"
+
+    class Options(workbench.Options):
+        level_db: float = -40.0
+
+    def open(self, settings: workbench.Settings) -> None: ...
+
+    def process(self, item: workbench.AudioChunk, state: None) -> Iterable[workbench.Activity]:
+        return ()
+
+
+class Plug:
+    @workbench.hookimpl
+    def register_engines(self, register: workbench.Register) -> None:
+        register(Ears)
+        register(Gate)
+
+
+@pytest.fixture
+def registry() -> Registry:
+    registry = Registry()
+    registry.add(Plugin("plug", "plug", "1"), Plug)
+    assert not registry.plugins[0].error
+    return registry
+
+
+def profile_with(text: str) -> Any:
+    return parse_profile(f'schema = 1\nname = "x"\n{text}', "my.toml")
+
+
+def test_options_are_checked_and_the_cores_own_are_taken_out(registry: Registry) -> None:
+    profile = profile_with(
+        '[asr]\nengine = "ears"\noptions = { beam_size = 2, packing = false }\n'
+        '[vad]\nengine = "gate"\noptions = { level_db = -30, min_silence_ms = 500 }\n'
+    )
+    chosen = check_options(profile, registry)
+    assert chosen["asr"].engine is Ears
+    assert chosen["asr"].options == Ears.Options(beam_size=2)
+    assert chosen["asr"].core == {"packing": False}
+    assert chosen["vad"].options == Gate.Options(level_db=-30.0)
+    assert chosen["vad"].core == {"min_silence_ms": 500}
+
+
+def test_all_mistakes_of_all_stages_show_with_their_lines(registry: Registry) -> None:
+    profile = profile_with(
+        '[vad]\nengine = "gaet"\n'
+        '[asr]\nengine = "ears"\n[asr.options]\nbeam_sise = 2\nthreads = "many"\nmodel = 3\n'
+        '[tts]\nengine = "mouth"\n'
+    )
+    with pytest.raises(ProfileError) as caught:
+        check_options(profile, registry)
+    assert caught.value.message == "my.toml has 5 mistakes"
+    assert caught.value.problems == (
+        "my.toml:4: vad.engine: no vad engine is called 'gaet' (did you mean 'gate'?)",
+        "my.toml:8: asr.options.beam_sise: unknown option of ears (did you mean 'beam_size'?)",
+        "my.toml:9: asr.options.threads: must be a whole number or 'auto', not the text 'many'",
+        "my.toml:10: asr.options.model: must be text, not 3",
+        "my.toml:12: tts.engine: no tts engine is called 'mouth' (installed: none)",
+    )
+
+
+def test_options_of_the_command_line_are_checked_alike() -> None:
+    own, core = split_options("vad", {"level_db": "-20", "min_silence_ms": "500"}, Gate)
+    assert own == Gate.Options(level_db=-20.0)
+    assert core == {"min_silence_ms": 500}
+    with pytest.raises(ProfileError) as caught:
+        split_options("vad", {"min_silense_ms": 5, "speech_pad_ms": "wide"}, Gate)
+    assert caught.value.exit_code == 2
+    assert caught.value.problems == (
+        "vad.min_silense_ms: unknown option of gate (did you mean 'min_silence_ms'?)",
+        "vad.speech_pad_ms: must be a whole number, not the text 'wide'",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "override"),
+    [
+        ("vad.min_silence_ms=500", ("vad", "min_silence_ms", 500)),
+        ("asr.model=base", ("asr", "model", "base")),
+        ("asr.model=large-v3", ("asr", "model", "large-v3")),
+        ("asr.packing=false", ("asr", "packing", False)),
+        ('asr.prompt="a = b"', ("asr", "prompt", "a = b")),
+        ("asr.cores=[0, 1]", ("asr", "cores", [0, 1])),
+        ("asr.prompt=", ("asr", "prompt", "")),
+    ],
+)
+def test_an_override_is_read(text: str, override: tuple[str, str, Any]) -> None:
+    assert parse_override(text) == override
+
+
+@pytest.mark.parametrize("text", ["vad", "vad.x", "=1", "vad=1", "vda.threshold=1"])
+def test_an_override_that_names_no_option_is_refused(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_override(text)
+    assert caught.value.hint
+
+
+def test_the_presets_are_right_for_the_engines_that_are_installed() -> None:
+    from workbench import plugins
+    from workbench.engines import StageKind
+    from workbench.profiles import store
+
+    registry = plugins.load()
+    for kind, name in ((StageKind.VAD, "silero"), (StageKind.ASR, "faster-whisper")):
+        if name not in registry.engines(kind):
+            pytest.skip(f"the {kind} engine {name} is not installed")
+    for entry in store.entries():
+        check_options(store.load(entry.name), registry)
+    check_options(store.propose(), registry)
