@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from workbench.errors import UsageError
+from workbench.outputs import Targets, check_free, paths, targets
+
+KNOWN = ("srt", "vtt", "txt")
+
+
+def named(*inputs: str, formats: tuple[str, ...] = ("srt",), **options: str | None) -> list[str]:
+    found = targets([Path(name) for name in inputs], formats, KNOWN, **options)
+    return [path.as_posix() for one in found for path in paths(one)]
+
+
+def test_subtitles_lie_beside_the_input() -> None:
+    assert named("talks/a.flac") == ["talks/a.srt"]
+
+
+def test_each_format_has_a_file() -> None:
+    assert named("a.flac", formats=("srt", "vtt")) == ["a.srt", "a.vtt"]
+
+
+def test_a_translation_and_speech_say_their_language() -> None:
+    assert named("a.flac", translation="pt", speech="pt") == ["a.pt.srt", "a.pt.wav"]
+
+
+def test_a_suffix_of_a_format_makes_output_a_file() -> None:
+    assert named("a.flac", output="b.srt") == ["b.srt"]
+
+
+def test_speech_lies_beside_an_output_file() -> None:
+    assert named("a.flac", output="out/b.srt", speech="en") == ["out/b.srt", "out/b.wav"]
+
+
+def test_a_slash_makes_output_a_folder() -> None:
+    assert named("a.flac", output="b.srt/") == ["b.srt/a.srt"]
+
+
+def test_an_existing_folder_is_a_folder_whatever_its_name(tmp_path: Path) -> None:
+    folder = tmp_path / "b.srt"
+    folder.mkdir()
+    assert named("a.flac", output=str(folder)) == [(folder / "a.srt").as_posix()]
+
+
+def test_several_inputs_or_formats_make_output_a_folder() -> None:
+    assert named("a.flac", "b.flac", output="out.srt") == ["out.srt/a.srt", "out.srt/b.srt"]
+    assert named("a.flac", output="out.srt", formats=("srt", "txt")) == ["out.srt/a.srt", "out.srt/a.txt"]
+
+
+def test_without_a_known_suffix_output_is_a_folder() -> None:
+    assert named("a.flac", output="talks.v2") == ["talks.v2/a.srt"]
+
+
+def test_a_dash_is_standard_output() -> None:
+    assert targets([Path("a.flac")], ["vtt"], KNOWN, output="-") == [Targets(Path("a.flac"), (("vtt", None),))]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "formats", "speech"),
+    [(["a", "b"], ["srt"], None), (["a"], ["srt", "vtt"], None), (["a"], ["srt"], "en")],
+)
+def test_standard_output_takes_one_file(inputs: list[str], formats: list[str], speech: str | None) -> None:
+    with pytest.raises(UsageError, match="-o - takes one file"):
+        targets([Path(name) for name in inputs], formats, KNOWN, output="-", speech=speech)
+
+
+def test_a_format_that_contradicts_the_suffix_is_refused() -> None:
+    with pytest.raises(UsageError, match="does not go with --format vtt"):
+        named("a.flac", output="b.srt", formats=("vtt",))
+
+
+def test_two_inputs_never_write_one_file() -> None:
+    with pytest.raises(UsageError, match="two inputs would both write"):
+        named("a.flac", "a.mp3")
+
+
+def test_an_input_is_never_overwritten() -> None:
+    with pytest.raises(UsageError, match="would be overwritten"):
+        named("a.srt")
+
+
+def test_a_file_that_exists_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.srt").write_text("mine")
+    with pytest.raises(UsageError, match="exists already") as raised:
+        check_free(targets([tmp_path / "a.flac"], ["srt", "vtt"], KNOWN))
+    assert str(tmp_path / "a.srt") in raised.value.message
+    assert "--force" in raised.value.hint
