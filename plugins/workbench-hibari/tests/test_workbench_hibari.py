@@ -11,6 +11,7 @@ import pytest
 
 import workbench_hibari
 from workbench import EngineError, Samples, Settings, Speech, Transcript, UnsupportedLanguage, WorkbenchError
+from workbench.models import present
 from workbench.testing import assert_streams_are_independent, run, same
 from workbench_hibari import Hibari
 
@@ -148,6 +149,11 @@ def test_calls_at_once_give_what_calls_in_turn_give(engine: Hibari) -> None:
 
 
 def test_weights_that_are_not_the_known_ones_are_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(workbench_hibari._SHA256, "oov.onnx", "0" * 64)
-    with pytest.raises(EngineError, match=r"oov\.onnx is not the file its engine was made for"):
+    files = [(name, size, "0" * 64) for name, size, _ in workbench_hibari._FILES]
+    monkeypatch.setattr(workbench_hibari, "_FILES", files)
+    with pytest.raises(EngineError, match="SHA-256 is wrong"):
         Hibari(Hibari.Options())
+
+
+def test_its_model_lies_in_its_package() -> None:
+    assert [present(model) for model in Hibari.models()] == ["package hibari-tts"]

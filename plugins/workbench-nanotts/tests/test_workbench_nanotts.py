@@ -7,6 +7,7 @@ import pytest
 
 import workbench_nanotts
 from workbench import EngineError, Samples, Settings, Speech, Transcript, UnsupportedLanguage, WorkbenchError
+from workbench.models import present
 from workbench.testing import run
 from workbench_nanotts import NanoTts
 
@@ -144,6 +145,11 @@ def test_calls_at_once_say_what_calls_in_turn_say(engine: NanoTts) -> None:
 
 
 def test_voices_that_are_not_the_known_ones_are_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(workbench_nanotts._SHA256, "it-IT_ta.bin", "0" * 64)
-    with pytest.raises(EngineError, match=r"it-IT_ta\.bin is not the file its engine was made for"):
+    files = [(name, size, "0" * 64) for name, size, _ in workbench_nanotts._FILES]
+    monkeypatch.setattr(workbench_nanotts, "_FILES", files)
+    with pytest.raises(EngineError, match="SHA-256 is wrong"):
         NanoTts(NanoTts.Options())
+
+
+def test_its_voices_lie_in_their_package() -> None:
+    assert [present(model) for model in NanoTts.models()] == ["package py-nanotts"]
