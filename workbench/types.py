@@ -123,7 +123,7 @@ class Window:
             located_start, located_end = placed[0].start, placed[-1].end
         return Transcript(
             segment_id=segment.id,
-            text=text,
+            text=text.strip(),
             language=language,
             start=located_start,
             end=max(located_start, located_end),
