@@ -7,7 +7,7 @@ import importlib.util
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -44,11 +44,14 @@ class _Machine:
     registry: Registry
 
 
-def examine() -> list[Check]:
-    """Run all checks, in a second or two. Never raises: a check that breaks is a failed check."""
+def examine(disabled: Collection[str] = ()) -> list[Check]:
+    """Run all checks, in a second or two, without the plugins in `disabled`.
+
+    Never raises: a check that breaks is a failed check.
+    """
     from workbench import plugins
 
-    machine = _Machine(CoreHardwareDetector().detect(), plugins.load())
+    machine = _Machine(CoreHardwareDetector().detect(), plugins.load(disabled))
     checks: list[Check] = []
     for examine_part in _PARTS:
         try:
@@ -124,7 +127,7 @@ def _profile(machine: _Machine) -> Iterator[Check]:
         check_options(profile, machine.registry)
     except WorkbenchError as error:
         problems = error.problems if isinstance(error, ProfileError) else (error.hint,)
-        fix = "workbench profile use auto" if name != store.AUTO else ""
+        fix = "workbench profile use auto" if name != store.AUTO else "workbench plugins"
         yield Check("profile", "fail", "; ".join(filter(None, [error.message, *problems])), fix)
         return
     warnings = mismatches(profile, machine.hardware)

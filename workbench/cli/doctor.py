@@ -12,9 +12,10 @@ import typer
 
 def doctor(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Check whether everything is there, and say how to mend what is not."""
+    from workbench.cli.console import disabled_plugins
     from workbench.doctor import examine
 
-    checks = examine()
+    checks = examine(disabled_plugins)
     counts = Counter(check.status for check in checks)
     if json:
         summary = {status: counts[status] for status in ("ok", "warn", "fail")}

@@ -20,7 +20,12 @@ from workbench.profiles.hardware import CoreHardwareDetector, HardwareInfo
 from workbench.profiles.optimizer import CoreOptimizer, Plan
 from workbench.profiles.schema import load_profile, mismatches
 
-app = typer.Typer(help="Which engines run, with which settings, on this machine.", no_args_is_help=True)
+app = typer.Typer(
+    help="Which engines run, with which settings, on this machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[str, typer.Argument(help="A profile, or the path of a .toml file.")]
@@ -143,10 +148,11 @@ def edit(name: Annotated[str, typer.Argument(help="A profile. Of a preset a copy
 def _check(draft: Path, target: Path) -> None:
     """Raise `ProfileError` with all mistakes, those in engines' options too."""
     from workbench import plugins
+    from workbench.cli.console import disabled_plugins
     from workbench.profiles.options import check_options
 
     try:
-        check_options(load_profile(draft), plugins.load())
+        check_options(load_profile(draft), plugins.load(disabled_plugins))
     except ProfileError as error:
         state = f"{target} is as it was" if target.exists() else "nothing was written"
         hint = f"Run the command again to go on with the draft; {state}."
