@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -188,6 +189,11 @@ def test_json_has_this_shape() -> None:
         "speaker": "JFK",
         "words": [{"start": 0.3, "end": 0.6, "text": " And", "probability": 0.9}],
     }
+
+
+def test_json_takes_the_numbers_of_numpy() -> None:
+    word = Word(np.float32(0.5), np.float32(1.5), "a", np.float32(0.25))  # type: ignore[arg-type]
+    assert read(write([Cue(0, 1, "a", words=(word,))], "json"), "json")[0].words == (Word(0.5, 1.5, "a", 0.25),)
 
 
 @pytest.mark.parametrize("format", FORMATS)

@@ -174,7 +174,7 @@ def _timed(parts: Iterable[Sequence[_Unit]], rules: _Rules) -> list[Cue]:
 def _started(parts: Iterable[Sequence[_Unit]], rules: CueRules) -> Iterator[tuple[float, Sequence[_Unit]]]:
     earliest = 0.0
     for part in parts:
-        start = round(max(part[0].piece.start, earliest), 3)
+        start = round(float(max(part[0].piece.start, earliest)), 3)
         yield start, part
         earliest = start + _SHORTEST_S + rules.min_gap_s
 
@@ -186,7 +186,7 @@ def _cue(part: Sequence[_Unit], start: float, latest: float, rules: _Rules) -> C
     end = min(max(pieces[-1].end, start + needed), start + rules.text.max_duration_s, latest)
     return Cue(
         start,
-        round(end, 3),
+        round(float(end), 3),
         wrap(pieces, rules.text),
         wrap(translation, rules.translation),
         part[0].speaker,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
@@ -71,7 +70,9 @@ def normal(cues: Iterable[Cue], step_ms: int) -> Iterator[Cue]:
 
 
 def _normal_word(word: Word) -> Word:
-    return replace(word, start=round(word.start, 3), end=round(word.end, 3), text=printable(word.text))
+    """Engines give numbers of NumPy, too, which JSON does not take."""
+    start, end = round(float(word.start), 3), round(float(word.end), 3)
+    return Word(start, end, printable(word.text), float(word.probability))
 
 
 def paragraphs(cues: Iterable[Cue], order: Order) -> Iterator[str]:
