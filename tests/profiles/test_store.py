@@ -149,7 +149,7 @@ def test_what_the_optimizer_proposes_is_a_valid_profile_that_names_its_engines()
     assert store.diff(parse_profile(store.dumps(proposed)), proposed) == []
     assert proposed.vad
     assert proposed.asr
-    assert (proposed.vad.engine, proposed.asr.engine, proposed.asr.instances.max) == ("silero", "faster-whisper", 2)
+    assert (proposed.vad.engine, proposed.asr.engine, proposed.asr.instances.max) == ("silero", "faster-whisper", 1)
     assert (proposed.asr.options["model"], proposed.asr.options["compute_type"]) == ("auto", "float16")
     assert (proposed.hardware.cpu_affinity, proposed.hardware.gpu_memory_gib) == ("half", 24.0)
 

@@ -147,14 +147,18 @@ def propose(
 
 
 def from_plan(hardware: HardwareInfo, plan: Plan, name: str, engines: Mapping[str, str] = DEFAULT_ENGINES) -> Profile:
-    """Write down `plan` as a profile. The model stays "auto": the best that is present and fits."""
+    """Write down `plan` as a profile.
+
+    The model stays "auto": the best that is present and fits. There is one instance, whatever the number of GPUs:
+    all instances of a pool have the same options, so they would share the one GPU that these name.
+    """
     stages: dict[str, Any] = {kind: Stage(engine=engine) for kind, engine in engines.items() if kind != "asr"}
     options = {
         "model": "auto",
         "device": plan.device,
         "compute_type": plan.compute_type,
         "concurrency": plan.concurrency,
-        "threads": plan.threads_per_call,
+        "threads_per_call": plan.threads_per_call,
     }
     return Profile(
         schema=1,
@@ -168,7 +172,7 @@ def from_plan(hardware: HardwareInfo, plan: Plan, name: str, engines: Mapping[st
             cpu_affinity="half" if plan.binds_cpu else "none",
         ),
         **stages,
-        asr=Stage(engine=engines["asr"], instances=Instances(min=1, max=plan.instances), options=options),
+        asr=Stage(engine=engines["asr"], instances=Instances(min=1, max=1), options=options),
     )
 
 
