@@ -78,11 +78,6 @@ def pieces_of(transcript: Transcript, rules: CueRules, translation: str | None =
     return pieces
 
 
-def joined(pieces: Iterable[Piece]) -> str:
-    """The text of `pieces` in one line."""
-    return "".join(" " * piece.space + piece.text for piece in pieces).strip(" ")
-
-
 def _units(text: str, rules: CueRules) -> Iterable[tuple[str, bool, int]]:
     """What is not to be broken: (text, a space before, letters without white space)."""
     for token in _tokens(text):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import pairwise
 
 from workbench.errors import UsageError
@@ -52,7 +52,7 @@ class CueRules:
         """The usual limits of a language (BCP-47); None: the general ones.
 
         Chinese, Japanese and Korean have 16 full-width characters a line. Their reading speeds are Netflix's, but
-        for Japanese: 7 is what captions of speech are allowed, 4 holds for condensed translations.
+        for Japanese: its 4 holds for condensed translations, and 7 leaves room for what is said word for word.
         """
         primary = (language or "").lower().replace("_", "-").split("-")[0]
         if primary in _FULL_WIDTH_CPS:
@@ -66,8 +66,6 @@ class CueRules:
 
 
 _FULL_WIDTH_CPS = {"zh": 9.0, "yue": 9.0, "cmn": 9.0, "ja": 7.0, "ko": 12.0}
-
-RULE_NAMES = tuple(field.name for field in fields(CueRules))
 
 
 def _cells(char: str) -> int:
