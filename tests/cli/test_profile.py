@@ -161,7 +161,7 @@ def test_edit_of_a_preset_makes_a_copy(monkeypatch: pytest.MonkeyPatch, tmp_path
     editor(monkeypatch, tmp_path, "text = 'schema = 1\\nname = \"cpu\"\\n'")
     run("edit", "cpu")
     assert store.load("cpu").asr is None
-    assert (store.presets_dir() / "cpu.toml").read_text().startswith("# For a machine")
+    assert (store.presets_dir() / "cpu.toml").read_text().startswith("# For a machine of four cores")
 
 
 def test_edit_keeps_the_old_profile_and_the_draft_when_there_are_mistakes(
