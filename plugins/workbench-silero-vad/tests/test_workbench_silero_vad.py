@@ -14,6 +14,7 @@ import pytest
 
 import workbench_silero_vad
 from workbench import Activity, AudioChunk, EngineError, MissingError, Samples, Settings
+from workbench.models import locate
 from workbench.testing import assert_streams_are_independent, chunks, run
 from workbench_silero_vad import FRAME, RATE, Silero
 
@@ -178,18 +179,18 @@ def fake_package(folder: Path, content: bytes) -> None:
 
 
 def test_a_changed_model_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    genuine = workbench_silero_vad._model_file("onnx").read_bytes()
+    genuine = (locate(Silero.models()[0]) / "silero_vad.onnx").read_bytes()
     fake_package(tmp_path, genuine[:-1] + bytes([genuine[-1] ^ 1]))
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(workbench_silero_vad, "_PACKAGES", ("silero_vad",))
+    monkeypatch.setattr(workbench_silero_vad, "_PACKAGES", (("silero-vad==6.2.3", "silero_vad"),))
     monkeypatch.delitem(sys.modules, "silero_vad", raising=False)
     with pytest.raises(EngineError, match=r"silero_vad\.onnx") as caught:
         Silero(Silero.Options())
-    assert "Install" in caught.value.hint
+    assert "pip install" in caught.value.hint
 
 
 def test_a_missing_model_is_named_before_anything_loads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workbench_silero_vad, "_PACKAGES", ("no_such_package",))
+    monkeypatch.setattr(workbench_silero_vad, "_PACKAGES", (("no-such==1", "no_such_package"),))
     with pytest.raises(MissingError, match=r"silero_vad\.onnx is not installed") as caught:
         Silero.resolve(Silero.Options(), Settings())
     assert "[light]" in caught.value.hint
