@@ -1,0 +1,196 @@
+"""Speech recognition by Whisper, on CTranslate2 through faster-whisper."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+import workbench
+from workbench import models
+from workbench_faster_whisper import catalog, choice
+
+if TYPE_CHECKING:
+    from workbench_faster_whisper.whisper import Whisper
+
+_SENTENCE_ENDS = (".", "!", "?", "。", "！", "？", "…")
+_SENTENCE_GAP_S = 0.2
+"""Silence after a full stop from which on it ends a sentence: there is none after an abbreviation."""
+_KNOWN_LANGUAGE = 0.5
+"""Probability from which on a detected language counts."""
+
+
+class FasterWhisper(workbench.Recognizer):
+    name = catalog.ENGINE
+    languages = catalog.LANGUAGES
+
+    class Options(workbench.Options):
+        model: str = "auto"
+        """A name from `workbench models`, a folder of converted weights ("./x", "/y/x"), or "auto".
+
+        "auto" is the best that is here and fits into memory; one for English only, where English is the language.
+        """
+        device: Literal["auto", "cpu", "cuda"] = "auto"
+        """Where it runs; "auto": on a GPU that CTranslate2 can use, else on the CPU."""
+        device_index: int = Field(default=0, ge=0)
+        """Which GPU."""
+        compute_type: Literal[
+            "auto", "int8", "int8_float32", "int8_float16", "int8_bfloat16", "int16", "float16", "bfloat16", "float32"
+        ] = "auto"
+        """Precision; "auto": int8 on a CPU, float16 on a GPU."""
+        concurrency: int = Field(default=1, ge=1)
+        """Windows recognized at once with one copy of the weights."""
+        threads_per_call: int = Field(default=1, ge=1)
+        """CPU threads for one window. More `concurrency` pays better."""
+        beam_size: int = Field(default=5, ge=1)
+        """Texts that are weighed against each other; 1 is a little faster and a little worse."""
+        word_timestamps: bool = True
+        """Whether each word gets its time."""
+
+    def __init__(self, options: Options) -> None:
+        if options.model == "auto":
+            options = self.resolve(options, workbench.Settings())
+        folder = _weights(options.model)
+        self.concurrency = options.concurrency
+        self._beam_size = options.beam_size
+        self._word_timestamps = options.word_timestamps
+        self._whisper: Whisper | None = _load(folder, options)
+
+    @classmethod
+    def models(cls) -> Sequence[models.Model]:
+        return catalog.MODELS
+
+    @classmethod
+    def resolve(cls, options: Options, settings: workbench.Settings) -> Options:
+        super().resolve(options, settings)
+        if _is_folder(options.model):
+            models.user_folder(Path(options.model), catalog.MODELS[0])
+            return options
+        if options.model == "auto":
+            model = choice.best(settings.language, options.compute_type)
+        else:
+            model = models.find(catalog.MODELS, options.model)
+            choice.check(model, settings.language)
+        return options.model_copy(update={"model": model.name})
+
+    def process(self, item: workbench.Window, state: workbench.Settings) -> Iterator[workbench.Transcript]:
+        whisper = self._loaded(item)
+        samples = item.samples
+        if not samples.any():
+            return
+        if state.language and not whisper.model.is_multilingual and not catalog.is_english(state.language):
+            raise workbench.UnsupportedLanguage(f"this model is for English only, not for {state.language!r}")
+        try:
+            for segment, language in whisper.recognize(
+                samples,
+                language=catalog.token(state.language) if state.language else None,
+                prompt=state.prompt,
+                hotwords=state.hotwords,
+                beam_size=self._beam_size,
+                word_timestamps=self._word_timestamps,
+            ):
+                spoken = state.language or catalog.language(language)
+                words = [workbench.Word(w.start, w.end, w.word, w.probability) for w in segment.words or ()]
+                if words:
+                    yield from _transcripts(item, words, spoken)
+                elif text := segment.text.strip():
+                    yield item.transcript(text, language=spoken, start=segment.start, end=segment.end)
+        except RuntimeError as error:
+            if _is_cuda(error):
+                raise _broken(error) from error
+            raise
+
+    def detect_language(self, window: workbench.Window) -> str | None:
+        whisper = self._loaded(window)
+        if not whisper.model.is_multilingual:
+            return "en"
+        language, probability = whisper.language_of(window.samples)
+        return catalog.language(language) if probability >= _KNOWN_LANGUAGE else None
+
+    def close(self) -> None:
+        if self._whisper is not None:
+            self._whisper.model.unload_model()
+            self._whisper = None
+
+    def _loaded(self, window: workbench.Window) -> Whisper:
+        if self._whisper is None:
+            raise workbench.EngineError("faster-whisper was closed")
+        if window.sample_rate != 16_000:
+            raise workbench.InputError(f"faster-whisper takes audio of 16000 Hz, not {window.sample_rate} Hz")
+        return self._whisper
+
+
+def _transcripts(
+    item: workbench.Window, words: Sequence[workbench.Word], language: str
+) -> Iterator[workbench.Transcript]:
+    """One for each sentence of a segment. Text that may still change stays whole: its sentences are not settled."""
+    for group in _sentences(item, words) if item.is_final else [words]:
+        if text := "".join(word.text for word in group).strip():
+            yield item.transcript(text, language=language, start=group[0].start, end=group[-1].end, words=group)
+
+
+def _sentences(item: workbench.Window, words: Iterable[workbench.Word]) -> Iterator[list[workbench.Word]]:
+    group: list[workbench.Word] = []
+    for word in words:
+        if group and (_segment(item, group[-1]) != _segment(item, word) or _is_between_sentences(group[-1], word)):
+            yield group
+            group = []
+        group.append(word)
+    if group:
+        yield group
+
+
+def _segment(item: workbench.Window, word: workbench.Word) -> int:
+    return item.locate((word.start + word.end) / 2)[0].id
+
+
+def _is_between_sentences(before: workbench.Word, after: workbench.Word) -> bool:
+    return before.text.endswith(_SENTENCE_ENDS) and after.start - before.end >= _SENTENCE_GAP_S
+
+
+def _is_folder(model: str) -> bool:
+    return "/" in model or os.sep in model
+
+
+def _weights(model: str) -> Path:
+    """The folder of a resolved `model`, verified. Downloads it when it is not here."""
+    if _is_folder(model):
+        return models.user_folder(Path(model), catalog.MODELS[0])
+    return models.locate(models.find(catalog.MODELS, model))
+
+
+def _load(folder: Path, options: FasterWhisper.Options) -> Whisper:
+    from workbench_faster_whisper import whisper
+
+    try:
+        return whisper.load(
+            str(folder),
+            device=options.device,
+            compute_type=options.compute_type,
+            device_index=options.device_index,
+            cpu_threads=options.threads_per_call,
+            num_workers=options.concurrency,
+        )
+    except Exception as error:
+        raise _broken(error, f"cannot load {options.model!r}") from error
+
+
+def _broken(error: Exception, what: str = "faster-whisper failed") -> workbench.EngineError:
+    hint = ""
+    if "out of memory" in str(error):
+        hint = "Use a smaller model, or compute_type int8."
+    elif _is_cuda(error):
+        hint = "Install NVIDIA's cuBLAS and cuDNN for CUDA 12, or set device to cpu."
+    return workbench.EngineError(f"{what}: {error}", hint=hint)
+
+
+def _is_cuda(error: Exception) -> bool:
+    return any(name in str(error) for name in ("CUDA", "cuda", "cublas", "cudnn", "CUBLAS", "CUDNN"))
+
+
+@workbench.hookimpl
+def register_engines(register: workbench.Register) -> None:
+    register(FasterWhisper)

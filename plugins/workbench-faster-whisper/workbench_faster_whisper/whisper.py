@@ -1,0 +1,113 @@
+"""Whisper, as this plugin runs it: one pass over a window, an encoder no longer than the speech, no sampling.
+
+Imports faster-whisper and CTranslate2, so it is imported only where an engine is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import ctranslate2
+import numpy as np
+import numpy.typing as npt
+from faster_whisper import WhisperModel
+from faster_whisper.transcribe import Segment
+
+from workbench.types import Samples
+
+SAMPLE_RATE: Final = 16_000
+FRAMES: Final = 3000
+"""Mel frames, 10 ms each, that Whisper was trained on."""
+LEAST_FRAMES: Final = 1500
+"""The shortest context: below it, text gets lost and starts to loop."""
+MARGIN_FRAMES: Final = 300
+"""Silence kept after the audio, without which the end loops."""
+REST_S: Final = 3.0
+"""Audio left after the last word that is worth another pass: Whisper may stop at a long pause."""
+NO_SPEECH: Final = 0.6
+"""Probability of the no-speech token from which on a text is taken for a hallucination, however sure it sounds."""
+PROMPT_TOKENS: Final = 100
+"""Of prompt and of hotwords each: together with `_most_tokens` they have to fit into the decoder's 448."""
+
+
+class Whisper(WhisperModel):  # type: ignore[misc]
+    """Weights that several threads share."""
+
+    def encode(self, features: npt.NDArray[np.float32]) -> ctranslate2.StorageView:
+        """Encode without most of the padding to 30 s, which costs as much as speech does.
+
+        `features` has shape (mels, 3000); faster-whisper pads it with columns of zeros, which audio never gives.
+        """
+        used = int(np.flatnonzero(features.any(axis=0))[-1]) + 1 if features.any() else 0
+        frames = min(FRAMES, max(LEAST_FRAMES, used + MARGIN_FRAMES) // 2 * 2)
+        return super().encode(np.ascontiguousarray(features[:, :frames]))
+
+    def recognize(
+        self,
+        samples: Samples,
+        *,
+        language: str | None,
+        prompt: str = "",
+        hotwords: str = "",
+        beam_size: int = 5,
+        word_timestamps: bool = True,
+    ) -> Iterator[tuple[Segment, str]]:
+        """What is said in `samples` (16 kHz), each part with the language, both named as Whisper does.
+
+        With word timestamps, Whisper's own timestamps are left out: alignment gives better ones, and they end most
+        windows early, which costs a second pass. A part then is what one pass gives.
+        """
+        duration = len(samples) / SAMPLE_RATE
+        segments, info = self.transcribe(
+            samples,
+            language=language,
+            beam_size=beam_size,
+            temperature=0.0,
+            condition_on_previous_text=False,
+            initial_prompt=self._first_tokens(prompt) or None,
+            hotwords=self.hf_tokenizer.decode(self._first_tokens(hotwords)) or None,
+            without_timestamps=word_timestamps,
+            word_timestamps=word_timestamps,
+            max_new_tokens=_most_tokens(duration),
+            no_speech_threshold=NO_SPEECH,
+            log_prob_threshold=None,
+        )
+        for segment in segments:
+            yield segment, info.language
+            if word_timestamps and (not segment.words or duration - segment.words[-1].end < REST_S):
+                return
+
+    def language_of(self, samples: Samples) -> tuple[str, float]:
+        """Whisper's token for the language of `samples`, and its probability."""
+        language, probability, _ = self.detect_language(samples)
+        return language, probability
+
+    def _first_tokens(self, text: str) -> list[int]:
+        tokens: list[int] = self.hf_tokenizer.encode(" " + text.strip(), add_special_tokens=False).ids if text else []
+        return tokens[:PROMPT_TOKENS]
+
+
+def load(folder: str, *, device: str, compute_type: str, **how: Any) -> Whisper:
+    """Load converted weights. Raises what CTranslate2 and tokenizers raise."""
+    if device == "auto":
+        device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
+    if compute_type == "auto":
+        compute_type = _best_type(device)
+    whisper = Whisper(folder, device=device, compute_type=compute_type, local_files_only=True, **how)
+    if device == "cuda":
+        # CUDA's libraries are opened at the first call: when one is missing, that has to show here.
+        for _ in whisper.recognize(np.zeros(SAMPLE_RATE, np.float32), language="en"):
+            pass
+    return whisper
+
+
+def _best_type(device: str) -> str:
+    supported = ctranslate2.get_supported_compute_types(device)
+    wanted = ("float16", "int8") if device == "cuda" else ("int8",)
+    return next((name for name in wanted if name in supported), "float32")
+
+
+def _most_tokens(duration: float) -> int:
+    """A bound for what can be said in that time, so that a loop ends. Fast speech has about ten tokens a second."""
+    return min(220, 30 + round(15 * duration))
