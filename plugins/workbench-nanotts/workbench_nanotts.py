@@ -85,12 +85,10 @@ def _model() -> Model:
 
 
 def _load() -> Any:
-    folder = locate(_model())
-    try:
-        from py_nanotts import NanoTTS
-    except ImportError as error:
-        raise workbench.EngineError(f"the voices in {folder} cannot be used: {error}") from error
-    return NanoTTS()
+    locate(_model())
+    import py_nanotts
+
+    return py_nanotts.NanoTTS()
 
 
 @workbench.hookimpl
