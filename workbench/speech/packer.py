@@ -24,7 +24,7 @@ class Packer:
     `limit_s` 0 is for live audio: each segment is a window at once.
     """
 
-    def __init__(self, limit_s: float = 30.0, pause_s: float = 0.3) -> None:
+    def __init__(self, limit_s: float = 30.0, pause_s: float = 0.5) -> None:
         self._limit_s = limit_s
         self._pause_s = pause_s
         self._held: list[SpeechSegment] = []
