@@ -1,0 +1,63 @@
+"""What benchmarks listen to: real clips joined to one recording, or the samples where those are not here."""
+
+from __future__ import annotations
+
+import csv
+import os
+import wave
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from benchmarks.machine import ROOT
+from workbench.audio.decode import decode
+from workbench.types import Samples
+
+RATE: Final = 16_000
+PAUSES_S: Final = (0.6, 1.2, 2.5)
+"""Silence between two clips, in turn."""
+_SPEECH: Final = Path(os.environ.get("WORKBENCH_TEST_AUDIO") or ROOT.parent / "shared" / "audio")
+_SPOKEN: Final = {"*": "star", "#": "pound"}
+
+
+class Clip(NamedTuple):
+    path: Path
+    text: str
+    """What is said."""
+
+
+def clips() -> tuple[list[Clip], str]:
+    """English speech, and where it comes from: `read` and `phone` of WORKBENCH_TEST_AUDIO, or the samples."""
+    table = _SPEECH / "transcripts.tsv"
+    if not table.is_file():
+        samples = [ROOT / "samples" / name for name in ("dialogue.flac", "talk.mp4")]
+        return [Clip(path, path.with_suffix(".txt").read_text("utf-8")) for path in samples], "the samples"
+    with table.open(encoding="utf-8", newline="") as lines:
+        rows = [row for row in csv.DictReader(lines, delimiter="\t") if row["language"] == "en"]
+    return [Clip(_SPEECH / row["file"], _said(row["text"])) for row in rows], "real speech"
+
+
+def samples(found: Iterable[Clip]) -> Samples:
+    """All clips one after the other at 16 kHz, with pauses between them."""
+    parts = []
+    for index, clip in enumerate(found):
+        parts += [chunk.samples for chunk in decode(clip.path)]
+        parts.append(np.zeros(round(PAUSES_S[index % len(PAUSES_S)] * RATE), np.float32))
+    return np.concatenate(parts)
+
+
+def write(path: Path, audio: Samples) -> None:
+    """As a WAV of 16 bits."""
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(RATE)
+        out.writeframes((np.clip(audio, -1, 1) * 32767).astype("<i2").tobytes())
+
+
+def _said(text: str) -> str:
+    for sign, word in _SPOKEN.items():
+        text = text.replace(sign, f" {word} ")
+    return text
