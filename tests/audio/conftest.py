@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
@@ -35,6 +35,7 @@ class Track:
     layout: str = "mono"
     start: float = 0.0
     language: str = ""
+    options: dict[str, str] = field(default_factory=lambda: {"strict": "-2"})  # for PyAV's own Vorbis encoder
 
 
 @pytest.fixture(scope="session")
@@ -79,9 +80,7 @@ def make_media(tmp_path: Path) -> Callable[..., Path]:
 
 
 def _add(out: OutputContainer, track: Track) -> AudioStream:
-    stream = cast(
-        AudioStream, out.add_stream(track.codec, rate=track.rate, layout=track.layout, options={"strict": "-2"})
-    )
+    stream = cast(AudioStream, out.add_stream(track.codec, rate=track.rate, layout=track.layout, options=track.options))
     stream.bit_rate = 96_000
     if track.language:
         stream.metadata["language"] = track.language
@@ -94,8 +93,8 @@ def frames_of(track: Track, size: int = 1024) -> list[av.AudioFrame]:
     samples = np.repeat(samples, channels, axis=0) if len(samples) == 1 else samples
     frames = []
     for at in range(0, samples.shape[1], size):
-        part = np.ascontiguousarray(samples[:, at : at + size])
-        frame = av.AudioFrame.from_ndarray(part, format="fltp", layout=track.layout)
+        part = np.ascontiguousarray(samples[:, at : at + size].T).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(part, format="flt", layout=track.layout)
         frame.rate, frame.time_base = track.rate, Fraction(1, track.rate)
         frame.pts = at + round(track.start * track.rate)
         frames.append(frame)

@@ -154,6 +154,12 @@ def test_channels_without_a_layout_are_mixed(write_wav: Make, channels: int) -> 
     assert correlation(mixed, tone(440, 0.5)) > 0.99
 
 
+def test_sixteen_channels_that_each_have_a_plane_are_mixed(make_media: Make) -> None:
+    spec = {"samples": tone(440, 1.0), "codec": "libopus", "rate": 48_000, "layout": "hexadecagonal"}
+    mixed = whole(make_media("a.opus", {**spec, "options": {"mapping_family": "255"}}))
+    assert correlation(mixed, tone(440, 1.0)) > 0.99
+
+
 def test_values_that_are_not_numbers_become_silence_and_are_counted(write_wav: Make) -> None:
     samples = tone(440, 1.0)
     samples[100:110] = np.nan

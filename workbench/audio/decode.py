@@ -108,11 +108,14 @@ def _frames(container: InputContainer, stream: AudioStream, timeline: Timeline) 
                 failed = 0
                 ends_short = packet.is_corrupt if packet.size else ends_short
                 yield from _decoded(packet, timeline)
-            timeline.is_cut = ends_short
-            return
+        except IndexError:
+            pass  # PyAV trips over a track that appeared late, once it has flushed ours
         except (av.FFmpegError, OSError) as error:
             failed, reason = failed + 1, error.strerror or str(error)
             timeline.damaged.add(timeline.position)
+            continue
+        timeline.is_cut = ends_short
+        return
     timeline.unread = reason
 
 

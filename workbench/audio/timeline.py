@@ -27,6 +27,8 @@ _MOST_SILENCE_S: Final = 12 * 3600.0
 """In all gaps together."""
 _RUN_VALUES: Final = 1 << 17
 """Samples times channels that are converted at once: numpy costs by the call where frames are short."""
+_MOST_PLANES: Final = 8
+"""PyAV reads behind the list of planes where there are more: it looks for an end that FFmpeg only puts there."""
 _WEIGHTS: Final = {"FC": 1.0, "FL": 0.7071, "FR": 0.7071, "LFE": 0.0, "LFE2": 0.0}
 """Of channels in the mono mix, after ITU-R BS.775."""
 _OTHER_WEIGHT: Final = 0.5
@@ -166,6 +168,8 @@ def place(frames: Iterable[AudioFrame], timeline: Timeline) -> Iterator[Block]:
 
 def _channels(frames: list[AudioFrame]) -> Samples:
     """Shape (channels, n), float32; integers are scaled to [-1, 1]."""
+    if frames[0].format.is_planar and frames[0].layout.nb_channels > _MOST_PLANES:
+        frames = [packed for frame in frames for packed in _packed(frame)]
     arrays = [frame.to_ndarray() for frame in frames]
     if frames[0].format.is_planar:
         channels: npt.NDArray[np.generic] = np.concatenate(arrays, axis=1)
@@ -178,6 +182,14 @@ def _channels(frames: list[AudioFrame]) -> Samples:
     if kind in "iu":
         scaled /= full
     return scaled
+
+
+def _packed(frame: AudioFrame) -> list[AudioFrame]:
+    """The same sound with its channels interleaved."""
+    import av
+
+    converter = av.AudioResampler("flt", frame.layout, frame.sample_rate)
+    return [*converter.resample(frame), *converter.resample(None)]
 
 
 def mix(channels: Samples, names: list[str]) -> Samples:
