@@ -12,7 +12,7 @@ import contextlib
 import contextvars
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
 
@@ -24,7 +24,7 @@ class Outcome(NamedTuple, Generic[T]):
     """What a call gave: a value, or the exception it raised."""
 
     value: T | None
-    error: BaseException | None
+    error: Exception | None
 
 
 class _Threads:
@@ -60,7 +60,7 @@ def submit(loop: asyncio.AbstractEventLoop, function: Callable[[], T], done: Cal
         try:
             outcome: Outcome[T] = Outcome(function(), None)
         except BaseException as error:  # whatever it is, someone on the loop waits for it
-            outcome = Outcome(None, error)
+            outcome = Outcome(None, as_exception(error))
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(done, outcome)
 
@@ -84,17 +84,26 @@ async def uninterrupted(future: asyncio.Future[T]) -> T:
     cancelled: asyncio.CancelledError | None = None
     while not future.done():
         try:
-            await asyncio.shield(future)
+            await asyncio.wait([future])
         except asyncio.CancelledError as error:
-            if not future.cancelled():
-                cancelled = error
-        except BaseException:
-            break  # the future's own, raised again below
+            cancelled = error
     if cancelled is not None:
         raise cancelled
     return future.result()
 
 
-async def finish(work: Any) -> None:
+async def finish(work: Coroutine[Any, Any, T]) -> T:
     """Run the coroutine `work` to its end even when cancelled; the cancellation is raised after it."""
-    await uninterrupted(asyncio.ensure_future(work))
+    return await uninterrupted(asyncio.ensure_future(work))
+
+
+def as_exception(error: BaseException) -> Exception:
+    """`error`, as something that can be raised on a loop.
+
+    There SystemExit would end the program, CancelledError would look like a cancellation, and StopIteration is lost.
+    """
+    if isinstance(error, Exception) and not isinstance(error, StopIteration):
+        return error
+    wrapped = RuntimeError(f"{type(error).__name__} in a worker thread: {error}")
+    wrapped.__cause__ = error
+    return wrapped
