@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from workbench.engines import Engine
 
@@ -19,6 +20,10 @@ Out = TypeVar("Out")
 
 Operation: TypeAlias = Callable[[Engine[In, Out, Any], Any], Iterable[Any]]
 """Work that is not an item, such as a flush: called with the engine and the stream's state."""
+
+ROOM: Final = 16
+"""Values of a generator: so many are taken at once, and it goes on while fewer wait for their consumer."""
+_log = logging.getLogger(__name__)
 
 
 class Reply(NamedTuple, Generic[Out]):
@@ -62,6 +67,8 @@ class Call(Generic[In, Out]):
     """What ranks it: the smaller, the sooner. Fixed, so that everything grows old."""
     key: Hashable = None
     phase: Phase = Phase.WAITING
+    listed: bool = False
+    """Whether the queue knows it."""
     values: Iterator[Out] | None = None
     instance: Instance[In, Out] | None = None
     """Where it runs, or must run when it is pinned."""
@@ -69,16 +76,21 @@ class Call(Generic[In, Out]):
     """Whether it cannot move to another instance: its generator, or the stream's state, lives there."""
     retried: bool = False
     cancelled: bool = False
-    ended: asyncio.Future[None] | None = field(default=None)
+    ended: asyncio.Future[None] | None = None
 
     @property
     def alone(self) -> bool:
-        """Whether it cannot share a batch."""
-        return self.values is not None or self.operation is not None
+        """Whether it cannot share a batch. What is retried may be what broke the engine."""
+        return self.values is not None or self.operation is not None or self.retried
+
+    def reply(self, reply: Reply[Out]) -> None:
+        try:
+            self.deliver(reply)
+        except Exception:  # other calls of the batch still wait for their replies
+            _log.exception("a reply could not be delivered")
 
     def end(self, reply: Reply[Out]) -> None:
         self.phase, self.values = Phase.ENDED, None
-        if not self.cancelled:
-            self.deliver(reply)
-        if self.ended is not None and not self.ended.done():
+        self.reply(reply)
+        if self.ended is not None:
             self.ended.set_result(None)

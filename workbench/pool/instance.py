@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,8 +11,9 @@ from functools import partial
 from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
 
 from workbench.engines import BatchEngine, Engine
-from workbench.errors import EngineError
-from workbench.pool.call import Call
+from workbench.errors import EngineError, PoolClosed
+from workbench.pool.call import ROOM, Call
+from workbench.threads import as_exception
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -26,7 +28,11 @@ class Hop(Generic[In, Out]):
 
     calls: list[Call[In, Out]]
     started: float
-    hang_timer: Any = None
+    hang_timer: asyncio.TimerHandle
+    aborted: bool = False
+    """It gave no value in time, and the engine was asked to end it."""
+    given_up: bool = False
+    """Nobody waits for it any more. The engine is closed if it comes back after all."""
 
 
 @dataclass(slots=True, eq=False)
@@ -34,12 +40,13 @@ class Instance(Generic[In, Out]):
     engine: Engine[In, Out, Any]
     generation: int
     """Streams' states are valid on instances of one generation."""
+    idle_since: float
     hops: set[Hop[In, Out]] = field(default_factory=set)
     pinned: int = 0
     """Calls that cannot move to another instance."""
     retiring: bool = False
     """Takes nothing new; is closed after its last call."""
-    idle_since: float = 0.0
+    closing: asyncio.Task[None] | None = None
 
     @property
     def max_batch(self) -> int:
@@ -81,48 +88,48 @@ def hop(instance: Instance[In, Out], calls: list[Call[In, Out]]) -> list[Made[Ou
     first, engine = calls[0], instance.engine
     if first.values is not None:
         return [_contain(partial(_close if first.cancelled else _pull, first.values))]
-    if first.operation is not None:
-        return [_contain(lambda: _pull(first.operation(engine, first.stage.state.on(instance))))]  # type: ignore[misc]
-    if not isinstance(engine, BatchEngine):
+    if first.operation is not None or not isinstance(engine, BatchEngine):
         return [_begin(instance, first)]
     return _begin_batch(engine, instance, calls)
 
 
 def _begin(instance: Instance[In, Out], call: Call[In, Out]) -> Made[Out]:
-    return _contain(lambda: _pull(instance.engine.process(cast(In, call.item), call.stage.state.on(instance))))
+    def step() -> Made[Out]:
+        state = call.stage.state.on(instance)
+        if call.operation is not None:
+            return _pull(call.operation(instance.engine, state))
+        return _pull(instance.engine.process(cast(In, call.item), state))
+
+    return _contain(step)
 
 
 def _begin_batch(
     engine: BatchEngine[In, Out, Any], instance: Instance[In, Out], calls: list[Call[In, Out]]
 ) -> list[Made[Out]]:
     """All calls in one; when that fails one by one, so that only the culprit fails."""
-
-    def together() -> list[Made[Out]]:
-        work = [(cast(In, call.item), call.stage.state.on(instance)) for call in calls]
-        results = engine.process_batch(work)
-        if len(results) != len(work):
-            raise TypeError(f"{engine.name} gave {len(results)} results for {len(work)} items")
-        return [_contain(partial(_pull, result)) for result in results]
-
     try:
-        return together()
+        results = engine.process_batch([(cast(In, call.item), call.stage.state.on(instance)) for call in calls])
+        count = len(results)
     except EngineError as error:
         return [Made(error=error)] * len(calls)
     except BaseException as error:
         if len(calls) == 1:
-            return [Made(error=_as_exception(error))]
+            return [Made(error=as_exception(error))]
         return [_begin(instance, call) for call in calls]
+    if count != len(calls):  # not to be tried again: the states have moved on
+        return [Made(error=TypeError(f"{engine.name} gave {count} results for {len(calls)} items"))] * len(calls)
+    return [_contain(partial(_pull, result)) for result in results]
 
 
 def _contain(step: Callable[[], Made[Out]]) -> Made[Out]:
     try:
         return step()
     except BaseException as error:
-        return Made(error=_as_exception(error))
+        return Made(error=as_exception(error))
 
 
 def _pull(results: Iterable[Out]) -> Made[Out]:
-    """Take values for `SLICE_S`."""
+    """Take values for `SLICE_S`, or `ROOM` of them."""
     if isinstance(results, list | tuple):
         return Made(results)
     outputs: list[Out] = []
@@ -131,23 +138,14 @@ def _pull(results: Iterable[Out]) -> Made[Out]:
     try:
         for value in values:
             outputs.append(value)
-            if time.perf_counter() > deadline:
+            if len(outputs) == ROOM or time.perf_counter() > deadline:
                 return Made(outputs, values)
     except BaseException as error:
-        return Made(outputs, None, _as_exception(error))
+        return Made(outputs, None, as_exception(error))
     return Made(outputs)
 
 
 def _close(values: Iterator[Out]) -> Made[Out]:
     if close := getattr(values, "close", None):
         close()
-    return Made()
-
-
-def _as_exception(error: BaseException) -> Exception:
-    """Something that can be raised on the loop: SystemExit would end it, StopIteration would be swallowed."""
-    if isinstance(error, Exception) and not isinstance(error, StopIteration):
-        return error
-    wrapped = RuntimeError(f"the engine raised {type(error).__name__}: {error}")
-    wrapped.__cause__ = error
-    return wrapped
+    return Made(error=PoolClosed("closed before its end"))

@@ -28,26 +28,30 @@ class ReadyQueue(Generic[In, Out]):
         return len(self._heap)
 
     def __iter__(self) -> Iterator[Call[In, Out]]:
-        return (call for _, _, call in self._heap)
+        return (call for _, _, call in self._heap if _is_next(call))
 
     def push(self, call: Call[In, Out]) -> None:
-        heapq.heappush(self._heap, (call.due, next(self._count), call))
+        if not call.listed:
+            call.listed = True
+            heapq.heappush(self._heap, (call.due, next(self._count), call))
 
     def take(self, instance: Instance[In, Out]) -> list[Call[In, Out]]:
         """The most urgent calls that may share one hop of `instance`; empty: none may."""
         batch: list[Call[In, Out]] = []
         passed = []
-        while self._heap and len(batch) < instance.max_batch:
+        room = instance.max_batch
+        while self._heap and len(batch) < room:
             entry = heapq.heappop(self._heap)
             call = entry[2]
-            if not _is_next(call) or call in batch:
-                continue
-            if call.instance is not instance if call.pinned else instance.retiring:
+            if not _is_next(call):
+                call.listed = False
+            elif call.instance is not instance if call.pinned else instance.retiring:
                 passed.append(entry)
             elif batch and (call.alone or call.cost > LIKE_SIZE * batch[0].cost):
                 passed.append(entry)
                 break
             else:
+                call.listed = False
                 batch.append(call)
                 if call.alone:
                     break
@@ -59,5 +63,6 @@ class ReadyQueue(Generic[In, Out]):
 def _is_next(call: Call[Any, Any]) -> bool:
     """Whether nothing of its stream stands before it."""
     if call.phase is Phase.WAITING:
-        return not call.stage.serial or (call.stage.inbox[0] is call and not call.stage.running)
+        stage = call.stage
+        return not stage.serial or (stage.inbox[0] is call and not stage.running)
     return call.phase is Phase.READY

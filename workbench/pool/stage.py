@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Hashable, Iterator
+from collections.abc import AsyncIterable, Awaitable, Callable, Hashable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
 from workbench.edge import Edge
 from workbench.engines import Engine, Settings, Stateless
 from workbench.errors import PoolClosed
 from workbench.pool.call import Call, Deliver, Operation, Phase, Reply
 from workbench.pool.instance import StreamState
-from workbench.threads import finish, uninterrupted
+from workbench.pool.results import Results
+from workbench.threads import uninterrupted
 
 if TYPE_CHECKING:
     from workbench.pool.instance import Instance
@@ -24,8 +26,7 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 T = TypeVar("T")
 
-ROOM: Final = 16
-"""Values of a generator that may wait for their consumer."""
+_log = logging.getLogger(__name__)
 
 
 class Stage(Generic[In, Out]):
@@ -43,8 +44,10 @@ class Stage(Generic[In, Out]):
         self.carried: list[Out] = []
         """What an engine held back when it was swapped; leaves with the next reply."""
         self.closed: Exception | None = None
+        """Why it takes nothing more."""
         self._pool = pool
         self._head_start_s = head_start_s
+        self._closing: asyncio.Task[None] | None = None
 
     # submit and deliver: no future, no task
 
@@ -54,24 +57,34 @@ class Stage(Generic[In, Out]):
         With `replaces`, it takes the place in the queue of the last item, if that one waits and has the same key;
         the item that is replaced gets an empty last reply. Raises `PoolClosed`, or the `EngineError` that broke it.
         """
-        return self._submit(item, None, deliver, replaces)
+        now = time.perf_counter()
+        cost = self._pool.cost(item)
+        due = now + cost * self._pool.patience - self._head_start_s
+        call = Call(self, item, None, deliver, cost, now, due, replaces)
+        if replaces is None or not self.inbox or self.inbox[-1].key != replaces:
+            return self._enqueue(call)
+        waiting = self.inbox[-1]
+        call.submitted, call.due = waiting.submitted, waiting.due  # or a growing segment never gets its turn
+        self._pool.supersede(waiting, call)
+        return call
 
     def operate(self, operation: Operation[In, Out], deliver: Deliver[Any]) -> Call[In, Out]:
         """Queue a call of `operation(engine, state)`, in order with the items."""
-        return self._submit(None, operation, deliver, None)
+        return self._enqueue(self._operation(operation, deliver))
 
     async def cancel(self, call: Call[In, Out]) -> None:
-        """Drop `call` where it stands. Returns when no thread works on it, even if cancelled itself meanwhile."""
+        """Drop `call` where it stands: nothing more of it is delivered.
+
+        Returns when no thread works on it, even if cancelled itself meanwhile.
+        """
         if call.phase is Phase.ENDED:
             return
-        call.cancelled = True
+        call.deliver = _ignore
         if call.phase is Phase.WAITING:
-            self._pool.drop(call)
-            return
-        if call.ended is None:
-            call.ended = asyncio.get_running_loop().create_future()
-        self._pool.resume(call)  # a parked generator gets a turn, to be closed in a thread
-        await uninterrupted(call.ended)
+            call.cancelled = True
+            self._pool.fail([call], PoolClosed("cancelled"))
+        else:
+            await uninterrupted(self._pool.stop(call))
 
     # the awaitable forms
 
@@ -89,8 +102,9 @@ class Stage(Generic[In, Out]):
 
     async def call(self, function: Callable[[Engine[In, Out, Any]], T]) -> T:
         """The value of `function(engine)`, called in a worker thread like an item."""
-        values = await self._operate(lambda engine, _: [function(engine)])
-        return cast(T, values[-1])
+        *carried, value = await self._operate(lambda engine, _: [function(engine)])
+        self.carried[:0] = carried
+        return cast(T, value)
 
     async def fan_out(
         self,
@@ -105,36 +119,38 @@ class Stage(Generic[In, Out]):
         An item's exception goes to `failed`, in its turn; when that returns, the next item follows. When anything else
         raises or this is cancelled, what is at work is dropped and waited for.
         """
-        begun: Edge[tuple[In, Results[Out]]] = Edge(max(ahead - 1, 1))
-        open_results: set[Results[Out]] = set()
+        room = asyncio.Semaphore(ahead)
+        begun: Edge[tuple[In, Results[Out]]] = Edge(ahead)
+        at_work: set[Results[Out]] = set()
 
         async def begin() -> None:
             async for item in items:
+                await room.acquire()
                 results = self.results(item)
-                open_results.add(results)
+                at_work.add(results)
                 await begun.put((item, results))
             begun.close()
 
-        async def drain() -> None:
+        async def finish() -> None:
             async for item, results in begun:
-                async for value in contained(item, results):
+                while True:
+                    try:
+                        value = await anext(results)
+                    except StopAsyncIteration:
+                        break
+                    except Exception as error:
+                        failed(item, error)
+                        break
                     await take(item, value)
-                open_results.discard(results)
-
-        async def contained(item: In, results: Results[Out]) -> AsyncIterator[Out]:
-            try:
-                async for value in results:
-                    yield value
-            except Exception as error:
-                failed(item, error)
+                at_work.discard(results)
+                room.release()
 
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(begin())
-                tasks.create_task(drain())
+                tasks.create_task(finish())
         finally:
-            for results in open_results:
-                await results.aclose()
+            await uninterrupted(asyncio.gather(*(results.aclose() for results in at_work)))
 
     async def __aenter__(self) -> Self:
         return self
@@ -144,124 +160,90 @@ class Stage(Generic[In, Out]):
 
     async def close(self) -> None:
         """Drop what waits, wait for what runs, let the engine forget the stream."""
-        if self.closed is None:
-            await finish(self._close())
+        if self._closing is None:
+            self._closing = asyncio.ensure_future(self._close())
+        await uninterrupted(self._closing)
 
     async def _close(self) -> None:
-        self.closed = PoolClosed("the stream is closed")
-        for call in [*self.inbox, *self.running]:
-            await self.cancel(call)
-        if self.state.generation >= 0 and self._pool.broken is None:
-            released = Results(self, partial(self._enqueue, None, lambda engine, state: _release(engine, state)))
-            await released.collect()
+        has_state = self.has_state()
+        if self.closed is None:
+            self.closed = PoolClosed("the stream is closed")
+        else:
+            has_state = False  # a thread that did not come back holds it
+        self._pool.fail((call for call in self.inbox if not call.pinned), self.closed)
+        for ended in [self._pool.stop(call) for call in self.running]:
+            await ended
+        if has_state and self._pool.broken is None:
+            await self._release()
         self._pool.forget(self)
+
+    # for the pool
+
+    def has_state(self, generation: int | None = None) -> bool:
+        """Whether an engine (of that generation) has made a state for this stream, or may be making it now."""
+        made = self.state.generation
+        return bool(self.running) or (made >= 0 if generation is None else made == generation)
 
     def hand_over(self, instance: Instance[In, Out]) -> None:
         """Before anything else, take from `instance` what its engine holds back: the next runs on another kind."""
 
         def flush_and_release(engine: Engine[In, Out, Any], state: Any) -> Iterator[Out]:
-            yield from engine.flush(state)
-            engine.release(state)
+            try:
+                yield from engine.flush(state)
+            finally:
+                engine.release(state)
 
         def carry(reply: Reply[Out]) -> None:
             self.carried.extend(reply.outputs)
+            if reply.error is not None:
+                _log.error("what %s held back is lost", instance.engine.name, exc_info=reply.error)
             if reply.resume is not None:
                 reply.resume()
 
-        call = Call(self, None, flush_and_release, carry, 0.0, time.perf_counter(), 0.0, instance=instance)
+        call = self._operation(flush_and_release, carry)
+        call.due = float("-inf")
         self._pool.pin(call, instance)
         self._pool.enqueue(call, first=True)
 
+    def with_carried(self, outputs: Sequence[Out]) -> Sequence[Out]:
+        """`outputs`, after what another engine held back."""
+        if not self.carried:
+            return outputs
+        carried, self.carried = self.carried, []
+        return [*carried, *outputs]
+
     # inside
+
+    def _operation(self, operation: Operation[In, Out], deliver: Deliver[Any]) -> Call[In, Out]:
+        now = time.perf_counter()
+        return Call(self, None, operation, deliver, 0.0, now, now - self._head_start_s)
 
     async def _operate(self, operation: Operation[In, Out]) -> list[Any]:
         return await Results(self, partial(self.operate, operation)).collect()
 
-    def _submit(
-        self, item: In | None, operation: Operation[In, Out] | None, deliver: Deliver[Out], replaces: Hashable
-    ) -> Call[In, Out]:
+    def _enqueue(self, call: Call[In, Out]) -> Call[In, Out]:
         if error := self.closed or self._pool.broken:
-            raise error
-        return self._enqueue(item, operation, deliver, replaces)
-
-    def _enqueue(
-        self,
-        item: In | None,
-        operation: Operation[In, Out] | None,
-        deliver: Deliver[Out],
-        replaces: Hashable = None,
-    ) -> Call[In, Out]:
-        now = time.perf_counter()
-        cost = 0.0 if operation is not None else self._pool.cost(cast(In, item))
-        due = now + cost * self._pool.patience - self._head_start_s
-        call = Call(self, item, operation, deliver, cost, now, due, replaces)
-        waiting = self.inbox[-1] if self.inbox else None
-        if replaces is not None and waiting is not None and waiting.key == replaces:
-            call.submitted, call.due = (
-                waiting.submitted,
-                waiting.due,
-            )  # or a growing segment never gets its turn
-            self._pool.supersede(waiting, call)
-        else:
-            self._pool.enqueue(call)
+            raise error.with_traceback(None)
+        self._pool.enqueue(call)
         return call
 
+    async def _release(self) -> None:
+        def release(engine: Engine[In, Out, Any], state: Any) -> tuple[()]:
+            engine.release(state)
+            return ()
 
-def _release(engine: Engine[Any, Any, Any], state: Any) -> tuple[()]:
-    engine.release(state)
-    return ()
+        def submit(deliver: Deliver[Out]) -> Call[In, Out]:
+            call = self._operation(release, deliver)
+            self._pool.enqueue(call)
+            return call
 
-
-class Results(Generic[Out]):
-    """The values of one call, as they are made. A generator waits while `ROOM` of them are not taken."""
-
-    def __init__(self, stage: Stage[Any, Out], submit: Callable[[Deliver[Out]], Call[Any, Out]]) -> None:
-        self._stage = stage
-        self._values: deque[Out] = deque()
-        self._last: Reply[Out] | None = None
-        self._resume: Callable[[], None] | None = None
-        self._arrived = asyncio.Event()
-        self._call = submit(self._deliver)
-
-    def _deliver(self, reply: Reply[Out]) -> None:
-        self._values.extend(reply.outputs)
-        self._resume = reply.resume
-        if reply.resume is None:
-            self._last = reply
-        elif len(self._values) < ROOM:
-            self._go_on()
-        self._arrived.set()
-
-    def _go_on(self) -> None:
-        if (resume := self._resume) is not None:
-            self._resume = None
-            resume()
-
-    def __aiter__(self) -> Results[Out]:
-        return self
-
-    async def __anext__(self) -> Out:
-        """The next value. When cancelled here, the call is dropped and waited for; raises what the engine raised."""
         try:
-            while not self._values and self._last is None:
-                self._arrived.clear()
-                await self._arrived.wait()
-        except asyncio.CancelledError:
-            await self.aclose()
-            raise
-        if self._values:
-            value = self._values.popleft()
-            if len(self._values) < ROOM:
-                self._go_on()
-            return value
-        assert self._last is not None
-        if self._last.error is not None:
-            raise self._last.error
-        raise StopAsyncIteration
+            await Results(self, submit).collect()
+        except PoolClosed:
+            pass  # the whole engine goes
+        except Exception:
+            _log.exception("%s could not release a stream", self._pool.engine.name)
 
-    async def collect(self) -> list[Out]:
-        return [value async for value in self]
 
-    async def aclose(self) -> None:
-        """Drop what is left. Returns when no thread works on it."""
-        await self._stage.cancel(self._call)
+def _ignore(reply: Reply[Any]) -> None:
+    """Where the replies of a dropped call go."""

@@ -1,0 +1,187 @@
+"""The loaded engines of a pool: how many there are, and what becomes of one that breaks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, Generic, TypeAlias, TypeVar
+
+from workbench.engines import Engine
+from workbench.errors import EngineError, PoolClosed
+from workbench.pool.instance import Instance
+from workbench.pool.statistics import Counters
+from workbench.threads import to_thread
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+Load: TypeAlias = Callable[[], Engine[In, Out, Any]]
+
+RETRY_S: Final = 30.0
+"""Seconds without another try after a further instance could not be loaded."""
+_log = logging.getLogger(__name__)
+
+
+class Fleet(Generic[In, Out]):
+    """Runs on the loop; engines are loaded and closed in worker threads, each closed once."""
+
+    engine: Engine[In, Out, Any]
+    """The newest one, for what they all have in common."""
+
+    def __init__(
+        self,
+        load: Load[In, Out],
+        counters: Counters,
+        *,
+        minimum: int,
+        maximum: int,
+        max_replacements: int,
+        patience_s: float,
+        added: Callable[[], None],
+        broke: Callable[[], None],
+    ) -> None:
+        """An engine that takes longer than `patience_s` to close is waited for no longer.
+
+        `added` is called when there is a new instance, `broke` when `error` was set because there will be none.
+        """
+        self.minimum, self.maximum = minimum, maximum
+        self.instances: list[Instance[In, Out]] = []
+        self.generation = 0
+        self.error: Exception | None = None
+        """Why nothing can run any more."""
+        self.failures = 0
+        """Engines that broke since one last worked."""
+        self._load = load
+        self._counters = counters
+        self._max_replacements = max_replacements
+        self._patience_s = patience_s
+        self._added, self._broke = added, broke
+        self._loading = 0
+        self._no_growth_before = float("-inf")
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def sound(self) -> list[Instance[In, Out]]:
+        return [instance for instance in self.instances if not instance.retiring]
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run `work` as a task that `close` waits for."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def load(self, load: Load[In, Out]) -> list[Engine[In, Out, Any]]:
+        """As many engines as there must at least be; or none and the exception of the first that fails."""
+        engines: list[Engine[In, Out, Any]] = []
+        try:
+            while len(engines) < self.minimum:
+                engines.append(await self._load_one(load))
+            if isinstance(self.error, PoolClosed):
+                raise self.error
+        except Exception:
+            for engine in engines:
+                await self._close_engine(engine)
+            raise
+        return engines
+
+    def renew(self, load: Load[In, Out], engines: list[Engine[In, Out, Any]]) -> None:
+        """Put `engines`, made by `load`, in the place of all there are."""
+        self._load, self.error, self.failures = load, None, 0
+        old = self.sound()
+        for engine in engines:
+            self._add(engine)
+        for instance in old:
+            instance.retiring = True
+            self.retire(instance)
+
+    def replace(self, instance: Instance[In, Out], error: EngineError) -> None:
+        """`instance` broke: it gets no more work, and another is loaded."""
+        if instance.retiring:
+            return
+        instance.retiring = True
+        self.failures += 1
+        self._counters.replaced += 1
+        _log.warning("%s broke and is replaced: %s", instance.engine.name, error)
+        if self.error is not None:
+            return
+        if self.failures > self._max_replacements:
+            self._break(EngineError(f"{instance.engine.name} broke {self.failures} times in a row"), error)
+        else:
+            self.spawn(self._heal(instance))
+
+    def retire(self, instance: Instance[In, Out]) -> None:
+        """Close `instance` if it is to be closed and nothing of it is needed any more."""
+        if instance.retiring and not instance.hops and not instance.pinned and instance in self.instances:
+            self.instances.remove(instance)
+            instance.closing = self.spawn(self._close_engine(instance.engine))
+
+    def grow(self) -> None:
+        """Load one more if there may be more, unless one is being loaded or could not be loaded lately."""
+        may = len(self.sound()) < self.maximum and not self._loading and self.error is None
+        if may and time.monotonic() > self._no_growth_before:
+            self.spawn(self._grow())
+
+    def shrink(self, idle_s: float) -> None:
+        """Close one that had nothing to do for `idle_s`, if there are more than the minimum."""
+        sound = self.sound()
+        since = time.perf_counter() - idle_s
+        idle = next((i for i in sound if not i.hops and not i.pinned and i.idle_since < since), None)
+        if idle is not None and len(sound) > self.minimum:
+            idle.retiring = True
+            self.retire(idle)
+
+    async def close(self) -> None:
+        """Close every engine but those in which a thread was given up."""
+        for instance in list(self.instances):
+            instance.retiring = True
+            self.retire(instance)
+        while self._tasks:
+            done, _ = await asyncio.wait(self._tasks, timeout=self._patience_s)
+            if not done:
+                _log.error("an engine that is being loaded or closed takes too long and is left behind")
+                return
+
+    async def _load_one(self, load: Load[In, Out]) -> Engine[In, Out, Any]:
+        self._loading += 1
+        try:
+            return await to_thread(load)
+        finally:
+            self._loading -= 1
+
+    async def _heal(self, broken: Instance[In, Out]) -> None:
+        if broken.closing is not None:  # its memory first: there may not be enough for two
+            await asyncio.wait([broken.closing], timeout=self._patience_s)
+        await self._grow()
+
+    async def _grow(self) -> None:
+        load = self._load
+        try:
+            engine = await self._load_one(load)
+        except Exception as error:
+            self._no_growth_before = time.monotonic() + RETRY_S
+            if self.sound() or self._loading or self.error is not None or load is not self._load:
+                _log.warning("a further engine could not be loaded", exc_info=True)
+            else:
+                self._break(EngineError("no engine could be loaded in the place of the broken one"), error)
+            return
+        if self.error is None and load is self._load:
+            self._add(engine)
+        else:
+            await self._close_engine(engine)
+
+    def _add(self, engine: Engine[In, Out, Any]) -> None:
+        self.engine = engine
+        self.instances.append(Instance(engine, self.generation, time.perf_counter()))
+        self._added()
+
+    def _break(self, error: EngineError, cause: Exception) -> None:
+        error.__cause__ = cause
+        self.error = error
+        self._broke()
+
+    async def _close_engine(self, engine: Engine[In, Out, Any]) -> None:
+        try:
+            await to_thread(engine.close)
+        except Exception:
+            _log.exception("%s did not close well", engine.name)
