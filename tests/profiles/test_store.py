@@ -147,11 +147,16 @@ def test_what_the_optimizer_proposes_is_a_valid_profile_that_names_its_engines()
     )
     proposed = store.propose(gpu)
     assert store.diff(parse_profile(store.dumps(proposed)), proposed) == []
-    assert proposed.vad
     assert proposed.asr
-    assert (proposed.vad.engine, proposed.asr.engine, proposed.asr.instances.max) == ("silero", "faster-whisper", 1)
+    assert (proposed.asr.engine, proposed.asr.instances.max) == ("faster-whisper", 1)
     assert (proposed.asr.options["model"], proposed.asr.options["compute_type"]) == ("auto", "float16")
     assert (proposed.hardware.cpu_affinity, proposed.hardware.gpu_memory_gib) == ("half", 24.0)
+
+
+def test_only_unusual_engines_are_written_down_so_that_a_missing_plugin_has_a_stand_in() -> None:
+    hardware = HardwareInfo(cpu_cores=8)
+    assert list(store.propose(hardware).stages()) == ["asr"]
+    assert list(store.propose(hardware, engines={"vad": "energy", "asr": "other"}).stages()) == ["vad", "asr"]
 
 
 def test_a_process_that_recognizes_on_the_cpu_is_not_bound() -> None:

@@ -149,10 +149,12 @@ def propose(
 def from_plan(hardware: HardwareInfo, plan: Plan, name: str, engines: Mapping[str, str] = DEFAULT_ENGINES) -> Profile:
     """Write down `plan` as a profile.
 
+    Only the recognizer depends on the hardware; other engines are written down where they are not the usual ones.
     The model stays "auto": the best that is present and fits. There is one instance, whatever the number of GPUs:
     all instances of a pool have the same options, so they would share the one GPU that these name.
     """
-    stages: dict[str, Any] = {kind: Stage(engine=engine) for kind, engine in engines.items() if kind != "asr"}
+    unusual = dict(engines.items() - DEFAULT_ENGINES.items() - {("asr", engines["asr"])})
+    stages: dict[str, Any] = {kind: Stage(engine=engine) for kind, engine in unusual.items()}
     options = {
         "model": "auto",
         "device": plan.device,

@@ -14,7 +14,7 @@ class PackerOptions(Options):
     packing: bool = True
     """Join segments into one window. Off, each segment is a window: several times the work for a recognizer with a
     window of fixed length, such as Whisper."""
-    packing_pause_ms: int = Field(300, ge=0, le=2000)
+    packing_pause_ms: int = Field(500, ge=0, le=2000)
     """Silence between two joined segments."""
 
 
