@@ -19,7 +19,7 @@ from workbench.errors import EngineError, OutputError
 from workbench.models.catalog import Model, ModelFile, absent
 from workbench.models.packages import take_place
 from workbench.models.progress import Meter, Progress
-from workbench.models.verification import Manifest, is_intact, sha256
+from workbench.models.verification import Manifest, complete_manifest, is_intact, sha256
 
 TRIES: Final = 5
 """How often in a row a request may bring nothing before it is given up."""
@@ -64,7 +64,8 @@ def download(model: Model, folder: Path, progress: Progress) -> None:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(folder.with_name(f".{folder.name}.lock")):
-            _download(model, folder, progress)
+            if complete_manifest(model, folder) is None:  # else someone else was faster
+                _download(model, folder, progress)
     except (httpx2.HTTPError, HfHubHTTPError, ConnectionError) as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise absent(model, f"the hub cannot be used ({reason})") from error
@@ -150,7 +151,7 @@ def _fetch_rest(remote: _Remote, path: Path, meter: Meter) -> None:
         if not resumes:
             meter.advance(-size)
         with path.open("ab" if resumes else "wb") as file:
-            for block in response.iter_bytes(1 << 18):
+            for block in response.iter_bytes():
                 file.write(block)
                 meter.advance(len(block))
 

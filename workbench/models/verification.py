@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from workbench.models.catalog import ModelFile
+from workbench.models.catalog import Model, ModelFile
 
 MANIFEST: Final = "manifest.json"
 
@@ -33,6 +33,12 @@ def read_manifest(folder: Path) -> Manifest | None:
         return Manifest(str(data["source"]), files)
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def complete_manifest(model: Model, folder: Path) -> Manifest | None:
+    """The manifest in `folder`, if it vouches for all files that `model` needs."""
+    manifest = read_manifest(folder)
+    return manifest if manifest and not model.lacking([file.name for file in manifest.files]) else None
 
 
 def sha256(path: Path) -> str:
