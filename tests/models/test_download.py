@@ -255,7 +255,7 @@ def test_a_user_who_is_offline_asks_nothing(hub: Hub, monkeypatch: pytest.Monkey
 
 def test_a_full_disk_is_seen_before_anything_is_fetched(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = type("Usage", (), {"free": 10})
-    monkeypatch.setattr(download_module.shutil, "disk_usage", lambda path: usage)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
     with pytest.raises(OutputError, match="no room") as caught:
         locate(MODEL)
     assert f"{len(WEIGHTS) + len(CONFIG):,}" in caught.value.hint
