@@ -93,7 +93,10 @@ class FasterWhisper(workbench.Recognizer):
                 word_timestamps=self._word_timestamps,
             ):
                 spoken = state.language or catalog.language(language)
-                words = [workbench.Word(w.start, w.end, w.word, w.probability) for w in segment.words or ()]
+                words = [
+                    workbench.Word(float(w.start), float(w.end), w.word, float(w.probability))
+                    for w in segment.words or ()
+                ]
                 if words:
                     yield from _transcripts(item, words, spoken)
                 elif text := segment.text.strip():
@@ -112,7 +115,7 @@ class FasterWhisper(workbench.Recognizer):
 
     def close(self) -> None:
         if self._whisper is not None:
-            self._whisper.model.unload_model()
+            self._whisper.unload()
             self._whisper = None
 
     def _loaded(self, window: workbench.Window) -> Whisper:

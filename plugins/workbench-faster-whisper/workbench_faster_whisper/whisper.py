@@ -5,6 +5,8 @@ Imports faster-whisper and CTranslate2, so it is imported only where an engine i
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -26,7 +28,11 @@ MARGIN_FRAMES: Final = 300
 REST_S: Final = 3.0
 """Audio left after the last word that is worth another pass: Whisper may stop at a long pause."""
 NO_SPEECH: Final = 0.6
-"""Probability of the no-speech token from which on a text is taken for a hallucination, however sure it sounds."""
+"""Probability of the no-speech token above which a text has to be sure of itself; speech reaches it at times."""
+SURE: Final = -0.5
+"""Mean log probability of a token from which on it is."""
+LOOPING: Final = 2.4
+"""Whisper's own bound: text that compresses better repeats itself."""
 PROMPT_TOKENS: Final = 100
 """Of prompt and of hotwords each: together with `_most_tokens` they have to fit into the decoder's 448."""
 
@@ -71,10 +77,11 @@ class Whisper(WhisperModel):  # type: ignore[misc]
             word_timestamps=word_timestamps,
             max_new_tokens=_most_tokens(duration),
             no_speech_threshold=NO_SPEECH,
-            log_prob_threshold=None,
+            log_prob_threshold=SURE,
         )
         for segment in segments:
-            yield segment, info.language
+            if segment.no_speech_prob <= NO_SPEECH or segment.compression_ratio <= LOOPING:
+                yield segment, info.language
             if word_timestamps and (not segment.words or duration - segment.words[-1].end < REST_S):
                 return
 
@@ -82,6 +89,12 @@ class Whisper(WhisperModel):  # type: ignore[misc]
         """Whisper's token for the language of `samples`, and its probability."""
         language, probability, _ = self.detect_language(samples)
         return language, probability
+
+    def unload(self) -> None:
+        """Free the weights, and hand their memory back to the system: glibc keeps most of it otherwise."""
+        self.model.unload_model()
+        if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
+            trim(0)
 
     def _first_tokens(self, text: str) -> list[int]:
         tokens: list[int] = self.hf_tokenizer.encode(" " + text.strip(), add_special_tokens=False).ids if text else []
