@@ -113,3 +113,15 @@ class PoolClosed(WorkbenchError):
     """Work was given to a pool or a stream that is closed."""
 
     code = "closed"
+
+
+def in_one_line(error: BaseException) -> str:
+    """The type and the text of an exception that is not of this tree."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error that ended a group of tasks: the rest are its consequences."""
+    error = group.exceptions[0]
+    return first_error(error) if isinstance(error, BaseExceptionGroup) else error

@@ -29,6 +29,11 @@ def state_dir() -> Path:
     return _folder("WORKBENCH_STATE_DIR", platformdirs.user_state_dir(_NAME, appauthor=False))
 
 
+def log_file() -> Path:
+    """Where tracebacks go."""
+    return state_dir() / "workbench.log"
+
+
 def cache_dir() -> Path:
     """Models that can be fetched or put together again."""
     return _folder("WORKBENCH_CACHE_DIR", platformdirs.user_cache_dir(_NAME, appauthor=False))

@@ -11,20 +11,28 @@ length of the stream.
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias, TypeVar, cast
 
-from workbench import events
+from workbench import events, paths
 from workbench.audio.recent import RecentAudio
 from workbench.edge import Edge
 from workbench.engines import Capture, Recognizer, Settings, StageKind
-from workbench.errors import StageError, WorkbenchError
+from workbench.errors import (
+    InputError,
+    MissingError,
+    StageError,
+    UnsupportedLanguage,
+    UsageError,
+    WorkbenchError,
+    first_error,
+    in_one_line,
+)
 from workbench.pool import Pool
 from workbench.speech.packer import Packer, PackerOptions
-from workbench.speech.segmenter import Segmenter, SegmenterOptions
+from workbench.speech.segmenter import Segmenter, SegmenterOptions, SpeechEvent
 from workbench.threads import to_thread
 from workbench.types import Activity, AudioChunk, Speech, SpeechSegment, Transcript, Translation, Window
 
@@ -34,7 +42,6 @@ Emit: TypeAlias = Callable[[events.Event], None]
 
 SAMPLE_RATE: Final = 16_000
 """Hertz, of everything between capture and ASR."""
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +102,7 @@ class Pipeline:
                 tasks.create_task(self._translate())
                 tasks.create_task(self._speak())
         except BaseExceptionGroup as group:
-            raise _first(group) from None
+            raise first_error(group) from None
         self._emit(events.Done(duration=self._heard, statistics=self.statistics()))
 
     def stop(self) -> None:
@@ -114,10 +121,16 @@ class Pipeline:
     # nodes
 
     async def _read(self) -> None:
-        source = await to_thread(self._capture.open, self.settings)
-        self._emit(events.Ready(duration=self._capture.duration))
+        capture, position = self._capture, 0.0
+        with _named(StageKind.CAPTURE, capture.name, position):
+            source = await to_thread(capture.open, self.settings)
+        self._emit(events.Ready(duration=capture.duration))
         try:
-            while not self._stopping and (chunk := await to_thread(next, source, None)) is not None:
+            while not self._stopping:
+                with _named(StageKind.CAPTURE, capture.name, position):
+                    if (chunk := await to_thread(next, source, None)) is None:
+                        break
+                    position = chunk.end
                 await self._chunks.put(chunk)
         finally:
             if close := getattr(source, "close", None):
@@ -133,7 +146,10 @@ class Pipeline:
         packing = self._stages.packer
         packer = Packer(window_s if packing.packing else 0.0, packing.packing_pause_ms / 1000)
 
-        async def take(found: Iterable[events.SpeechStarted | events.SpeechEnded]) -> None:
+        def heard(activities: Iterable[Activity]) -> list[SpeechEvent]:
+            return [event for activity in activities for event in segmenter.process(activity)]
+
+        async def take(found: Iterable[SpeechEvent]) -> None:
             for event in found:
                 if isinstance(event, events.SpeechEnded):
                     event = replace(event, end=min(event.end, recent.end))  # the last frame reaches beyond the audio
@@ -144,16 +160,15 @@ class Pipeline:
 
         async with pool.open(self.settings) as stage:
             async for chunk in self._chunks:
-                recent.append(chunk)
-                with _named(StageKind.VAD, pool, chunk.start):
-                    activities = await stage.process(chunk)
-                for activity in activities:
-                    await take(segmenter.process(activity))
+                with _named(StageKind.CAPTURE, self._capture.name, recent.end):
+                    recent.append(chunk)
+                with _named(StageKind.VAD, pool.engine.name, chunk.start):
+                    found = heard(await stage.process(chunk))
+                await take(found)
                 recent.forget(segmenter.needed_from)
-            with _named(StageKind.VAD, pool, recent.end):
-                activities = await stage.flush()
-            for activity in activities:
-                await take(segmenter.process(activity))
+            with _named(StageKind.VAD, pool.engine.name, recent.end):
+                found = heard(await stage.flush())
+            await take(found)
             await take(segmenter.flush())
         self._heard = recent.end
         await self._pass_on(packer.flush())
@@ -180,12 +195,17 @@ class Pipeline:
         """Once for the stream, before windows fan out, so that all of them agree."""
         pool = self._stages.recognizer
         async with pool.open(self.settings) as stage:
-            with _named(StageKind.ASR, pool, window.start):
+            with _named(StageKind.ASR, pool.engine.name, window.start):
                 language = await stage.call(lambda engine: cast(Recognizer, engine).detect_language(window))
-        if language is not None:
-            self.settings = replace(self.settings, language=language)
-            self._emit(events.LanguageDetected(language=language))
+        if language is None:
+            return
+        self.settings = replace(self.settings, language=language)
+        self._emit(events.LanguageDetected(language=language))
+        try:
             self._stages.check(self.settings)
+        except UnsupportedLanguage as error:
+            hint = f"{error.hint} If {language!r} is wrong, say what is spoken with --language.".lstrip()
+            raise UnsupportedLanguage(f"the language was detected as {language!r}: {error}", hint=hint) from error
 
     async def _translate(self) -> None:
         async def take(transcript: Transcript, translation: Translation) -> None:
@@ -210,14 +230,19 @@ class Pipeline:
     async def _fan_out(
         self, kind: StageKind, pool: Pool[In, Out], items: Edge[Any], take: Callable[[Any, Out], Awaitable[None]]
     ) -> None:
+        name = pool.engine.name
+
         def failed(item: In, error: Exception) -> None:
             self._failures += 1
-            problem = _describe(kind, pool, getattr(item, "start", 0.0), error)
+            problem = _explained(kind, name, getattr(item, "start", 0.0), error)
             if self._failures >= self._tolerance:
                 raise problem from error
             self._emit(events.Error(code=problem.code, message=problem.message, hint=problem.hint, stage=kind))
 
         async def took(item: In, value: Out) -> None:
+            if not isinstance(value, _GIVES[kind]):
+                failed(item, TypeError(f"it gave a {type(value).__name__}, not a {_GIVES[kind].__name__}"))
+                return
             self._failures = 0
             await take(item, value)
 
@@ -227,26 +252,29 @@ class Pipeline:
             await stage.fan_out(items, took, failed, ahead=pool.engine.concurrency * pool.maximum + 1)
 
 
+_GIVES: Final[Mapping[StageKind, type]] = {
+    StageKind.ASR: Transcript,
+    StageKind.TRANSLATION: Translation,
+    StageKind.TTS: Speech,
+}
+
+
 @contextmanager
-def _named(kind: StageKind, pool: Pool[Any, Any], position: float) -> Iterator[None]:
+def _named(kind: StageKind, name: str, position: float) -> Iterator[None]:
     """Say which stage an engine's exception comes from, and where in the audio."""
     try:
         yield
     except Exception as error:
-        raise _describe(kind, pool, position, error) from error
+        raise _explained(kind, name, position, error) from error
 
 
-def _describe(kind: StageKind, pool: Pool[Any, Any], position: float, error: Exception) -> WorkbenchError:
-    if isinstance(error, WorkbenchError) and not isinstance(error, StageError):
-        message, hint = error.message, error.hint
-    else:
-        message, hint = f"{type(error).__name__}: {error}", ""
+def _explained(kind: StageKind, name: str, position: float, error: Exception) -> WorkbenchError:
+    """An error that says itself what is to be done stays as it is."""
+    if isinstance(error, UsageError | MissingError | InputError):
+        return error
+    ours = isinstance(error, WorkbenchError)
     minutes, seconds = divmod(position, 60)
-    where = f"{kind} engine {pool.engine.name!r} failed at {minutes:.0f}:{seconds:04.1f}"
-    return StageError(f"{where}: {message}", hint=hint or "The log has the details.")
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error that ended a group of tasks: the rest are its consequences."""
-    error = group.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+    return StageError(
+        f"{kind} engine {name!r} failed at {minutes:.0f}:{seconds:04.1f}: {error if ours else in_one_line(error)}",
+        hint=(error.hint if isinstance(error, WorkbenchError) else "") or f"Details: {paths.log_file()}",
+    )

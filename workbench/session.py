@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Self, cast
+from typing import Any, Final, Self, TypeAlias, cast
 
+from workbench import paths
 from workbench.engines import Capture, Engine, Exporter, Options, Settings, StageKind, Translator
-from workbench.errors import EngineError, MissingError, UnsupportedLanguage, WorkbenchError
+from workbench.errors import EngineError, MissingError, UnsupportedLanguage, WorkbenchError, in_one_line
 from workbench.pipeline import Stages
 from workbench.plugins import Registry
 from workbench.pool import Pool
@@ -20,7 +21,10 @@ from workbench.speech.packer import PackerOptions
 from workbench.speech.segmenter import SegmenterOptions
 from workbench.types import Activity, AudioChunk, Transcript, Window
 
+AnyEngine: TypeAlias = Engine[Any, Any, Any] | Capture | Exporter
+
 PREFERRED: Final[Mapping[StageKind, tuple[str, ...]]] = {
+    StageKind.CAPTURE: ("file",),
     StageKind.VAD: ("silero", "energy"),
     StageKind.ASR: ("faster-whisper",),
     StageKind.TRANSLATION: ("bergamot",),
@@ -45,12 +49,12 @@ class Choice:
 
     def resolve(self, settings: Settings) -> Choice:
         """With everything filled in that the options leave open. Raises what makes `settings` impossible."""
-        with attributed(self.engine.kind, self.engine.name):
+        with attributed(self.engine, "to load"):
             return replace(self, options=self.engine.resolve(self.options, settings))
 
     def load(self) -> Engine[Any, Any, Any]:
         """In a worker thread."""
-        with attributed(self.engine.kind, self.engine.name):
+        with attributed(self.engine, "to load"):
             return self.engine(self.options)
 
 
@@ -129,7 +133,7 @@ class Session:
         """The engine that writes one of `formats`."""
         named = self._chosen.get(StageKind.EXPORT)
         engine = next(engine for engine in self._exporters() if format in engine.formats)
-        with attributed(engine.kind, engine.name):
+        with attributed(engine, "to load"):
             return engine(named.options if named else engine.Options())
 
     def _exporters(self) -> list[type[Exporter]]:
@@ -144,13 +148,16 @@ class Session:
         engine = cast(type[Capture], named.engine if named else self.registry.find(StageKind.CAPTURE, "file"))
         given = named.options.model_dump(exclude_unset=True) if named else {}
         options, _ = split_options(StageKind.CAPTURE, given | {"path": path}, engine)
-        return engine(options)
+        with attributed(engine, "to load"):
+            return engine(options)
 
     def look_into(self, path: Path, settings: Settings) -> None:
         """Refuse a file that cannot be read, before engines are loaded for it. Blocks: call it in a thread."""
-        source = self.capture(path).open(settings)
-        if close := getattr(source, "close", None):
-            close()
+        capture = self.capture(path)
+        with attributed(capture, f"to open {str(path)!r}"):
+            source = capture.open(settings)
+            if close := getattr(source, "close", None):
+                close()
 
     def pools(self) -> list[Pool[Any, Any]]:
         return list(self._pools.values())
@@ -165,7 +172,8 @@ class Session:
         refusals: list[WorkbenchError] = []
         for candidate in self._candidates(kind):
             try:
-                return Choice(candidate, candidate.Options(), {}).resolve(settings)
+                options, core = split_options(kind, {}, candidate)
+                return Choice(candidate, options, core).resolve(settings)
             except WorkbenchError as error:
                 refusals.append(error)
         raise _none_fits(kind, refusals)
@@ -191,25 +199,26 @@ _DECLARATION: Final = {StageKind.TRANSLATION: "pairs", StageKind.TTS: "voices"}
 
 def _none_fits(kind: StageKind, refusals: list[WorkbenchError]) -> WorkbenchError:
     if not refusals:
-        return MissingError(f"no plugin with a {kind} engine is installed", hint="See: workbench doctor")
+        hint = "To see what to install: workbench doctor. To see what is installed: workbench plugins"
+        return MissingError(f"no engine for {kind} is installed", hint=hint)
     if len(refusals) == 1:
         return refusals[0]
     missing = next((error for error in refusals if isinstance(error, MissingError)), None)
     if missing is not None:
         return missing
     reasons = "; ".join(error.message for error in refusals)
-    return UnsupportedLanguage(f"no {kind} engine fits: {reasons}", hint=" ".join(error.hint for error in refusals))
+    return UnsupportedLanguage(f"no engine for {kind} fits: {reasons}", hint=" ".join(e.hint for e in refusals))
 
 
 @contextmanager
-def attributed(kind: StageKind, name: str) -> Iterator[None]:
-    """Say which engine an exception comes from that is not of the workbench's own kind."""
+def attributed(engine: type[AnyEngine] | AnyEngine, doing: str) -> Iterator[None]:
+    """Say which engine an exception comes from that is not of the workbench's own kind, and what it failed to do."""
     try:
         yield
     except WorkbenchError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise EngineError(
-            f"{kind} engine {name!r} could not be loaded: {type(error).__name__}: {error}",
-            hint=f"Leave it out with --no-plugin, or name another with --engine {kind}=NAME.",
+            f"{engine.kind} engine {engine.name!r} failed {doing}: {in_one_line(error)}",
+            hint=f"Name another with --engine {engine.kind}=NAME. Details: {paths.log_file()}",
         ) from error
