@@ -18,6 +18,8 @@ class Targets:
     subtitles: tuple[tuple[str, Path | None], ...]
     """(format, file); None: standard output."""
     speech: Path | None = None
+    folder: Path | None = None
+    """Where they go, if the user named one."""
 
 
 def targets(
@@ -37,16 +39,20 @@ def targets(
     """
     if output == "-":
         if len(inputs) != 1 or len(formats) != 1 or speech is not None:
-            raise UsageError("-o - takes one file and one format", hint="Name a folder: -o FOLDER/")
+            message = "-o - takes one file and one format, and no speech"
+            raise UsageError(message, hint="Name a folder: -o FOLDER/")
         return [Targets(inputs[0], ((formats[0], None),))]
     if output is not None and not _is_folder(output, inputs, formats, known_formats):
         return [_single(inputs[0], Path(output), formats, speech)]
+    if output is not None and Path(output).exists() and not Path(output).is_dir():
+        raise UsageError(f"{output!r} is a file, where a folder is needed", hint="Name a folder: -o FOLDER/")
     found = []
     for path in inputs:
         folder = path.parent if output is None else Path(output)
         middle = f".{translation}" if translation else ""
         subtitles = tuple((format, folder / f"{path.stem}{middle}.{format}") for format in formats)
-        found.append(Targets(path, subtitles, folder / f"{path.stem}.{speech}.wav" if speech else None))
+        wav = folder / f"{path.stem}.{speech}.wav" if speech else None
+        found.append(Targets(path, subtitles, wav, folder if output is not None else None))
     _check_distinct(found)
     return found
 

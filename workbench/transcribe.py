@@ -6,16 +6,16 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from workbench import events
 from workbench.audio.wav import SpeechTrack, WavWriter
 from workbench.engines import Exporter, Settings
-from workbench.files import write_atomically
+from workbench.files import NewFile, said_plainly, write_atomically
 from workbench.pipeline import Emit, Pipeline, Stages
-from workbench.session import Session
+from workbench.session import Session, attributed
 from workbench.subtitles import Caption, CueRules, Show, build_cues, violations
 from workbench.threads import to_thread
 from workbench.types import Cue, Speech
@@ -35,6 +35,8 @@ class Job:
     """The WAV for synthesized speech."""
     show: Show = "source"
     overwrite: bool = False
+    folder: Path | None = None
+    """Where the files go, to be made if it is missing."""
 
     @property
     def paths(self) -> list[Path]:
@@ -66,7 +68,6 @@ class Result:
             "duration": round(self.duration, 3),
             "elapsed": round(self.elapsed, 3),
             "segments": [_segment(caption) for caption in self.captions],
-            "warnings": list(self.warnings),
         }
 
 
@@ -76,7 +77,15 @@ def _segment(caption: Caption) -> dict[str, Any]:
         "start": round(transcript.start, 3),
         "end": round(transcript.end, 3),
         "text": transcript.text,
-        "words": [asdict(word) for word in transcript.words],
+        "words": [
+            {
+                "start": round(word.start, 3),
+                "end": round(word.end, 3),
+                "text": word.text,
+                "probability": word.probability,
+            }
+            for word in transcript.words
+        ],
         "translation": caption.translation.text if caption.translation else None,
     }
 
@@ -100,6 +109,16 @@ class _Listener:
             case events.Done(duration=duration):
                 self.duration = duration
         self.emit(event)
+
+
+def prepare(job: Job) -> None:
+    """Make the folder, and make sure that files can be written in it, before hours of work. Raises `OutputError`."""
+    if job.folder is not None:
+        with said_plainly(job.folder):
+            job.folder.mkdir(parents=True, exist_ok=True)
+    for path in job.paths:
+        with NewFile(path, overwrite=job.overwrite):
+            pass
 
 
 async def transcribe(session: Session, stages: Stages, job: Job, settings: Settings, emit: Emit) -> Result:
@@ -160,10 +179,14 @@ def _render(job: Job, captions: Sequence[Caption], language: str | None) -> list
     translated = next((caption.translation.language for caption in captions if caption.translation), language)
     files = []
     for exporter, format, path in job.outputs:
-        rules = exporter.rules_for(translated if job.show == "translation" else language)
-        translation_rules = exporter.rules_for(translated)
-        cues = build_cues(captions, rules, job.show, translation_rules=translation_rules)
-        files.append(_File(path, exporter.render(cues, format), cues, rules, translation_rules))
+        with attributed(exporter, f"to make {format}"):
+            rules = exporter.rules_for(translated if job.show == "translation" else language)
+            translation_rules = exporter.rules_for(translated)
+            cues = build_cues(captions, rules, job.show, translation_rules=translation_rules)
+            data = exporter.render(cues, format)
+            if not isinstance(data, bytes):
+                raise TypeError(f"it gave a {type(data).__name__}, not bytes")
+        files.append(_File(path, data, cues, rules, translation_rules))
     return files
 
 
