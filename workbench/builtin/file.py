@@ -15,8 +15,8 @@ class FileCapture(workbench.Capture):
     name = "file"
 
     class Options(workbench.Options):
-        path: Path
-        """Audio or video file."""
+        path: Path | None = None
+        """Audio or video file. A profile leaves it out: the command line names the files."""
         track: int | str | None = None
         """Audio track by number, from 1, or by language; none: the file's default one."""
 
@@ -27,7 +27,10 @@ class FileCapture(workbench.Capture):
 
     def open(self, settings: workbench.Settings) -> Iterator[workbench.AudioChunk]:
         """Looks into the file at once, so that what cannot be read is refused before any audio flows."""
-        info = probe(self.options.path)
+        path = self.options.path
+        if path is None:
+            raise workbench.UsageError("there is no file to read", hint="Set capture.path.")
+        info = probe(path)
         info.track(self.options.track)
         self.duration = info.duration
-        return decode(self.options.path, track=self.options.track, warnings=self.warnings)
+        return decode(path, track=self.options.track, warnings=self.warnings)
