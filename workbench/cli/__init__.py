@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from importlib import import_module
 from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
 
-from workbench.cli.console import disabled_plugins, fail, set_up_log
+from workbench.cli.console import did_you_mean, disabled_plugins, fail, set_up_log, silence_stdout
 from workbench.errors import WorkbenchError
 
 COMMANDS: Final = {
@@ -26,7 +28,9 @@ class _LazyGroup(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:
-            return None
+            if ctx.resilient_parsing:  # the shell asks for completions
+                return None
+            ctx.fail(f"No command is called {cmd_name!r}{did_you_mean(cmd_name, COMMANDS)}.")
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         target = getattr(import_module(module), attribute)
         if not isinstance(target, typer.Typer):
@@ -49,18 +53,26 @@ class _LazyGroup(TyperGroup):
             return super().invoke(ctx)
         except WorkbenchError as error:
             raise typer.Exit(fail(error)) from error
+        except BrokenPipeError as error:
+            silence_stdout()
+            raise typer.Exit(128 + 13) from error
+        except KeyboardInterrupt as error:  # before or after the event loop, which has its own handler
+            raise typer.Exit(128 + 2) from error
 
 
 def _take_disabled(args: list[str]) -> list[str]:
     """Take `--no-plugin NAME` out, wherever it stands: it holds for every command."""
+    disabled_plugins.clear()
     end = args.index("--") if "--" in args else len(args)
     rest, index = [], 0
     while index < end:
         name, equals, value = args[index].partition("=")
-        if name != "--no-plugin" or (not equals and index + 1 == end):
+        if name != "--no-plugin":
             rest.append(args[index])
         else:
             index += not equals
+            if index == end:
+                raise typer.BadParameter("--no-plugin needs the name of a plugin")
             disabled_plugins.append(value if equals else args[index])
         index += 1
     return rest + args[end:]
@@ -99,20 +111,12 @@ def _root(
 
 def main() -> None:
     """The `workbench` command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a locale without the characters is no reason to fail
     try:
         app(prog_name="workbench")
-    except BrokenPipeError:
-        _silence_stdout()
-        raise SystemExit(141) from None
-    except OSError as error:
-        raise SystemExit(fail(error)) from error
     except Exception as error:
+        if isinstance(error, OSError):
+            silence_stdout()  # in case that it was the one that failed: it would again at exit
         raise SystemExit(fail(error)) from error
-
-
-def _silence_stdout() -> None:
-    """Whoever read our output has gone: nothing may be written to it at exit."""
-    import os
-    import sys
-
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

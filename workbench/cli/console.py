@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
 import os
 import signal
 import sys
-from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from collections.abc import Coroutine, Iterable
+from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
 
 from workbench import paths
-from workbench.errors import OutputError, WorkbenchError
+from workbench.errors import OutputError, WorkbenchError, first_error, in_one_line
 
 if TYPE_CHECKING:
     from workbench.plugins import Registry
@@ -25,12 +27,52 @@ _log = logging.getLogger("workbench")
 
 def say(message: str) -> None:
     """A line for people, on stderr."""
-    sys.stderr.write(message + "\n")
-    sys.stderr.flush()
+    if sys.stderr is not None:  # it is when it was closed
+        sys.stderr.write(printable(message) + "\n")
+        sys.stderr.flush()
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
+
+
+def printable(text: str) -> str:
+    """`text` without what a terminal would obey: escapes in a file's name, halves of characters."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
+def write(data: bytes) -> None:
+    """Put data on standard output. Raises `BrokenPipeError` when nobody reads it, and `OutputError`."""
+    if sys.stdout is None:
+        raise OutputError("standard output is closed", hint="Name a file with -o.")
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        silence_stdout()
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise OutputError(
+            f"standard output cannot be written: {error.strerror}", hint="Name a file with -o."
+        ) from error
+
+
+def print_json(value: Any) -> None:
+    """One line of JSON on standard output, in UTF-8 whatever the locale; see `write`."""
+    text = json.dumps(value, ensure_ascii=False) + "\n"
+    write(text.encode("utf-8", "backslashreplace"))  # half a character in a file's name becomes JSON's own escape
+
+
+def silence_stdout() -> None:
+    """Nothing more may be written to it, not even what waits in its buffer at exit."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def log_error(error: BaseException) -> None:
     """Put the traceback into the log file."""
+    if not _log.hasHandlers():  # it went wrong before any command began
+        set_up_log()
     _log.error("%s", error, exc_info=error)
 
 
@@ -38,9 +80,7 @@ def fail(error: BaseException) -> int:
     """Say what went wrong and what to do next; gives the exit code."""
     log_error(error)
     said = as_workbench_error(error)
-    say(f"workbench: {said}")
-    if said.hint:
-        say(f"  {said.hint}")
+    say(f"workbench: {said}" + (f"\n  {said.hint}" if said.hint else ""))
     return said.exit_code
 
 
@@ -50,12 +90,8 @@ def as_workbench_error(error: BaseException) -> WorkbenchError:
         return error
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        return OutputError(f"{where}{error.strerror or error}", hint=f"Details: {log_path()}")
-    return WorkbenchError(f"{type(error).__name__}: {error}", hint=f"This is a bug. Details: {log_path()}")
-
-
-def log_path() -> str:
-    return str(paths.state_dir() / "workbench.log")
+        return OutputError(f"{where}{error.strerror or error}", hint=f"Details: {paths.log_file()}")
+    return WorkbenchError(in_one_line(error), hint=f"This is a bug of the workbench. Details: {paths.log_file()}")
 
 
 def set_up_log() -> None:
@@ -65,7 +101,7 @@ def set_up_log() -> None:
     try:
         paths.state_dir().mkdir(parents=True, exist_ok=True)
         handler: logging.Handler = RotatingFileHandler(
-            log_path(), maxBytes=2_000_000, backupCount=2, encoding="utf-8", delay=True
+            paths.log_file(), maxBytes=2_000_000, backupCount=2, encoding="utf-8", delay=True, errors="backslashreplace"
         )
     except OSError:
         handler = logging.NullHandler()
@@ -79,7 +115,20 @@ def registry() -> Registry:
     """The engines of all plugins but those left out with --no-plugin."""
     from workbench import plugins
 
-    return plugins.load(disabled_plugins)
+    found = plugins.load(disabled_plugins)
+    known = {name for plugin in found.plugins for name in (plugin.name, plugin.distribution)}
+    for name in disabled_plugins:
+        if name not in known:
+            say(f"note: no plugin is called {name!r}{did_you_mean(name, known)}")
+    return found
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """ " (did you mean 'x'?)", or nothing when no known name is close."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, list(known), 1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -103,11 +152,14 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
         for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
-                loop.add_signal_handler(number, stop, number)
+                with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C is a KeyboardInterrupt there
+                    loop.add_signal_handler(number, stop, number)
         return await work
 
     try:
         return asyncio.run(supervise())
+    except BaseExceptionGroup as group:
+        raise first_error(group) from group
     except asyncio.CancelledError:
         if not caught:
             raise
@@ -115,6 +167,6 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 def _leave_terminal() -> None:
-    if sys.stderr.isatty():
+    if is_terminal(sys.stderr):
         sys.stderr.write("\x1b[?25h\n")
         sys.stderr.flush()

@@ -7,34 +7,58 @@ from dataclasses import replace
 from typing import Any
 
 from workbench.engines import Settings, StageKind
-from workbench.errors import UsageError
+from workbench.errors import MissingError, ProfileError, UsageError
 from workbench.plugins import Registry
 from workbench.profiles import store
-from workbench.profiles.options import parse_override
+from workbench.profiles.options import parse_override, split_options
 from workbench.profiles.problems import did_you_mean
 from workbench.profiles.schema import STAGE_KINDS, Profile, Stage
 from workbench.session import PREFERRED
 
 
-def overridden(name: str | None, registry: Registry, engines: Sequence[str], options: Sequence[str]) -> Profile:
+def overridden(
+    name: str | None, registry: Registry, engines: Sequence[str], options: Sequence[str], model: str | None = None
+) -> Profile:
     """The profile to run with, with `STAGE=NAME` engines and `STAGE.KEY=VALUE` options put in.
 
     An engine that the profile does not name starts with none of its options. Raises `UsageError`.
     """
     profile = store.current(name)
     stages = profile.stages()
+    if not profile.source:  # made for this machine: it names what is usual, and need not be here
+        stages = {kind: stage for kind, stage in stages.items() if stage.engine in registry.engines(StageKind(kind))}
     for text in engines:
-        kind, _, engine = text.partition("=")
-        if not engine or kind not in STAGE_KINDS:
-            hint = f"Write it as STAGE=NAME. Stages: {', '.join(STAGE_KINDS)}."
-            raise UsageError(f"{text!r} names no stage's engine{did_you_mean(kind, STAGE_KINDS)}", hint=hint)
+        kind, engine = _named_engine(text, registry)
         if kind not in stages or stages[kind].engine != engine:
             stages[kind] = Stage(engine=engine)
-    for text in options:
-        kind, key, value = parse_override(text)
+    given = [(f"--option {text}", *parse_override(text)) for text in options]
+    if model is not None:
+        given.append((f"--model {model}", StageKind.ASR, "model", model))
+    for said, kind, key, value in given:
         stage = stages.get(kind) or Stage(engine=_usual(kind, registry))
+        _check_option(said, kind, key, value, stage.engine, registry)
         stages[kind] = stage.model_copy(update={"options": stage.options | {key: value}})
-    return profile.model_copy(update=stages)
+    return profile.model_copy(update={kind: stages.get(kind) for kind in STAGE_KINDS})
+
+
+def _named_engine(text: str, registry: Registry) -> tuple[str, str]:
+    """`asr=whisper` as (kind, engine)."""
+    kind, _, engine = text.partition("=")
+    if not engine or kind not in STAGE_KINDS:
+        hint = f"Write it as STAGE=NAME. Stages: {', '.join(STAGE_KINDS)}."
+        raise UsageError(f"--engine {text!r} names no stage's engine{did_you_mean(kind, STAGE_KINDS)}", hint=hint)
+    registry.find(StageKind(kind), engine)
+    return kind, engine
+
+
+def _check_option(said: str, kind: str, key: str, value: Any, engine: str, registry: Registry) -> None:
+    """Refuse a mistake in one option where it was made, not as one of the profile's."""
+    try:
+        split_options(kind, {key: value}, registry.find(StageKind(kind), engine))
+    except ProfileError as error:
+        wrong = [problem.partition(": ")[2] for problem in error.problems if problem.startswith(f"{kind}.{key}: ")]
+        if wrong:  # else others are missing, which may come from the profile
+            raise UsageError(f"{said}: {wrong[0]}", hint=f"It is for the {kind} engine {engine!r}.") from error
 
 
 def _usual(kind: str, registry: Registry) -> str:
@@ -43,7 +67,7 @@ def _usual(kind: str, registry: Registry) -> str:
     for name in (*PREFERRED.get(StageKind(kind), ()), *installed):
         if name in installed:
             return name
-    raise UsageError(f"no {kind} engine is installed for that option", hint="See: workbench plugins")
+    raise MissingError(f"no engine for {kind} is installed", hint="To see what to install: workbench doctor")
 
 
 def settings_of(profile: Profile, **given: Any) -> Settings:

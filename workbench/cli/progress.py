@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from workbench import events
 from workbench.cli import console
+from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 PLAIN_INTERVAL_S: Final = 10.0
 """Between two plain lines of one file."""
+SPEED_PERIOD_S: Final = 120.0
+"""Over which the speed is taken: a slow machine needs half a minute for a window, which is one step of a bar."""
+NAME_WIDTH: Final = 40
+"""Characters of a file's name beside its bar."""
 
 
 class Display(ABC):
@@ -37,23 +42,22 @@ class Display(ABC):
     def _line(self, text: str) -> None: ...
 
     def finished(self, result: Result) -> None:
-        wrote = ", ".join(str(path) for path in result.outputs) or "standard output"
+        wrote = ", ".join(map(_one_line, result.outputs)) or "standard output"
         factor = f", {result.duration / result.elapsed:.1f}x real time" if result.elapsed else ""
         cues = "no speech" if not result.cues else "1 cue" if result.cues == 1 else f"{result.cues} cues"
         language = f", {result.language}" if result.language else ""
-        self._line(f"{result.path} -> {wrote} ({_clock(result.duration)}{language}, {cues}{factor})")
+        self._line(f"{_one_line(result.path)} -> {wrote} ({_clock(result.duration)}{language}, {cues}{factor})")
         for warning in result.warnings:
             self._line(f"  note: {warning}")
 
-    def failed(self, path: Path, error: Exception) -> None:
-        console.log_error(error)
-        said = console.as_workbench_error(error)
-        self._line(f"workbench: {said}" if str(path) in str(said) else f"workbench: {path}: {said}")
-        if said.hint:
-            self._line(f"  {said.hint}")
+    def failed(self, path: Path, error: WorkbenchError) -> None:
+        said = str(error)
+        if str(path) not in said and repr(str(path)) not in said:
+            said = f"{_one_line(path)}: {said}"
+        self._line(f"workbench: {said}" + (f"\n  {error.hint}" if error.hint else ""))
 
 
-class _Lines(Display):
+class Lines(Display):
     """No bars, no colours, no cursor movement: for pipes, logs and screen readers."""
 
     def __init__(self, *, progress: bool) -> None:
@@ -64,16 +68,16 @@ class _Lines(Display):
             self._line(text)
 
     def observer(self, path: Path) -> Callable[[events.Event], None]:
-        told = time.monotonic()
+        began = told = time.monotonic()
 
         def observe(event: events.Event) -> None:
             nonlocal told
             if not isinstance(event, events.Progress) or not self._progress:
                 return
-            if time.monotonic() - told > PLAIN_INTERVAL_S:
-                told = time.monotonic()
-                of = f" of {_clock(event.duration)}" if event.duration else ""
-                self._line(f"{path}: {_clock(event.position)}{of}")
+            now = time.monotonic()
+            if now - told > PLAIN_INTERVAL_S:
+                told = now
+                self._line(f"{_one_line(path)}: {_how_far(event, now - began)}")
 
         return observe
 
@@ -96,7 +100,9 @@ class _Bars(Display):
         if self._loading is not None:
             self._progress.remove_task(self._loading)
             self._loading = None
-        bar = self._bars[path] = self._progress.add_task(path.name, total=None)
+        name = _one_line(Path(path.name))
+        name = name if len(name) <= NAME_WIDTH else name[: NAME_WIDTH - 3] + "..."
+        bar = self._bars[path] = self._progress.add_task(name, total=None)
 
         def observe(event: events.Event) -> None:
             match event:
@@ -111,7 +117,7 @@ class _Bars(Display):
         self._remove(result.path)
         super().finished(result)
 
-    def failed(self, path: Path, error: Exception) -> None:
+    def failed(self, path: Path, error: WorkbenchError) -> None:
         self._remove(path)
         super().failed(path, error)
 
@@ -120,14 +126,18 @@ class _Bars(Display):
             self._progress.remove_task(bar)
 
     def _line(self, text: str) -> None:
-        self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._progress.console.print(console.printable(text), markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
-def display(*, plain: bool) -> Iterator[Display]:
-    """Bars when stderr is a terminal and `plain` is not asked for; lines with progress when it is."""
-    if plain or not sys.stderr.isatty():
-        yield _Lines(progress=plain or sys.stderr.isatty())
+def display(*, plain: bool, shares_terminal: bool) -> Iterator[Display]:
+    """Bars when stderr is a terminal and `plain` is not asked for; lines with progress when it is.
+
+    `shares_terminal` says that data goes to stdout: where that is the terminal too, bars would tear it apart.
+    """
+    is_terminal = console.is_terminal(sys.stderr)
+    if plain or not is_terminal or (shares_terminal and console.is_terminal(sys.stdout)):
+        yield Lines(progress=plain or is_terminal)
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -138,11 +148,33 @@ def display(*, plain: bool) -> Iterator[Display]:
         TaskProgressColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    screen = Console(stderr=True, emoji=False)
+    with Progress(
+        *columns,
+        console=screen,
+        transient=True,
+        redirect_stdout=False,  # data is not for the terminal
+        speed_estimate_period=SPEED_PERIOD_S,
+    ) as progress:
         yield _Bars(progress)
 
 
-def _clock(seconds: float | None) -> str:
-    minutes, rest = divmod(round(seconds or 0), 60)
+def _one_line(path: Path) -> str:
+    text = str(path)
+    return repr(text) if "\n" in text else text
+
+
+def _how_far(event: events.Progress, elapsed: float) -> str:
+    position, duration = event.position, event.duration
+    if not duration:
+        return _clock(position)
+    text = f"{_clock(position)} of {_clock(duration)}"
+    if not 0 < position < duration:
+        return text
+    return f"{text}, {_clock(elapsed * (duration - position) / position)} left"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

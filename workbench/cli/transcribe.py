@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
 from workbench.cli import console
-from workbench.cli.progress import Display, display
-from workbench.errors import UsageError
+from workbench.cli.overrides import overridden, settings_of
+from workbench.cli.progress import display
+from workbench.cli.report import Report
+from workbench.engines import Settings
+from workbench.errors import UsageError, WorkbenchError
+from workbench.outputs import check_free, targets
+from workbench.pipeline import Stages
+from workbench.plugins import DISABLED, Registry
+from workbench.profiles import affinity
+from workbench.profiles.hardware import CoreHardwareDetector
+from workbench.profiles.schema import Profile, mismatches
+from workbench.session import Session
+from workbench.subtitles import Show
 from workbench.threads import to_thread
-
-if TYPE_CHECKING:
-    from workbench.engines import Settings
-    from workbench.pipeline import Stages
-    from workbench.plugins import Registry
-    from workbench.profiles.schema import Profile
-    from workbench.session import Session
-    from workbench.subtitles import Show
-    from workbench.transcribe import Job, Result
+from workbench.transcribe import Job, prepare
+from workbench.transcribe import transcribe as transcribe_file
 
 FILES_AT_ONCE: Final = 8
 """Enough for short files to get past a long one; each holds a minute of audio at most."""
-PARTLY: Final = 3
-"""Exit code: some files failed."""
 
 
 def transcribe(
@@ -70,21 +70,24 @@ def transcribe(
 
     Writes FILE.srt beside each input. Stages: capture, vad, asr, translation, tts, export.
     """
-    from workbench.cli.overrides import overridden, settings_of
-
-    if as_json and output == "-":
-        raise UsageError("--json and -o - both want standard output", hint="Leave one of them out.")
-    if bilingual and translate is None:
-        raise UsageError("--bilingual needs a translation", hint="Say which: --translate LANGUAGE")
-    registry = console.registry()
-    chosen = overridden(profile, registry, engine or [], [*(option or []), *([f"asr.model={model}"] if model else [])])
-    settings = settings_of(
-        chosen, language=language, target_language=translate, voice=voice, prompt=prompt, hotwords=hotwords
-    )
     request = _Request(files, output, format, bilingual, speak, force, as_json)
-    with display(plain=plain) as shown:
-        code = console.run(_run(chosen, registry, settings, request, shown))
-    raise typer.Exit(code)
+    report = Report(files, as_json=as_json)
+    try:
+        _check(request, translate, voice)
+        registry = console.registry()
+        chosen = overridden(profile, registry, engine or [], option or [], model)
+        settings = settings_of(
+            chosen, language=language, target_language=translate, voice=voice, prompt=prompt, hotwords=hotwords
+        )
+        _note(chosen, registry)
+        affinity.apply(chosen.hardware.cpu_affinity)
+        with display(plain=plain, shares_terminal=as_json or output == "-") as shown:
+            report.shown = shown
+            console.run(_run(chosen, registry, settings, request, report))
+    except WorkbenchError as error:
+        report.give_up(error)
+        raise
+    raise typer.Exit(report.exit_code())
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,36 +103,51 @@ class _Request:
     as_json: bool
 
 
-async def _run(profile: Profile, registry: Registry, settings: Settings, request: _Request, shown: Display) -> int:
-    """Everything that can be refused is, before anything is loaded. Gives the exit code."""
-    from workbench.session import Session
+def _check(request: _Request, translate: str | None, voice: str | None) -> None:
+    """Refuse options that contradict each other, or would have no effect."""
+    if request.as_json and request.output == "-":
+        raise UsageError("--json and -o - both want standard output", hint="Leave one of them out.")
+    if request.bilingual and translate is None:
+        raise UsageError("--bilingual needs a translation", hint="Say which: --translate LANGUAGE")
+    if voice is not None and not request.speak:
+        raise UsageError("--voice needs --speak", hint="Add --speak to get a WAV, or leave --voice out.")
 
+
+def _note(profile: Profile, registry: Registry) -> None:
+    """Say what is amiss and stops nothing."""
+    notes = [f"plugin {p.name!r} is left out: {p.error}" for p in registry.plugins if p.error not in ("", DISABLED)]
+    notes += dict.fromkeys(registration.error for registration in registry.registrations if registration.error)
+    if profile.source:
+        notes += mismatches(profile, CoreHardwareDetector().detect())
+    for note in notes:
+        console.say(f"note: {note}")
+
+
+async def _run(profile: Profile, registry: Registry, settings: Settings, request: _Request, report: Report) -> None:
+    """Everything that can be refused is, before anything is loaded."""
     async with Session(profile, registry) as session:
         plan = session.plan(settings, speak=request.speak)
-        jobs = _jobs(session, settings, request)
-        report = _Report(request, shown)
         ready = []
-        for job in jobs:
+        for job in _jobs(session, settings, request):
             try:
                 await to_thread(session.look_into, job.path, settings)
+                await to_thread(prepare, job)
                 ready.append(job)
             except Exception as error:
                 report.failed(job.path, error)
-        if ready:
-            shown.status("Loading engines")
-            stages = await session.load(plan)
-            slots = asyncio.Semaphore(FILES_AT_ONCE)
-            async with asyncio.TaskGroup() as tasks:
-                for job in ready:
-                    tasks.create_task(_one(session, stages, job, settings, slots, report))
-        return report.exit_code()
+        if not ready:
+            return
+        report.shown.status("Loading engines")
+        stages = await session.load(plan)
+        slots = asyncio.Semaphore(FILES_AT_ONCE)
+        async with asyncio.TaskGroup() as tasks:
+            for job in ready:
+                tasks.create_task(_one(session, stages, job, settings, slots, report))
 
 
 async def _one(
-    session: Session, stages: Stages, job: Job, settings: Settings, slots: asyncio.Semaphore, report: _Report
+    session: Session, stages: Stages, job: Job, settings: Settings, slots: asyncio.Semaphore, report: Report
 ) -> None:
-    from workbench.transcribe import transcribe as transcribe_file
-
     async with slots:
         try:
             result = await transcribe_file(session, stages, job, settings, report.shown.observer(job.path))
@@ -141,9 +159,6 @@ async def _one(
 
 def _jobs(session: Session, settings: Settings, request: _Request) -> list[Job]:
     """Raises `UsageError` for what cannot be written where it was asked for."""
-    from workbench.outputs import check_free, targets
-    from workbench.transcribe import Job
-
     known = session.formats()
     formats = _formats(request.formats, request.output, known)
     translator = settings.target_language or ("translated" if session.translates(settings) else None)
@@ -166,6 +181,7 @@ def _jobs(session: Session, settings: Settings, request: _Request) -> list[Job]:
             speech=one.speech,
             show=show,
             overwrite=request.force,
+            folder=one.folder,
         )
         for one in found
     ]
@@ -184,42 +200,3 @@ def _formats(given: str | None, output: str | None, known: Sequence[str]) -> lis
             hint=f"Formats: {', '.join(known)}.",
         )
     return formats
-
-
-class _Report:
-    """What became of each file: a line for people, or JSON for programs, and the exit code."""
-
-    def __init__(self, request: _Request, shown: Display) -> None:
-        self.shown = shown
-        self._as_json = request.as_json
-        self._succeeded = 0
-        self._codes: list[int] = []
-
-    def finished(self, result: Result) -> None:
-        self._succeeded += 1
-        for data in result.rendered:
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
-        if self._as_json:
-            self._print(result.to_dict())
-        self.shown.finished(result)
-
-    def failed(self, path: Path, error: Exception) -> None:
-        said = console.as_workbench_error(error)
-        self._codes.append(said.exit_code)
-        if self._as_json:
-            about = {"code": said.code, "message": str(said), "hint": said.hint}
-            self._print({"file": str(path), "error": about})
-        self.shown.failed(path, error)
-
-    def exit_code(self) -> int:
-        """That of the failures when all files failed alike."""
-        if not self._codes:
-            return 0
-        if self._succeeded:
-            return PARTLY
-        return self._codes[0] if len(set(self._codes)) == 1 else 1
-
-    def _print(self, row: dict[str, Any]) -> None:
-        sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
-        sys.stdout.flush()

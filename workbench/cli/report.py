@@ -1,0 +1,60 @@
+"""What became of each file: a line for people on stderr, results for programs on stdout, and the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from workbench.cli import console
+from workbench.cli.progress import Display, Lines
+from workbench.errors import WorkbenchError
+from workbench.transcribe import Result
+
+PARTLY: Final = 3
+"""Exit code: some files failed."""
+
+
+class Report:
+    """Under `as_json` every file gets exactly one line on stdout, whatever happens."""
+
+    def __init__(self, files: Sequence[Path], *, as_json: bool) -> None:
+        self.shown: Display = Lines(progress=False)
+        self._as_json = as_json
+        self._open = dict.fromkeys(files)
+        self._count = len(self._open)
+        self._codes: list[int] = []
+
+    def finished(self, result: Result) -> None:
+        for data in result.rendered:
+            console.write(data)
+        if self._as_json:
+            console.print_json(result.to_dict())
+        self._open.pop(result.path)
+        self.shown.finished(result)
+
+    def failed(self, path: Path, error: Exception) -> None:
+        console.log_error(error)
+        said = console.as_workbench_error(error)
+        self._codes.append(said.exit_code)
+        self._print_error(path, said)
+        self.shown.failed(path, said)
+
+    def give_up(self, error: WorkbenchError) -> None:
+        """`error` ends it for all files that are not done. The caller tells people."""
+        for path in list(self._open):
+            self._print_error(path, error)
+
+    def exit_code(self) -> int:
+        """That of the failures when all files failed alike."""
+        if not self._codes:
+            return 0
+        if len(self._codes) < self._count:
+            return PARTLY
+        return self._codes[0] if len(set(self._codes)) == 1 else 1
+
+    def _print_error(self, path: Path, error: WorkbenchError) -> None:
+        self._open.pop(path)
+        if self._as_json:
+            about = {"code": error.code, "message": str(error), "hint": error.hint}
+            console.print_json({"file": str(path), "error": about})
