@@ -131,18 +131,22 @@ Landsleute:
 2
 01:01:01,000 --> 01:01:03,500
 ask <\u2060not> & wait
+
 """
 VTT = """\
 WEBVTT
 
+1
 00:00:00.300 --> 00:00:03.210
 <v JFK>And so, my fellow
 Americans:
 <c.translation>Also, meine
 Landsleute:</c>
 
+2
 01:01:01.000 --> 01:01:03.500
 ask &lt;not&gt; &amp; wait
+
 """
 ASS = """\
 Dialogue: 0,0:00:00.30,0:00:03.21,Default,JFK,0,0,0,,And so, my fellow\\NAmericans:\\N\
@@ -176,7 +180,8 @@ def test_each_format_looks_like_this(format: str, golden: str) -> None:
 
 def test_ass_looks_like_this() -> None:
     text = write(CUES, "ass").decode()
-    assert text.startswith("[Script Info]\nScriptType: v4.00+\n")
+    assert text.startswith("[Script Info]\n")
+    assert "\nScriptType: v4.00+\n\n[V4+ Styles]\n" in text
     assert text.endswith("Effect, Text\n" + ASS)
 
 
@@ -317,13 +322,18 @@ def test_braces_are_text_to_ffmpeg(format: str) -> None:
     assert "{\\" not in text.replace("\\{", "")
 
 
+@pytest.mark.parametrize("format", ["srt", "vtt"])
+def test_only_times_hold_an_arrow_by_which_readers_find_them(format: str) -> None:
+    assert write([Cue(0, 1, "a --> b", "c --> d")], format).count(b"-->") == 1
+
+
 @pytest.mark.parametrize("format", ["srt", "ass", "ttml"])
 def test_pysubs2_reads_the_same_text_and_times(format: str) -> None:
     import pysubs2
 
-    legible = [text for text in LEGIBLE if text.count("00:00") < 2]  # any two times are a cue's to pysubs2
+    legible = LEGIBLE
     if format == "ttml":  # ideographic spaces and line breaks of ASS are not kept apart from others
-        legible = [text for text in legible if "\u3000" not in text and "\\N" not in text]
+        legible = [text for text in LEGIBLE if "\u3000" not in text and "\\N" not in text]
     cues = [Cue(i * 10 + 0.25, i * 10 + 2.5, text) for i, text in enumerate(legible)]
     found = pysubs2.SSAFile.from_string(write(cues, format).decode(), format_=format)
     assert [(event.start / 1000, event.end / 1000) for event in found] == [(cue.start, cue.end) for cue in cues]
@@ -344,9 +354,10 @@ def test_subtitles_of_others_are_read() -> None:
     assert read(srt.encode(), "srt") == [Cue(1.5, 2, "<i>Hi</i>\nthere")]
     vtt = (
         "WEBVTT - a title\nKind: captions\n\nNOTE a\nnote\n\nSTYLE\n::cue {}\n\nid 1\n"
-        "00:01.000 --> 00:02.000 align:start\n<v.loud Ann &amp; Bo><i>Hi</i>&nbsp;<00:01.500>there"
+        "00:01.000 --> 00:02.000 align:start\n<v.loud Ann &amp; Bo><i>Hi</i>&nbsp;<00:01.500>there<00:01.700> you\n\n"
+        "00:02.000 --> 00:03.000\nChapter\n42\n\nNOTE b\n\n00:03.000 --> 00:04.000\n\n"
     )
-    assert read(vtt.encode(), "vtt") == [Cue(1, 2, "Hi\u00a0there", speaker="Ann & Bo")]
+    assert read(vtt.encode(), "vtt") == [Cue(1, 2, "Hi\u00a0there you", speaker="Ann & Bo"), Cue(2, 3, "Chapter\n42")]
     ass = (
         "[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"
         "Comment: 0,0:00:00.00,0:00:01.00,Default,,0,0,0,,no\n"
@@ -389,6 +400,6 @@ def test_an_unknown_format_is_refused_with_those_there_are() -> None:
 
 
 def test_importing_subtitles_loads_no_subtitle_library() -> None:
-    code = "import sys, workbench.subtitles, workbench.builtin.subtitles as s; s.write([], 'ass'); print(*sys.modules)"
+    code = "import sys, workbench.subtitles, workbench.builtin.subtitles; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"pysubs2", "av", "rich"} & set(loaded)

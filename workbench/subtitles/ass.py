@@ -1,38 +1,21 @@
 """Advanced SubStation Alpha, for mpv, VLC and Aegisub.
 
-pysubs2 reads it. It does not write it: it would put all cues after 9:59:59.99 there, and drop text in braces.
-ASS escapes braces with a backslash (libass, FFmpeg) and has no escape for the backslash itself: a word joiner after
-it keeps it from being one. The translation follows a change to the style `Translation`.
+pysubs2 reads and writes it. ASS escapes braces with a backslash (libass, FFmpeg) and has no escape for the backslash
+itself: a word joiner after it keeps it from being one. The translation follows a change to the style `Translation`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
+from io import StringIO
 from typing import Final
 
 from workbench.subtitles.normal import Order, clean, shown
-from workbench.subtitles.srt import JOINER
+from workbench.subtitles.srt import JOINER, ssa_file
 from workbench.types import Cue
 
-_HEADER: Final = """\
-[Script Info]
-ScriptType: v4.00+
-PlayResX: 1920
-PlayResY: 1080
-WrapStyle: 0
-ScaledBorderAndShadow: yes
-
-[V4+ Styles]
-Format: Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, Bold, Italic, \
-Underline, StrikeOut, ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, Shadow, Alignment, MarginL, MarginR, \
-MarginV, Encoding
-Style: Default,Arial,66,&H00FFFFFF,&H00FFFFFF,&H00000000,&H80000000,0,0,0,0,100,100,0,0,1,3,1,2,60,60,54,1
-Style: Translation,Arial,60,&H0080FFFF,&H00FFFFFF,&H00000000,&H80000000,0,0,0,0,100,100,0,0,1,3,1,2,60,60,54,1
-
-[Events]
-Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
-"""
 _ESCAPES: Final = {"\\": "\\" + JOINER, "{": r"\{", "}": r"\}", "\n": r"\N"}
 _ESCAPED: Final = {"N": "\n", "n": "\n", "h": "\u00a0", "{": "{", "}": "}", JOINER: "\\"}
 _TOKEN = re.compile(rf"\\([Nnh{{}}{JOINER}])|(\{{[^}}]*\}})")
@@ -40,7 +23,23 @@ _RESET = re.compile(r"\\r([^\\}]*)")
 
 
 def encode(cues: Iterable[Cue], order: Order) -> str:
-    return _HEADER + "".join(_event(cue, order) for cue in cues)
+    from pysubs2 import Color, SSAStyle
+    from pysubs2.formats.substation import SubstationFormat
+    from pysubs2.time import ms_to_str
+
+    class Format(SubstationFormat):
+        @staticmethod
+        def ms_to_timestamp(requested_ms: int) -> str:
+            """To 10 ms, as `as_read` rounds. pysubs2 would put all cues after ten hours at 9:59:59.99."""
+            return ms_to_str(requested_ms, fractions=True)[:-1]
+
+    file = ssa_file(cues, lambda cue: _text(cue, order))
+    file.info |= {"PlayResX": "1920", "PlayResY": "1080"}
+    base = SSAStyle(fontsize=66, backcolor=Color(0, 0, 0, 128), outline=3, shadow=1, marginl=60, marginr=60, marginv=54)
+    file.styles = {"Default": base, "Translation": replace(base, fontsize=60, primarycolor=Color(255, 255, 128))}
+    out = StringIO()
+    Format.to_file(file, out, "ass", header_notice="")
+    return out.getvalue()
 
 
 def decode(text: str) -> list[Cue]:
@@ -57,10 +56,9 @@ def speaker_field(speaker: str | None) -> str | None:
     return speaker.replace(",", ";") if speaker else None
 
 
-def _event(cue: Cue, order: Order) -> str:
+def _text(cue: Cue, order: Order) -> str:
     translation = rf"{{\rTranslation}}{_escape(cue.translation)}{{\r}}" if cue.translation else ""
-    text = shown(Cue(cue.start, cue.end, _escape(cue.text), translation), order).replace("\n", r"\N")
-    return f"Dialogue: 0,{_stamp(cue.start)},{_stamp(cue.end)},Default,{cue.speaker or ''},0,0,0,,{text}\n"
+    return shown(Cue(cue.start, cue.end, _escape(cue.text), translation), order).replace("\n", r"\N")
 
 
 def _escape(text: str) -> str:
@@ -78,8 +76,3 @@ def _cue(start: float, end: float, name: str, text: str) -> Cue:
             translated = reset[1] == "Translation"
     texts[translated] += text[position:]
     return Cue(start, end, clean(texts[False]), clean(texts[True]), clean(name) or None)
-
-
-def _stamp(seconds: float) -> str:
-    minutes, cs = divmod(round(seconds * 100), 6000)
-    return f"{minutes // 60}:{minutes % 60:02}:{cs // 100:02}.{cs % 100:02}"

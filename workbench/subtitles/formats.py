@@ -19,7 +19,7 @@ def write(cues: Iterable[Cue], format: str, *, order: Order = "source-first") ->
     """The whole file: UTF-8 without byte order mark, lines ended by \\n. `read` gives back `as_read(cues, format)`.
 
     JSON is {"cues": [{"start", "end", "text", "translation", "speaker", "words": [{"start", "end", "text",
-    "probability"}]}]} with times in seconds. TXT has a line for each sentence, and no times.
+    "probability"}]}]} with times in seconds. TXT has a line for each sentence, no times. SRT, VTT and ASS hold 100 h.
     """
     ready = as_read(cues, format, order=order)
     return _encode(ready, format, order).encode()

@@ -1,8 +1,8 @@
 """TTML, for broadcasters and streaming services (W3C TTML 1).
 
-pysubs2 is not used here: what it writes is no valid TTML (`id` for `xml:id`, no language), and its reader takes
-no-break and ideographic spaces for markup. The translation stands in a span of the style `translation`, speakers are
-agents.
+pysubs2 is not used here: its writer drops text in braces, escaped or not, and is invalid (`id` for `xml:id`); its reader
+takes no-break and ideographic spaces for markup. The translation stands in a span of the style `translation`, speakers
+are agents.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from workbench.subtitles.normal import Order, clean, one_line
-from workbench.subtitles.srt import stamp
 from workbench.types import Cue
 
 _XML: Final = "{http://www.w3.org/XML/1998/namespace}"
@@ -30,7 +29,7 @@ def encode(cues: Sequence[Cue], order: Order) -> str:
     div = ET.SubElement(ET.SubElement(tt, "body", {"region": "bottom"}), "div")
     div.text = "\n"
     for cue in cues:
-        times = {"begin": stamp(cue.start, "."), "end": stamp(cue.end, ".")}
+        times = {"begin": _stamp(cue.start), "end": _stamp(cue.end)}
         p = ET.SubElement(div, "p", times | ({"ttm:agent": agents[cue.speaker]} if cue.speaker else {}))
         p.tail = "\n"
         _fill(p, cue, order)
@@ -76,6 +75,11 @@ def _fill(p: ET.Element, cue: Cue, order: Order) -> None:
         if index:
             ET.SubElement(p, "br")
         part()
+
+
+def _stamp(seconds: float) -> str:
+    minutes, ms = divmod(round(seconds * 1000), 60_000)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{ms // 1000:02}.{ms % 1000:03}"
 
 
 def _append_lines(element: ET.Element, text: str) -> None:

@@ -1,7 +1,8 @@
 """WebVTT, for the web.
 
-pysubs2 is not used here: it treats the format as SRT, and so neither escapes nor unescapes, and drops speakers.
-The translation stands in a span of class `translation`, the speaker in a voice tag.
+pysubs2 writes it, as it writes SRT. It reads the times only: it would take a last line of digits for the next cue's
+name, notes and styles for text, and two times of words for those of a cue. The translation stands in a span of class
+`translation`, the speaker in a voice tag.
 """
 
 from __future__ import annotations
@@ -11,40 +12,45 @@ import re
 from collections.abc import Iterable
 
 from workbench.subtitles.normal import Order, clean, one_line, shown
-from workbench.subtitles.srt import stamp
+from workbench.subtitles.srt import defuse, ssa_file, undefuse
 from workbench.types import Cue
 
-_TIMES = re.compile(r"(?:(\d+):)?(\d{2}):(\d{2})[.,](\d{3})[ \t]+-->[ \t]+(?:(\d+):)?(\d{2}):(\d{2})[.,](\d{3})")
+_TIMES = re.compile("^.*-->.*$", re.MULTILINE)
 _TAG = re.compile(r"<([^<>]*)>")
 
 
 def encode(cues: Iterable[Cue], order: Order) -> str:
-    return "WEBVTT\n" + "".join(
-        f"\n{stamp(cue.start, '.')} --> {stamp(cue.end, '.')}\n{_payload(cue, order)}\n" for cue in cues
-    )
+    return ssa_file(cues, lambda cue: _payload(cue, order)).to_string("vtt", keep_ssa_tags=True)
 
 
 def decode(text: str) -> list[Cue]:
     """Other markup than speakers and translations is left out. Notes, styles and regions are skipped."""
+    from pysubs2.formats.webvtt import WebVTTFormat
+
     cues = []
     for block in re.split(r"\n{2,}", text):
-        times = _TIMES.search(block)
-        if times and "-->" not in block[: times.start()]:
-            _, _, payload = block[times.end() :].partition("\n")
-            cues.append(_cue(times, payload))
+        if line := _TIMES.search(block):
+            times = [WebVTTFormat.timestamp_to_ms(time) / 1000 for time in WebVTTFormat.TIMESTAMP.findall(line[0])]
+            if len(times) == 2:
+                cues.append(_cue(times[0], times[1], block[line.end() + 1 :]))
     return [cue for cue in cues if cue.text or cue.translation]
 
 
 def _payload(cue: Cue, order: Order) -> str:
-    text = html.escape(cue.text, quote=False)
-    translation = html.escape(cue.translation, quote=False)
-    if translation:
-        translation = f"<c.translation>{translation}</c>"
-    voice = f"<v {html.escape(cue.speaker, quote=False)}>" if cue.speaker else ""
-    return voice + shown(Cue(cue.start, cue.end, text, translation), order)
+    translation = f"<c.translation>{_escape(cue.translation)}</c>" if cue.translation else ""
+    voice = f"<v {_escape(cue.speaker)}>" if cue.speaker else ""
+    return voice + shown(Cue(cue.start, cue.end, _escape(cue.text), translation), order)
 
 
-def _cue(times: re.Match[str], payload: str) -> Cue:
+def _escape(text: str) -> str:
+    return defuse(html.escape(text, quote=False))
+
+
+def _unescape(text: str) -> str:
+    return html.unescape(undefuse(text))
+
+
+def _cue(start: float, end: float, payload: str) -> Cue:
     texts = {False: "", True: ""}
     speaker, open_classes = "", list[bool]()
     position = 0
@@ -58,12 +64,7 @@ def _cue(times: re.Match[str], payload: str) -> Cue:
         elif name == "/c" and open_classes:
             open_classes.pop()
         elif name == "v":
-            speaker = speaker or one_line(html.unescape(annotation))
+            speaker = speaker or one_line(_unescape(annotation))
     texts[any(open_classes)] += payload[position:]
-    text, translation = (clean(html.unescape(part)) for part in texts.values())
-    return Cue(_seconds(times.groups()[:4]), _seconds(times.groups()[4:]), text, translation, speaker or None)
-
-
-def _seconds(parts: tuple[str | None, ...]) -> float:
-    hours, minutes, seconds, ms = (int(part or 0) for part in parts)
-    return ((hours * 60 + minutes) * 60_000 + seconds * 1000 + ms) / 1000
+    text, translation = (clean(_unescape(part)) for part in texts.values())
+    return Cue(start, end, text, translation, speaker or None)
