@@ -1,6 +1,6 @@
 """TTML, for broadcasters and streaming services (W3C TTML 1).
 
-pysubs2 is not used here: its writer drops text in braces, escaped or not, and is invalid (`id` for `xml:id`); its reader
+pysubs2 is not used here: its writer drops text in braces, escaped or not, and errs (`id` for `xml:id`); its reader
 takes no-break and ideographic spaces for markup. The translation stands in a span of the style `translation`, speakers
 are agents.
 """
