@@ -102,7 +102,8 @@ class Pipeline:
                 tasks.create_task(self._translate())
                 tasks.create_task(self._speak())
         except BaseExceptionGroup as group:
-            raise first_error(group) from None
+            error = first_error(group)
+            raise error from error.__cause__
         self._emit(events.Done(duration=self._heard, statistics=self.statistics()))
 
     def stop(self) -> None:

@@ -159,7 +159,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     try:
         return asyncio.run(supervise())
     except BaseExceptionGroup as group:
-        raise first_error(group) from group
+        error = first_error(group)
+        raise error from error.__cause__
     except asyncio.CancelledError:
         if not caught:
             raise
