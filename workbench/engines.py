@@ -229,7 +229,10 @@ class Synthesizer(Stateless[Translation | Transcript, Speech]):
 
 
 class Capture(ABC):
-    """Where audio comes from. Made for one stream, not pooled."""
+    """Where audio comes from. Made for one stream, not pooled.
+
+    One that reads files has an option `path`, None by default: the command line sets it for each file.
+    """
 
     kind: ClassVar[StageKind] = StageKind.CAPTURE
     name: ClassVar[str]

@@ -11,7 +11,7 @@ from typing import Any, Final, Self, TypeAlias, cast
 
 from workbench import paths
 from workbench.engines import Capture, Engine, Exporter, Options, Settings, StageKind, Translator
-from workbench.errors import EngineError, MissingError, UnsupportedLanguage, WorkbenchError, in_one_line
+from workbench.errors import EngineError, MissingError, UnsupportedLanguage, UsageError, WorkbenchError, in_one_line
 from workbench.pipeline import Stages
 from workbench.plugins import Registry
 from workbench.pool import Pool
@@ -146,6 +146,8 @@ class Session:
         """What reads `path`: the profile's capture engine, by default the one for files."""
         named = self._chosen.get(StageKind.CAPTURE)
         engine = cast(type[Capture], named.engine if named else self.registry.find(StageKind.CAPTURE, "file"))
+        if "path" not in engine.Options.model_fields:
+            raise UsageError(f"capture engine {engine.name!r} reads no files", hint="Use --engine capture=file.")
         given = named.options.model_dump(exclude_unset=True) if named else {}
         options, _ = split_options(StageKind.CAPTURE, given | {"path": path}, engine)
         with attributed(engine, "to load"):

@@ -70,7 +70,7 @@ def find(name: str) -> Path:
     if _is_path(name):
         path = Path(name).expanduser()
         if not path.is_file():
-            raise UsageError(f"there is no file {name}")
+            raise UsageError(f"no such file: {name!r}", hint="Profiles by name: workbench profile list")
         return path
     known = {entry.name: entry.path for entry in entries()}
     if name not in known:
