@@ -114,13 +114,16 @@ class Window:
     ) -> Transcript:
         """Make the transcript of a part of this window; all times are seconds into `samples`.
 
-        Each word is placed whole: a word whose middle lies in one segment does not reach into the next.
+        Each word is placed whole: a word whose middle lies in one segment does not reach into the next. Where there
+        are words, they say where it starts and ends. A start inside a pause is the start of the segment after it.
         """
         placed = tuple(self._place(word) for word in words)
-        segment, located_start = self.locate(start)
-        located_end = self.locate(end)[1]
-        if placed:
+        if words:
+            segment = self.locate((words[0].start + words[0].end) / 2)[0]
             located_start, located_end = placed[0].start, placed[-1].end
+        else:
+            segment, located_start = self._onset(start)
+            located_end = self.locate(end)[1]
         return Transcript(
             segment_id=segment.id,
             text=text.strip(),
@@ -130,6 +133,14 @@ class Window:
             words=placed,
             is_final=self.is_final,
         )
+
+    def _onset(self, time: float) -> tuple[SpeechSegment, float]:
+        segment, located = self.locate(time)
+        index = self.segments.index(segment)
+        if located >= segment.audio.end and index + 1 < len(self.segments):
+            segment = self.segments[index + 1]
+            located = segment.audio.start
+        return segment, located
 
     def _place(self, word: Word) -> Word:
         segment, middle = self.locate((word.start + word.end) / 2)
