@@ -13,8 +13,8 @@ from typing import Any, Final
 import pluggy
 
 from workbench import hookspecs
-from workbench.engines import Capture, Engine, Exporter, StageKind
-from workbench.errors import UnknownEngine
+from workbench.engines import Capture, Engine, Exporter, Options, StageKind
+from workbench.errors import UnknownEngine, in_one_line
 from workbench.hookspecs import EngineClass
 
 GROUP: Final = "workbench"
@@ -68,9 +68,11 @@ class Registry:
         """Load one plugin. Whatever it raises is recorded, never passed on."""
         try:
             found = _collect(load_module)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit, and what test tools raise to skip
             _log.warning("plugin %s is left out", plugin.name, exc_info=True)
-            self.plugins.append(replace(plugin, error=f"{type(error).__name__}: {error}"))
+            self.plugins.append(replace(plugin, error=in_one_line(error)))
             return
         self.plugins.append(plugin)
         for engine in found:
@@ -80,7 +82,8 @@ class Registry:
         """Add an engine; of two with one name neither is used, since a guess would hide the clash."""
         for index, old in enumerate(self.registrations):
             if (old.kind, old.name) == (new.kind, new.name):
-                error = f"both {old.plugin.distribution} and {new.plugin.distribution} have a {new.kind} engine {new.name!r}"
+                both = f"both {old.plugin.distribution} and {new.plugin.distribution}"
+                error = f"{both} have a {new.kind} engine {new.name!r}"
                 self.registrations[index] = replace(old, error=error)
                 new = replace(new, error=error)
         self.registrations.append(new)
@@ -92,7 +95,8 @@ class Registry:
             return known[name]
         for registration in self.registrations:
             if (registration.kind, registration.name) == (kind, name):
-                raise UnknownEngine(f"{kind} engine {name!r} cannot be used: {registration.error}")
+                message = f"{kind} engine {name!r} cannot be used: {registration.error}"
+                raise UnknownEngine(message, hint="Leave one of them out with --no-plugin.")
         for plugin in self.plugins:
             if plugin.error and name in (plugin.name, plugin.distribution):
                 raise UnknownEngine(f"plugin {name!r} is left out: {plugin.error}", hint="See: workbench plugins")
@@ -137,8 +141,12 @@ def _collect(load_module: Callable[[], Any]) -> list[EngineClass]:
 def _check(engine: Any) -> None:
     if not (isinstance(engine, type) and issubclass(engine, (Engine, Capture, Exporter))):
         raise TypeError(f"register() takes an engine class, not {engine!r}")
-    for attribute in ("kind", "name"):
-        if not isinstance(getattr(engine, attribute, None), str):
+    for attribute, expected in (("kind", StageKind), ("name", str)):
+        if not isinstance(getattr(engine, attribute, None), expected):
             raise TypeError(f"{engine.__name__} has no {attribute}")
+    if not issubclass(engine.Options, Options):
+        raise TypeError(f"{engine.__name__}.Options is not derived from workbench.Options")
+    if issubclass(engine, Exporter) and not getattr(engine, "formats", ()):
+        raise TypeError(f"{engine.__name__} has no formats")
     if missing := getattr(engine, "__abstractmethods__", None):
         raise TypeError(f"{engine.__name__} does not implement {', '.join(sorted(missing))}")
