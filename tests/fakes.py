@@ -277,6 +277,9 @@ class Loudness(BatchEngine[AudioChunk, Activity, Log], Detector[Log]):
     name = "loudness"
     frame: ClassVar[int] = 512
 
+    def __init__(self) -> None:
+        """Takes no options."""
+
     def open(self, settings: Settings) -> Log:
         return [np.zeros(0, np.float32)]
 

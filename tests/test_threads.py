@@ -1,0 +1,170 @@
+"""Worker threads, and awaiting them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import subprocess
+import sys
+import threading
+from typing import Any
+
+import pytest
+
+from tests import fakes
+from tests.fakes import Gate
+from workbench.threads import Outcome, finish, submit, to_thread, uninterrupted
+
+
+def test_a_value_and_an_exception_come_back_from_the_thread() -> None:
+    async def test() -> None:
+        assert await to_thread(divmod, 7, 2) == (3, 1)
+        assert await to_thread(lambda: threading.current_thread()) is not threading.main_thread()
+        with pytest.raises(ZeroDivisionError):
+            await to_thread(divmod, 7, 0)
+
+    fakes.run(test)
+
+
+@pytest.mark.parametrize("error", [SystemExit(2), StopIteration(1), asyncio.CancelledError(), GeneratorExit()])
+def test_an_exception_that_would_upset_the_loop_comes_back_as_a_runtime_error(error: BaseException) -> None:
+    def raising() -> None:
+        raise error
+
+    async def test() -> None:
+        with pytest.raises(RuntimeError, match=f"{type(error).__name__} in a worker thread") as caught:
+            await to_thread(raising)
+        assert caught.value.__cause__ is error
+
+    fakes.run(test)
+
+
+def test_context_variables_reach_the_thread() -> None:
+    name = contextvars.ContextVar[str]("name")
+
+    async def test() -> None:
+        name.set("outer")
+        assert await to_thread(name.get) == "outer"
+
+    fakes.run(test)
+
+
+@pytest.mark.parametrize("cancels", [1, 3])
+def test_a_cancelled_caller_waits_for_its_thread(cancels: int) -> None:
+    async def test() -> None:
+        gate = Gate()
+        task = asyncio.create_task(to_thread(gate, []))
+        await gate.entered()
+        for _ in range(cancels):
+            task.cancel()
+            await asyncio.sleep(0)
+        assert not task.done()
+        gate.open()
+        assert isinstance(await fakes.outcome(task), asyncio.CancelledError)
+
+    fakes.run(test)
+
+
+def test_a_timeout_is_raised_after_the_thread_returned() -> None:
+    async def test() -> None:
+        gate = Gate("value")
+        asyncio.get_running_loop().call_later(0.02, gate.open)
+        state: list[Any] = []
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.001):
+                await to_thread(gate, state)
+        assert state == ["value"]
+
+    fakes.run(test)
+
+
+def test_there_is_always_one_more_thread() -> None:
+    async def test() -> None:
+        gates = [Gate(n) for n in range(40)]
+        tasks = [asyncio.create_task(to_thread(gate, [])) for gate in gates]
+        for gate in gates:
+            await gate.entered()
+        assert await to_thread(lambda: "free") == "free"
+        for gate in gates:
+            gate.open()
+        assert await asyncio.gather(*tasks) == [[n] for n in range(40)]
+
+    fakes.run(test)
+
+
+def test_idle_threads_are_used_again() -> None:
+    async def test() -> None:
+        await to_thread(int)
+        before = threading.active_count()
+        for _ in range(50):
+            await to_thread(int)
+        assert threading.active_count() <= before + 1
+
+    fakes.run(test)
+
+
+def test_an_outcome_nobody_waits_for_any_more_disturbs_nobody() -> None:
+    gate = Gate()
+    received: list[Outcome[Any]] = []
+
+    async def leave() -> None:
+        submit(asyncio.get_running_loop(), lambda: gate([]), received.append)
+        await gate.entered()
+
+    fakes.run(leave)
+    gate.open()
+
+    async def test() -> None:
+        assert await to_thread(lambda: 1) == 1
+
+    fakes.run(test)
+    assert received == []
+
+
+def test_a_thread_that_hangs_does_not_keep_the_program_from_ending() -> None:
+    program = (
+        "import asyncio, threading\n"
+        "from workbench.threads import submit\n"
+        "async def main():\n"
+        "    submit(asyncio.get_running_loop(), threading.Event().wait, print)\n"
+        "asyncio.run(main())\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=10)
+
+
+def test_uninterrupted_gives_what_its_future_gives() -> None:
+    async def test() -> None:
+        future = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_soon(future.set_result, 5)
+        assert await uninterrupted(future) == 5
+        failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        failed.set_exception(KeyError("x"))
+        with pytest.raises(KeyError):
+            await uninterrupted(failed)
+        cancelled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        cancelled.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await uninterrupted(cancelled)
+
+    fakes.run(test)
+
+
+def test_finish_runs_to_the_end_although_cancelled() -> None:
+    async def test() -> None:
+        goes_on, steps = asyncio.Event(), list[str]()
+
+        async def work() -> None:
+            steps.append("begun")
+            await goes_on.wait()
+            steps.append("ended")
+
+        task = asyncio.create_task(finish(work()))
+        await fakes.until(lambda: bool(steps))
+        for _ in range(3):
+            task.cancel()
+            await asyncio.sleep(0)
+        goes_on.set()
+        assert isinstance(await fakes.outcome(task), asyncio.CancelledError)
+        assert steps == ["begun", "ended"]
+
+    fakes.run(test)
