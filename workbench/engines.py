@@ -114,7 +114,7 @@ class Engine(ABC, Generic[In, Out, State]):
         return 1.0
 
     def abort(self) -> bool:
-        """Make running calls raise, from another thread. False: cannot (a thread cannot be stopped)."""
+        """Make running calls raise. False: cannot (a thread cannot be stopped). Called on the loop; milliseconds."""
         return False
 
     def close(self) -> None:
