@@ -198,12 +198,12 @@ def test_odd_names_work_in_a_locale_that_has_not_their_letters(child: Child, ton
 # signals
 
 
-def _held(tone: Tone, *arguments: str, **how: Any) -> tuple[subprocess.Popen[bytes], Path]:
+def _held(tone: Tone, *arguments: str, stderr: int | None = None) -> tuple[subprocess.Popen[bytes], Path]:
     """A transcription that has just called an engine, which goes on when there is such a file."""
     gate = Path("gate").resolve()
     words = ["transcribe", str(tone()), "--option", f"asr.gate={gate}", "--speak", "--engine=tts=hum", *arguments]
-    how = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | how
-    running: subprocess.Popen[bytes] = subprocess.Popen([sys.executable, "-m", "workbench", *words], **how)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE if stderr is None else stderr}
+    running = subprocess.Popen([sys.executable, "-m", "workbench", *words], **pipes)
     deadline = time.monotonic() + 30
     while not gate.with_suffix(".entered").exists():
         assert time.monotonic() < deadline, running.communicate()

@@ -1,0 +1,89 @@
+"""`workbench plugins`: every engine, and why one cannot be used."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Install = Callable[..., None]
+
+
+def listed(command: Any, *arguments: str) -> dict[tuple[str | None, str, str], dict[str, Any]]:
+    result = command("plugins", "--json", *arguments)
+    assert result.exit_code == 0
+    return {(row["kind"], row["name"], row["distribution"]): row for row in json.loads(result.stdout)}
+
+
+@pytest.mark.usefixtures("outside")
+def test_engines_of_a_package_from_outside_are_listed(command: Any) -> None:
+    assert listed(command)["vad", "always", "workbench-outside"] == {
+        "kind": "vad",
+        "name": "always",
+        "version": "2.5",
+        "distribution": "workbench-outside",
+        "plugin": "outside",
+        "state": "ready",
+        "reason": "",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("raises-at-import", "RuntimeError: no luck at import"),
+        ("exits-at-import", "SystemExit: 3"),
+        ("raises-in-hook", "RuntimeError: no luck in the hook"),
+        ("registers-garbage", "TypeError: register() takes an engine class, not 42"),
+        ("misspells-the-hook", "unknown hook 'register_engine'"),
+    ],
+)
+def test_a_plugin_that_fails_is_listed_with_its_reason_beside_those_that_work(
+    command: Any, install: Install, name: str, reason: str
+) -> None:
+    install(name, "workbench-outside")
+    found = listed(command)
+    failed = found[None, name, name]
+    assert failed["state"] == "failed"
+    assert reason in failed["reason"]
+    assert "\n" not in failed["reason"]
+    assert found["asr", "echo", "workbench-outside"]["state"] == "ready"
+    assert found["vad", "energy", "audio-workbench"]["state"] == "ready"
+
+
+def test_of_two_engines_with_one_name_both_are_refused_and_both_named(command: Any, install: Install) -> None:
+    install("workbench-outside", "twin-of-always")
+    found = listed(command)
+    for distribution in ("workbench-outside", "twin-of-always"):
+        row = found["vad", "always", distribution]
+        assert row["state"] == "failed"
+        assert "workbench-outside" in row["reason"]
+        assert "twin-of-always" in row["reason"]
+    assert found["asr", "echo", "workbench-outside"]["state"] == "ready"
+
+
+@pytest.mark.usefixtures("outside")
+def test_what_is_left_out_is_listed_as_disabled(command: Any) -> None:
+    found = listed(command, "--no-plugin", "outside")
+    assert found[None, "outside", "workbench-outside"]["state"] == "disabled"
+    assert not [key for key in found if key[1] == "echo"]
+    assert listed(command)["asr", "echo", "workbench-outside"]["state"] == "ready"  # the next time it is back
+
+
+@pytest.mark.usefixtures("outside")
+def test_the_environment_leaves_only_the_builtin_engines(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKBENCH_NO_PLUGINS", "1")
+    assert {row["distribution"] for row in listed(command).values() if row["state"] == "ready"} == {"audio-workbench"}
+
+
+@pytest.mark.usefixtures("outside")
+def test_the_table_has_a_line_for_each_engine_and_the_reasons(command: Any, install: Install) -> None:
+    install("raises-at-import")
+    lines = command("plugins").stdout.splitlines()
+    assert lines[0].split() == ["KIND", "ENGINE", "VERSION", "DISTRIBUTION", "STATE"]
+    assert ["asr", "echo", "2.5", "workbench-outside", "ready"] in [line.split() for line in lines]
+    failed = next(i for i, line in enumerate(lines) if line.startswith("-"))
+    assert lines[failed].split() == ["-", "raises-at-import", "2.5", "raises-at-import", "failed"]
+    assert lines[failed + 1].strip() == "RuntimeError: no luck at import"

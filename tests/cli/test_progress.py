@@ -1,0 +1,94 @@
+"""What people see of a transcription while it runs and when it is done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workbench import events
+from workbench.cli import progress
+from workbench.errors import StageError
+from workbench.transcribe import Result
+
+DONE: dict[str, Any] = {
+    "path": Path("a.wav"),
+    "outputs": (Path("a.srt"),),
+    "rendered": (),
+    "language": "en",
+    "duration": 3725.0,
+    "elapsed": 745.0,
+    "captions": (),
+    "cues": 2,
+    "warnings": (),
+}
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    found = Clock()
+    monkeypatch.setattr(progress, "time", found)
+    return found
+
+
+def test_lines_tell_how_far_it_is_and_how_long_it_will_take(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    observe = progress.Lines(progress=True).observer(Path("a.wav"))
+    for clock.now in range(0, 61, 2):
+        observe(events.Progress(position=clock.now * 20.0, duration=7200.0))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "a.wav: 4:00 of 2:00:00, 5:48 left"
+    assert len(lines) == 5  # one in ten seconds
+
+
+def test_a_length_that_is_not_known_or_wrong_gives_no_estimate(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    observe = progress.Lines(progress=True).observer(Path("a.wav"))
+    clock.now = 11.0
+    observe(events.Progress(position=60.0, duration=None))
+    clock.now = 22.0
+    observe(events.Progress(position=60.0, duration=50.0))
+    assert capsys.readouterr().err == "a.wav: 1:00\na.wav: 1:00 of 0:50\n"
+
+
+def test_into_a_pipe_there_is_no_progress(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.display(plain=False, shares_terminal=False) as shown:
+        shown.status("Loading engines")
+        observe = shown.observer(Path("a.wav"))
+        clock.now = 100.0
+        observe(events.Progress(position=60.0, duration=70.0))
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "a.wav -> a.srt (1:02:05, en, 2 cues, 5.0x real time)\n"),
+        ({"cues": 1}, "a.wav -> a.srt (1:02:05, en, 1 cue, 5.0x real time)\n"),
+        ({"cues": 0, "language": None}, "a.wav -> a.srt (1:02:05, no speech, 5.0x real time)\n"),
+        ({"outputs": (), "elapsed": 0.0}, "a.wav -> standard output (1:02:05, en, 2 cues)\n"),
+        (
+            {"path": Path("a\nb"), "warnings": ("w",)},
+            "'a\\nb' -> a.srt (1:02:05, en, 2 cues, 5.0x real time)\n  note: w\n",
+        ),
+    ],
+)
+def test_a_finished_file_has_a_line(capsys: pytest.CaptureFixture[str], changes: dict[str, Any], said: str) -> None:
+    progress.Lines(progress=False).finished(Result(**(DONE | changes)))
+    assert capsys.readouterr().err == said
+
+
+def test_a_failed_file_is_named_once(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = progress.Lines(progress=False)
+    shown.failed(Path("a.wav"), StageError("asr failed", hint="Try again."))
+    shown.failed(Path("a\nb"), StageError("'a\\nb' is empty"))
+    assert capsys.readouterr().err == "workbench: a.wav: asr failed\n  Try again.\nworkbench: 'a\\nb' is empty\n"
