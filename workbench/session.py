@@ -171,13 +171,13 @@ class Session:
         if named := self._chosen.get(kind):
             engine = cast(type[Engine[Any, Any, Any]], named.engine)
             return Choice(engine, named.options, named.core, named.stage.instances).resolve(settings)
-        refusals: list[WorkbenchError] = []
+        refusals: dict[str, WorkbenchError] = {}
         for candidate in self._candidates(kind):
             try:
                 options, core = split_options(kind, {}, candidate)
                 return Choice(candidate, options, core).resolve(settings)
             except WorkbenchError as error:
-                refusals.append(error)
+                refusals[candidate.name] = error
         raise _none_fits(kind, refusals)
 
     def _candidates(self, kind: StageKind) -> Iterator[type[Engine[Any, Any, Any]]]:
@@ -199,17 +199,19 @@ class Session:
 _DECLARATION: Final = {StageKind.TRANSLATION: "pairs", StageKind.TTS: "voices"}
 
 
-def _none_fits(kind: StageKind, refusals: list[WorkbenchError]) -> WorkbenchError:
+def _none_fits(kind: StageKind, refusals: Mapping[str, WorkbenchError]) -> WorkbenchError:
     if not refusals:
         hint = "To see what to install: workbench doctor. To see what is installed: workbench plugins"
         return MissingError(f"no engine for {kind} is installed", hint=hint)
-    if len(refusals) == 1:
-        return refusals[0]
-    missing = next((error for error in refusals if isinstance(error, MissingError)), None)
+    errors = list(refusals.values())
+    if len(errors) == 1:
+        return errors[0]
+    missing = next((error for error in errors if isinstance(error, MissingError)), None)
     if missing is not None:
         return missing
-    reasons = "; ".join(error.message for error in refusals)
-    return UnsupportedLanguage(f"no engine for {kind} fits: {reasons}", hint=" ".join(e.hint for e in refusals))
+    reasons = "; ".join(error.message for error in errors)
+    hints = " ".join(f"{name}: {error.hint}" for name, error in refusals.items() if error.hint)
+    return UnsupportedLanguage(f"no engine for {kind} fits: {reasons}", hint=hints)
 
 
 @contextmanager

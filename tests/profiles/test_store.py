@@ -87,7 +87,7 @@ def test_the_path_of_a_file_is_taken_wherever_a_name_is(tmp_path: Path) -> None:
     assert store.load(str(path)).name == "other"
     store.use(str(path))
     assert store.current().name == "other"
-    with pytest.raises(UsageError, match="no file"):
+    with pytest.raises(UsageError, match="no such file"):
         store.load(str(tmp_path / "none.toml"))
 
 

@@ -10,7 +10,7 @@ from workbench.engines import Settings, StageKind
 from workbench.errors import MissingError, ProfileError, UsageError
 from workbench.plugins import Registry
 from workbench.profiles import store
-from workbench.profiles.options import parse_override, split_options
+from workbench.profiles.options import parse_override, split_options, with_options
 from workbench.profiles.problems import did_you_mean
 from workbench.profiles.schema import STAGE_KINDS, Profile, Stage
 from workbench.session import PREFERRED
@@ -23,7 +23,7 @@ def overridden(
 
     An engine that the profile does not name starts with none of its options. Raises `UsageError`.
     """
-    profile = store.current(name)
+    profile = _load(name, registry)
     stages = profile.stages()
     if not profile.source:  # made for this machine: it names what is usual, and need not be here
         stages = {kind: stage for kind, stage in stages.items() if stage.engine in registry.engines(StageKind(kind))}
@@ -39,6 +39,13 @@ def overridden(
         _check_option(said, kind, key, value, stage.engine, registry)
         stages[kind] = stage.model_copy(update={"options": stage.options | {key: value}})
     return profile.model_copy(update={kind: stages.get(kind) for kind in STAGE_KINDS})
+
+
+def _load(name: str | None, registry: Registry) -> Profile:
+    try:
+        return store.current(name)
+    except ProfileError as error:
+        raise with_options(error, store.find(store.current_name(name)[0]), registry) from error
 
 
 def _named_engine(text: str, registry: Registry) -> tuple[str, str]:

@@ -6,13 +6,14 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from workbench.errors import ProfileError, UnknownEngine, UsageError
 from workbench.profiles.problems import Problem, did_you_mean, explain
-from workbench.profiles.schema import STAGE_KINDS, Profile, Stage
+from workbench.profiles.schema import STAGE_KINDS, Profile, Stage, failure, salvaged
 
 if TYPE_CHECKING:
     from workbench.engines import Options
@@ -61,9 +62,26 @@ def check_options(profile: Profile, registry: Registry) -> dict[str, Chosen]:
             chosen[kind] = Chosen(stage, engine, options, core)
     if problems:
         source = profile.source or f"profile {profile.name!r}"
-        count = "a mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
-        raise ProfileError(f"{source} has {count}", problems=tuple(map(profile.located, problems)))
+        raise failure(source, list(map(profile.located, problems)))
     return chosen
+
+
+def with_options(error: ProfileError, path: Path, registry: Registry) -> ProfileError:
+    """`error`, of a profile whose shape is wrong, with the mistakes in its engines and options as well, by line."""
+    source = str(path)
+    try:
+        check_options(salvaged(path.read_text("utf-8-sig"), source), registry)
+    except (OSError, UnicodeDecodeError):
+        return error
+    except ProfileError as other:
+        problems = sorted({*error.problems, *other.problems}, key=lambda text: _line(text, source))
+        return failure(source, problems)
+    return error
+
+
+def _line(problem: str, source: str) -> int:
+    number = problem.removeprefix(f"{source}:").partition(":")[0]
+    return int(number) if number.isdecimal() else 0
 
 
 def split_options(kind: str, options: Mapping[str, Any], engine: EngineClass) -> tuple[Options, dict[str, Any]]:

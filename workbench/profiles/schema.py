@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -137,13 +138,13 @@ def load_profile(path: Path) -> Profile:
         return parse_profile(content.decode("utf-8-sig"), source)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise _failure(source, [f"{source}:{line}: is not UTF-8 text"]) from error
+        raise failure(source, [f"{source}:{line}: is not UTF-8 text"]) from error
 
 
 def parse_profile(text: str, source: str = "profile") -> Profile:
     """Read a profile from `text`. Raises `ProfileError` with all mistakes, each as `source:line: key: what`."""
     if len(text) > MAX_BYTES:
-        raise _failure(source, [f"{source}: is larger than {MAX_BYTES} bytes, so it is no profile"])
+        raise failure(source, [f"{source}: is larger than {MAX_BYTES} bytes, so it is no profile"])
     data = _toml(text, source)
     lines = key_lines(text)
     try:
@@ -151,8 +152,19 @@ def parse_profile(text: str, source: str = "profile") -> Profile:
     except ValidationError as error:
         found = explain(error, data, _known_names())
         found.sort(key=lambda problem: line_of(lines, problem.path))
-        raise _failure(source, [_located(problem, source, lines) for problem in found]) from None
+        raise failure(source, [_located(problem, source, lines) for problem in found]) from None
     profile._source, profile._lines = source, lines
+    return profile
+
+
+def salvaged(text: str, source: str) -> Profile:
+    """The engines and options in a profile whose shape is wrong, as far as they can be told. Raises `ProfileError`."""
+    data, stages = _toml(text, source), {}
+    for kind in STAGE_KINDS:
+        with suppress(ValidationError, AttributeError, KeyError, TypeError):
+            stages[kind] = Stage(engine=data[kind]["engine"], options=data[kind].get("options", {}))
+    profile = Profile.model_validate({"schema": 1, "name": source} | stages)
+    profile._source, profile._lines = source, key_lines(text)
     return profile
 
 
@@ -180,14 +192,14 @@ def _toml(text: str, source: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except RecursionError:
-        raise _failure(source, [f"{source}:1: is nested too deeply"]) from None
+        raise failure(source, [f"{source}:1: is nested too deeply"]) from None
     except ValueError as error:
         message = str(error)
     end = text.count("\n") + 1
     place = re.search(r" \(at line (\d+), column (\d+)\)$", message)
     where = f"{place[1]}:{place[2]}" if place else str(end)
     message = re.sub(r" \(at [^()]*\)$", "", message).split(";")[0]
-    raise _failure(source, [f"{source}:{where}: {_TOML_WORDS.get(message, message)}"])
+    raise failure(source, [f"{source}:{where}: {_TOML_WORDS.get(message, message)}"])
 
 
 def _known_names() -> dict[tuple[str, ...], tuple[str, ...]]:
@@ -211,6 +223,8 @@ def _located(problem: Problem, source: str, lines: Mapping[tuple[str, ...], int]
     return f"{where}: {problem.key}: {problem.text}"
 
 
-def _failure(source: str, problems: list[str]) -> ProfileError:
+def failure(source: str, problems: list[str]) -> ProfileError:
+    """The error of a profile with these mistakes."""
     count = "a mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
-    return ProfileError(f"{source} has {count}", problems=tuple(problems))
+    hint = "Correct it, or choose another one with --profile."
+    return ProfileError(f"{source} has {count}", problems=tuple(problems), hint=hint)
