@@ -202,8 +202,11 @@ def _held(tone: Tone, *arguments: str, stderr: int | None = None) -> tuple[subpr
     """A transcription that has just called an engine, which goes on when there is such a file."""
     gate = Path("gate").resolve()
     words = ["transcribe", str(tone()), "--option", f"asr.gate={gate}", "--speak", "--engine=tts=hum", *arguments]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE if stderr is None else stderr}
-    running = subprocess.Popen([sys.executable, "-m", "workbench", *words], **pipes)
+    running = subprocess.Popen(
+        [sys.executable, "-m", "workbench", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE if stderr is None else stderr,
+    )
     deadline = time.monotonic() + 30
     while not gate.with_suffix(".entered").exists():
         assert time.monotonic() < deadline, running.communicate()
