@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Status = Literal["ok", "warn", "fail"]
 LOW_DISK_GB: Final = 2
-"""An hour of live audio is spooled in 0.2 GB; models take most of the rest."""
+"""Models take most of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,16 +137,6 @@ def _profile(machine: _Machine) -> Iterator[Check]:
         yield Check("profile", "ok", f"{name} ({why})")
 
 
-def _portaudio(machine: _Machine) -> Iterator[Check]:
-    without = "the microphone cannot be used (files can)"
-    if importlib.util.find_spec("sounddevice") is None:
-        yield Check("microphone", "warn", f"sounddevice is not installed: {without}", "pip install sounddevice")
-    elif sys.platform.startswith("linux") and not ctypes.util.find_library("portaudio"):
-        yield Check("microphone", "warn", f"PortAudio is not there: {without}", "sudo apt install libportaudio2")
-    else:
-        yield Check("microphone", "ok", "PortAudio is there")
-
-
 def _disk(machine: _Machine) -> Iterator[Check]:
     for name, free, folder in (
         ("disk", machine.hardware.data_space_available_gb, "sessions and jobs"),
@@ -216,7 +206,6 @@ _PARTS: Sequence[Callable[[_Machine], Iterator[Check]]] = (
     _memory,
     _disk,
     _folders,
-    _portaudio,
 )
 
 

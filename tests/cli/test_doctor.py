@@ -124,15 +124,6 @@ def test_a_gpu_that_cannot_be_used_says_what_lacks(monkeypatch: pytest.MonkeyPat
     assert check("gpu")["status"] == "ok"
 
 
-def test_a_missing_portaudio_names_the_package_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.platform", "linux")
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
-    monkeypatch.setattr("ctypes.util.find_library", lambda name: None)
-    assert check("microphone")["fix"] == "sudo apt install libportaudio2"
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert check("microphone")["fix"] == "pip install sounddevice"
-
-
 def test_a_check_that_breaks_is_a_failed_check(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_: object) -> None:
         raise RuntimeError("oh")
