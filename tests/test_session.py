@@ -1,0 +1,404 @@
+"""Choosing, loading and sharing engines, with a registry made for each test."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import pytest
+
+import workbench
+from workbench.engines import Settings, StageKind
+from workbench.errors import (
+    EngineError,
+    MissingError,
+    ProfileError,
+    UnknownEngine,
+    UnsupportedLanguage,
+    UsageError,
+)
+from workbench.plugins import Plugin, Registry
+from workbench.profiles.schema import Profile, parse_profile
+from workbench.session import Session
+
+NOTHING = 'schema = 1\nname = "test"\n'
+
+
+@pytest.fixture(autouse=True)
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("WORKBENCH_STATE_DIR", str(tmp_path))
+    return tmp_path / "workbench.log"
+
+
+class Ear(workbench.Detector[None]):
+    name = "ear"
+
+    def open(self, settings: Settings) -> None:
+        return None
+
+    def process(self, item: workbench.AudioChunk, state: None) -> tuple[()]:
+        return ()
+
+
+class Parrot(workbench.Recognizer):
+    name = "parrot"
+    done: ClassVar[list[str]] = []
+
+    class Options(workbench.Options):
+        model: str = "auto"
+
+    def __init__(self, options: Options) -> None:
+        self.done.append(f"loaded {options.model}")
+
+    @classmethod
+    def resolve(cls, options: Options, settings: Settings) -> Options:
+        cls.done.append(f"resolved {options.model} for {settings.language}")
+        model = "english" if settings.language == "en" else "large"
+        return options if options.model != "auto" else options.model_copy(update={"model": model})
+
+    def process(self, item: workbench.Window, state: Settings) -> tuple[()]:
+        return ()
+
+    def close(self) -> None:
+        self.done.append("closed")
+
+
+class Bridge(workbench.Translator):
+    name = "bridge"
+    pairs: ClassVar[Sequence[tuple[str, str]]] = (("en", "xx"),)
+
+    def process(self, item: workbench.Transcript, state: Settings) -> tuple[()]:
+        return ()
+
+
+class Other(Bridge):
+    name = "a-bridge"
+    pairs = (("en", "yy"),)
+
+
+class Shout(Bridge):
+    name = "shout"
+    pairs = ()
+
+
+class Singer(workbench.Synthesizer):
+    name = "singer"
+    voices: ClassVar[dict[str, str]] = {"anna": "en"}
+
+    def process(self, item: Any, state: Settings) -> tuple[()]:
+        return ()
+
+
+class Talker(Singer):
+    name = "a-talker"
+    voices: ClassVar[dict[str, str]] = {"otto": "de"}
+
+
+class Tape(workbench.Capture):
+    name = "file"
+
+    class Options(workbench.Options):
+        path: Path | None = None
+        track: int = 1
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+
+    def open(self, settings: Settings) -> Iterator[workbench.AudioChunk]:
+        raise ValueError("torn")
+
+
+class Microphone(Tape):
+    name = "microphone"
+
+    class Options(workbench.Options):
+        device: str = ""
+
+
+class Scribe(workbench.Exporter):
+    name = "scribe"
+    formats = ("txt", "lst")
+
+    def render(self, cues: Any, format: str) -> bytes:
+        return b""
+
+
+class Printer(Scribe):
+    name = "printer"
+    formats = ("txt", "pdf")
+
+
+def registry(*engines: Any) -> Registry:
+    @workbench.hookimpl
+    def register_engines(register: Callable[[Any], None]) -> None:
+        for engine in engines:
+            register(engine)
+
+    found = Registry()
+    found.add(Plugin("test", "test", "1"), lambda: SimpleNamespace(register_engines=register_engines))
+    assert not found.plugins[0].error, found.plugins[0].error
+    return found
+
+
+def profile(text: str = "") -> Profile:
+    return parse_profile(NOTHING + text)
+
+
+def run(work: Coroutine[Any, Any, Any]) -> Any:
+    async def bounded() -> Any:
+        async with asyncio.timeout(20):
+            return await work
+
+    return asyncio.run(bounded())
+
+
+@pytest.fixture(autouse=True)
+def nothing_done() -> None:
+    Parrot.done.clear()
+
+
+# choosing
+
+
+def test_where_the_profile_names_nothing_the_preferred_engines_come_first() -> None:
+    class Silero(Ear):
+        name = "silero"
+
+    class Energy(Ear):
+        name = "energy"
+
+    session = Session(profile(), registry(Ear, Energy, Silero, Parrot))
+    assert session.plan(Settings()).detector.engine is Silero
+    session = Session(profile(), registry(Ear, Energy, Parrot))
+    assert session.plan(Settings()).detector.engine is Energy
+
+
+def test_the_profile_names_engine_options_and_the_cores_options() -> None:
+    text = (
+        '[vad]\nengine = "ear"\noptions = { threshold = 0.7 }\n[asr]\nengine = "parrot"\ninstances = { max = 2 }\n'
+        '[asr.options]\nmodel = "tiny"\npacking = false\n'
+    )
+    plan = Session(profile(text), registry(Ear, Parrot)).plan(Settings())
+    assert plan.detector.core == {"threshold": 0.7}
+    assert plan.recognizer.options == Parrot.Options(model="tiny")
+    assert plan.recognizer.core == {"packing": False}
+    assert plan.recognizer.instances.max == 2
+    assert plan.translator is None
+    assert plan.synthesizer is None
+
+
+def test_a_translator_is_taken_that_has_the_pair() -> None:
+    session = Session(profile(), registry(Ear, Parrot, Shout, Other, Bridge))
+    for target, engine in (("xx", Bridge), ("yy", Other)):
+        choice = session.plan(Settings(language="en", target_language=target)).translator
+        assert choice is not None
+        assert choice.engine is engine
+
+
+def test_when_no_engine_has_the_pair_all_say_what_they_have() -> None:
+    session = Session(profile(), registry(Ear, Parrot, Other, Bridge, Shout))
+    with pytest.raises(UnsupportedLanguage, match=r"a-bridge does not .* to zz; bridge does not") as raised:
+        session.plan(Settings(target_language="zz"))
+    assert "a-bridge: It has: en-yy." in raised.value.hint
+    assert "bridge: It has: en-xx." in raised.value.hint
+    assert raised.value.exit_code == 2
+
+
+def test_a_translator_without_declared_pairs_is_only_taken_when_named() -> None:
+    unnamed = Session(profile(), registry(Ear, Parrot, Shout))
+    with pytest.raises(MissingError, match="no engine for translation is installed"):
+        unnamed.plan(Settings(target_language="xx"))
+    assert unnamed.plan(Settings()).translator is None
+    named = Session(profile('[translation]\nengine = "shout"\n'), registry(Ear, Parrot, Shout))
+    choice = named.plan(Settings()).translator
+    assert choice is not None  # it needs no target language
+    assert choice.engine is Shout
+
+
+def test_a_named_translator_with_pairs_waits_for_a_target_language() -> None:
+    session = Session(profile('[translation]\nengine = "bridge"\n'), registry(Ear, Parrot, Bridge))
+    assert session.plan(Settings()).translator is None
+    with pytest.raises(UnsupportedLanguage, match="from de to xx"):
+        session.plan(Settings(language="de", target_language="xx"))
+
+
+def test_a_voice_is_taken_that_speaks_the_language() -> None:
+    session = Session(profile(), registry(Ear, Parrot, Singer, Talker))
+    for language, engine in (("en", Singer), ("de", Talker)):
+        choice = session.plan(Settings(language=language), speak=True).synthesizer
+        assert choice is not None
+        assert choice.engine is engine
+
+
+def test_without_an_engine_of_a_kind_the_error_says_what_is_missing_and_where_to_look() -> None:
+    with pytest.raises(MissingError, match="no engine for asr is installed") as raised:
+        Session(profile(), registry(Ear)).plan(Settings())
+    assert raised.value.exit_code == 4
+    assert "workbench doctor" in raised.value.hint
+
+
+def test_a_missing_model_goes_before_other_refusals() -> None:
+    class Hollow(Parrot):
+        name = "hollow"
+
+        @classmethod
+        def resolve(cls, options: Any, settings: Settings) -> Any:
+            raise MissingError("no model is here", hint="pip install one")
+
+    class Deaf(Parrot):
+        name = "deaf"
+
+        @classmethod
+        def resolve(cls, options: Any, settings: Settings) -> Any:
+            raise UnsupportedLanguage("not this one")
+
+    with pytest.raises(MissingError, match="no model is here"):
+        Session(profile(), registry(Ear, Deaf, Hollow)).plan(Settings())
+
+
+def test_an_engine_that_cannot_do_without_options_is_refused_plainly() -> None:
+    class Demanding(Parrot):
+        name = "demanding"
+
+        class Options(workbench.Options):
+            key: str
+
+    with pytest.raises(ProfileError, match=r"asr.key: is missing"):
+        Session(profile(), registry(Ear, Demanding)).plan(Settings())
+
+
+def test_a_profile_that_names_what_is_not_installed_is_refused_at_once() -> None:
+    with pytest.raises(ProfileError, match="no asr engine is called 'parot'"):
+        Session(profile('[asr]\nengine = "parot"\n'), registry(Ear, Parrot))
+
+
+# loading
+
+
+def test_what_is_open_is_settled_before_anything_is_loaded() -> None:
+    async def work() -> None:
+        async with Session(profile(), registry(Ear, Parrot)) as session:
+            plan = session.plan(Settings(language="en"))
+            assert Parrot.done == ["resolved auto for en"]
+            await session.load(plan)
+
+    run(work())
+    assert Parrot.done == ["resolved auto for en", "loaded english", "closed"]
+
+
+def test_equal_choices_share_a_pool_and_others_do_not() -> None:
+    async def work() -> None:
+        async with Session(profile(), registry(Ear, Parrot)) as session:
+            first = await session.load(session.plan(Settings(language="en", prompt="a")))
+            second = await session.load(session.plan(Settings(language="en", prompt="b")))
+            third = await session.load(session.plan(Settings(language="fr")))
+            assert first.recognizer is second.recognizer
+            assert first.detector is third.detector
+            assert first.recognizer is not third.recognizer
+            assert len(session.pools()) == 3
+
+    run(work())
+    assert [done for done in Parrot.done if not done.startswith("resolved")] == [
+        "loaded english",
+        "loaded large",
+        "closed",
+        "closed",
+    ]
+
+
+def test_as_many_instances_are_loaded_as_the_profile_wants() -> None:
+    async def work() -> None:
+        text = '[asr]\nengine = "parrot"\ninstances = { min = 2, max = 3 }\n'
+        async with Session(profile(text), registry(Ear, Parrot)) as session:
+            await session.load(session.plan(Settings()))
+
+    run(work())
+    assert Parrot.done[1:] == ["loaded large", "loaded large", "closed", "closed"]
+
+
+@pytest.mark.parametrize("error", [ValueError("weights\nare torn"), SystemExit("weights are torn")])
+def test_a_constructor_that_raises_is_one_line_that_names_engine_and_log(error: BaseException, log: Path) -> None:
+    class Torn(Parrot):
+        name = "torn"
+
+        def __init__(self, options: Any) -> None:
+            raise error
+
+    async def work() -> None:
+        async with Session(profile(), registry(Ear, Torn)) as session:
+            await session.load(session.plan(Settings()))
+
+    with pytest.raises(EngineError) as raised:
+        run(work())
+    assert str(raised.value) == f"asr engine 'torn' failed to load: {type(error).__name__}: weights are torn"
+    assert "--engine asr=NAME" in raised.value.hint
+    assert str(log) in raised.value.hint
+    assert raised.value.__cause__ is error
+
+
+def test_when_one_engine_fails_to_load_the_others_are_freed() -> None:
+    class Torn(Ear):
+        name = "torn"
+
+        def __init__(self, options: Any) -> None:
+            raise MissingError("no ears")
+
+    async def work() -> None:
+        async with Session(profile(), registry(Torn, Parrot)) as session:
+            await session.load(session.plan(Settings()))
+
+    with pytest.raises(MissingError, match="no ears"):
+        run(work())
+    assert Parrot.done[1:] == ["loaded large", "closed"]
+
+
+def test_a_language_that_is_found_later_is_checked_against_all_engines() -> None:
+    async def work() -> None:
+        async with Session(profile(), registry(Ear, Parrot, Bridge, Singer)) as session:
+            stages = await session.load(session.plan(Settings(target_language="xx")))
+            stages.check(Settings(language="en", target_language="xx"))
+            with pytest.raises(UnsupportedLanguage, match="from fr to xx"):
+                stages.check(Settings(language="fr", target_language="xx"))
+
+    run(work())
+
+
+# files
+
+
+def test_the_capture_engine_of_the_profile_gets_the_path() -> None:
+    session = Session(profile('[capture]\nengine = "file"\noptions = { track = 2 }\n'), registry(Tape))
+    capture = session.capture(Path("a.wav"))
+    assert isinstance(capture, Tape)
+    assert capture.options == Tape.Options(path=Path("a.wav"), track=2)
+
+
+def test_a_capture_engine_without_a_path_reads_no_files() -> None:
+    session = Session(profile('[capture]\nengine = "microphone"\n'), registry(Tape, Microphone))
+    with pytest.raises(UsageError, match="'microphone' reads no files") as raised:
+        session.capture(Path("a.wav"))
+    assert "capture=file" in raised.value.hint
+
+
+def test_without_a_capture_engine_for_files_that_is_said() -> None:
+    with pytest.raises(UnknownEngine, match="no capture engine is called 'file'"):
+        Session(profile(), registry(Ear)).capture(Path("a.wav"))
+
+
+def test_a_capture_engine_that_fails_is_named_with_the_file(log: Path) -> None:
+    with pytest.raises(EngineError, match=r"capture engine 'file' failed to open 'a.wav': ValueError: torn") as raised:
+        Session(profile(), registry(Tape)).look_into(Path("a.wav"), Settings())
+    assert str(log) in raised.value.hint
+
+
+def test_formats_are_those_of_all_exporters_or_of_the_one_that_is_named() -> None:
+    both = Session(profile(), registry(Scribe, Printer))
+    assert both.formats() == ["txt", "lst", "pdf"]
+    assert (both.exporter("txt").name, both.exporter("pdf").name) == ("scribe", "printer")
+    named = Session(profile('[export]\nengine = "printer"\n'), registry(Scribe, Printer))
+    assert named.formats() == ["txt", "pdf"]
+    assert named.exporter("txt").name == "printer"
+    assert named.exporter("txt").kind is StageKind.EXPORT

@@ -1,0 +1,228 @@
+"""One file from end to end, through engines that say what a test wants."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import av
+import numpy as np
+import pytest
+
+import workbench
+from workbench import events
+from workbench.builtin.subtitles import SubtitleExporter
+from workbench.engines import Exporter, Settings
+from workbench.errors import EngineError, OutputError, StageError
+from workbench.plugins import Plugin, Registry
+from workbench.profiles.schema import parse_profile
+from workbench.session import Session
+from workbench.transcribe import Job, Result, prepare, transcribe
+
+RATE = 16_000
+SPOKEN = ("The first sentence.", "And the second one.")
+
+
+class Tape(workbench.Capture):
+    """Two stretches of two seconds of speech, with a pause of two seconds after each."""
+
+    name = "file"
+
+    class Options(workbench.Options):
+        path: Path | None = None
+
+    def __init__(self, options: Options) -> None:
+        self.warnings: list[str] = []
+
+    def open(self, settings: Settings) -> Iterator[workbench.AudioChunk]:
+        self.duration = 8.0
+        return self._chunks()
+
+    def _chunks(self) -> Iterator[workbench.AudioChunk]:
+        for second in range(8):
+            level = 0.5 if second % 4 < 2 else 0.0
+            yield workbench.AudioChunk(np.full(RATE, level, np.float32), RATE, float(second))
+        self.warnings.append("the end sounds odd")
+
+
+class Ear(workbench.Detector[None]):
+    name = "ear"
+
+    def open(self, settings: Settings) -> None:
+        return None
+
+    def process(self, item: workbench.AudioChunk, state: None) -> list[workbench.Activity]:
+        return [workbench.Activity(item.start, 0.1, np.full(10, item.samples.max() * 2, np.float32))]
+
+
+class Reader(workbench.Recognizer):
+    """Reads `SPOKEN` aloud, a sentence for each segment."""
+
+    name = "reader"
+
+    def process(self, item: workbench.Window, state: Settings) -> Iterator[workbench.Transcript]:
+        for index, segment in enumerate(item.segments):
+            start = sum(s.audio.duration + item.pause_s for s in item.segments[:index])
+            yield item.transcript(SPOKEN[segment.id], language="en", start=start, end=start + segment.audio.duration)
+
+
+class Bridge(workbench.Translator):
+    name = "bridge"
+    pairs = (("en", "xx"),)
+
+    def process(self, item: workbench.Transcript, state: Settings) -> Iterator[workbench.Translation]:
+        yield item.translated(f"({item.text})", "xx")
+
+
+class Singer(workbench.Synthesizer):
+    name = "singer"
+    voices: ClassVar[dict[str, str]] = {"anna": "en", "otto": "xx"}
+
+    def process(self, item: Any, state: Settings) -> Iterator[workbench.Speech]:
+        tone = np.full(8000, 0.5, np.float32)
+        yield workbench.Speech(segment_id=item.segment_id, audio=workbench.AudioChunk(tone, 8000, item.start))
+
+
+class Choking(Reader):
+    name = "choking"
+
+    def process(self, item: workbench.Window, state: Settings) -> Iterator[workbench.Transcript]:
+        yield from super().process(item, state)
+        raise ValueError("a crumb")
+
+
+def run(
+    job: Job, settings: Settings | None = None, *, recognizer: Any = Reader, speak: bool = False
+) -> tuple[Result, list[events.Event]]:
+    @workbench.hookimpl
+    def register_engines(register: Any) -> None:
+        for engine in (Tape, Ear, recognizer, Bridge, Singer):
+            register(engine)
+
+    registry, seen = Registry(), list[events.Event]()
+    registry.add(Plugin("test", "test", "1"), lambda: SimpleNamespace(register_engines=register_engines))
+
+    async def work() -> Result:
+        profile = parse_profile('schema = 1\nname = "test"\n')
+        given = settings or Settings(language="en")
+        async with asyncio.timeout(20), Session(profile, registry) as session:
+            stages = await session.load(session.plan(given, speak=speak))
+            return await transcribe(session, stages, job, given, seen.append)
+
+    return asyncio.run(work()), seen
+
+
+def job(tmp_path: Path, *formats: str, **more: Any) -> Job:
+    exporter = SubtitleExporter(SubtitleExporter.Options())
+    return Job(Path("a.wav"), tuple((exporter, f, tmp_path / f"a.{f}") for f in formats), **more)
+
+
+def test_subtitles_have_what_was_said_when_it_was_said(tmp_path: Path) -> None:
+    result, _ = run(job(tmp_path, "srt"))
+    lines = (tmp_path / "a.srt").read_text().splitlines()
+    assert [line for line in lines if line in SPOKEN] == list(SPOKEN)
+    assert lines[1].startswith("00:00:00,000 --> 00:00:02,")
+    assert lines[5].startswith("00:00:03,900 --> ")
+    assert (result.language, result.duration, result.cues) == ("en", 8.0, 2)
+    assert result.outputs == (tmp_path / "a.srt",)
+    assert "the end sounds odd" in result.warnings
+
+
+def test_its_json_has_all_segments_with_their_translation(tmp_path: Path) -> None:
+    result, _ = run(job(tmp_path, "srt", show="translation"), Settings(language="en", target_language="xx"))
+    row = result.to_dict()
+    assert row.keys() == {"file", "output", "language", "duration", "elapsed", "segments"}
+    assert [segment["text"] for segment in row["segments"]] == list(SPOKEN)
+    assert [segment["translation"] for segment in row["segments"]] == [f"({text})" for text in SPOKEN]
+    assert row["segments"][1] == {
+        "start": pytest.approx(3.9, abs=0.01),
+        "end": pytest.approx(6.1, abs=0.01),
+        "text": SPOKEN[1],
+        "words": [],
+        "translation": f"({SPOKEN[1]})",
+    }
+
+
+@pytest.mark.parametrize(
+    ("show", "said"), [("source", "{}"), ("translation", "({})"), ("both", "{}\n({})")], ids=["source", "other", "both"]
+)
+def test_subtitles_show_the_languages_that_are_asked_for(tmp_path: Path, show: Any, said: str) -> None:
+    run(job(tmp_path, "srt", show=show), Settings(language="en", target_language="xx"))
+    assert f"\n{said.format(SPOKEN[0], SPOKEN[0])}\n\n" in (tmp_path / "a.srt").read_text()
+
+
+def test_each_format_is_written_and_what_has_no_place_is_rendered(tmp_path: Path) -> None:
+    wanted = job(tmp_path, "vtt", "txt")
+    result, _ = run(Job(wanted.path, (*wanted.outputs, (wanted.outputs[0][0], "srt", None))))
+    assert (tmp_path / "a.vtt").read_text().startswith("WEBVTT")
+    assert SPOKEN[0] in (tmp_path / "a.txt").read_text()
+    assert [data.split(b"\n")[2] for data in result.rendered] == [SPOKEN[0].encode()]
+    assert result.outputs == (tmp_path / "a.vtt", tmp_path / "a.txt")
+
+
+def test_speech_is_where_the_text_was_said(tmp_path: Path) -> None:
+    result, seen = run(job(tmp_path, "srt", speech=tmp_path / "a.wav"), speak=True)
+    assert result.outputs == (tmp_path / "a.srt", tmp_path / "a.wav")
+    with av.open(str(tmp_path / "a.wav")) as file:
+        assert file.streams.audio[0].sample_rate == 24_000
+        heard = np.concatenate([frame.to_ndarray()[0] for frame in file.decode(audio=0)]).astype(np.float32) / 32768
+    loud = np.abs(heard) > 0.25
+    assert len(heard) / 24_000 == pytest.approx(4.9, abs=0.02)
+    assert loud[: 24_000 - 100].all()
+    assert not loud[24_000 + 100 : round(3.9 * 24_000) - 100].any()
+    assert sum(isinstance(event, events.Speech) for event in seen) == 2
+
+
+def test_everything_that_happens_is_told_in_order(tmp_path: Path) -> None:
+    _, seen = run(job(tmp_path, "srt"))
+    assert seen[0] == events.Ready(duration=8.0)
+    assert isinstance(seen[-1], events.Done)
+    progress = [event.position for event in seen if isinstance(event, events.Progress)]
+    assert progress == sorted(progress) != []
+
+
+def test_a_failure_leaves_no_file_at_all(tmp_path: Path) -> None:
+    with pytest.raises(StageError, match=r"asr engine 'choking' failed at 0:00.0: ValueError: a crumb"):
+        run(job(tmp_path, "srt", speech=tmp_path / "a.wav"), recognizer=Choking, speak=True)
+    assert not list(tmp_path.iterdir())
+
+
+class Torn(Exporter):
+    name = "torn"
+    formats = ("txt",)
+
+    def render(self, cues: Sequence[workbench.Cue], format: str) -> bytes:
+        raise KeyError("paper")
+
+
+def test_everything_is_rendered_before_anything_is_written(tmp_path: Path) -> None:
+    good = job(tmp_path, "srt")
+    with pytest.raises(EngineError, match="export engine 'torn' failed to make txt: KeyError: 'paper'"):
+        run(Job(good.path, (*good.outputs, (Torn(None), "txt", tmp_path / "a.txt"))))
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_appeared_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "a.srt").write_text("mine")
+    with pytest.raises(OutputError, match="exists already"):
+        run(job(tmp_path, "srt"))
+    assert (tmp_path / "a.srt").read_text() == "mine"
+    run(job(tmp_path, "srt", overwrite=True))
+    assert SPOKEN[0] in (tmp_path / "a.srt").read_text()
+
+
+def test_preparing_makes_the_folder_and_nothing_else(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "deep"
+    prepare(job(folder, "srt", folder=folder))
+    assert not list(folder.iterdir())
+
+
+def test_preparing_finds_out_what_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="there is no folder"):
+        prepare(job(tmp_path / "missing", "srt"))
+    (tmp_path / "a.srt").mkdir()
+    with pytest.raises(OutputError, match="directory"):
+        prepare(job(tmp_path, "srt", overwrite=True))
