@@ -349,6 +349,33 @@ def test_an_engine_that_can_abort_keeps_its_thread_and_fails_only_what_hung() ->
     fakes.run(test)
 
 
+def test_what_an_abort_takes_down_beside_the_hung_call_is_done_again() -> None:
+    async def test() -> None:
+        gates = [Gate(), Gate()]
+
+        def abort() -> bool:
+            for gate in gates:
+                gate.open()
+            return True
+
+        def killed(gate: Gate, state: Any) -> list[str]:
+            if gate._opened.is_set():
+                return ["done again"]
+            gate(state)
+            raise OSError("killed")
+
+        async with Pool(partial(Doing, concurrency=2, can_abort=abort), hang_s=0.1) as pool:
+            hung = asyncio.create_task(pool.open().process(partial(killed, gates[0])))
+            await gates[0].entered()
+            await asyncio.sleep(0.03)
+            beside = asyncio.create_task(pool.open().process(partial(killed, gates[1])))
+            with pytest.raises(EngineHung):
+                await hung
+            assert await beside == ["done again"]
+
+    fakes.run(test)
+
+
 @pytest.mark.parametrize("answer", [True, OSError("broken abort")])
 def test_an_abort_that_does_nothing_does_not_save_a_hung_engine(answer: Any) -> None:
     def abort() -> bool:

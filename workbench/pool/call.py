@@ -53,7 +53,7 @@ class Phase(Enum):
 
 @dataclass(slots=True, eq=False)
 class Call(Generic[In, Out]):
-    """From `submit` to the last reply. Belongs to the pool; callers only hand it back to `Stage.cancel`."""
+    """From `submit` to the last reply. Belongs to the dispatcher; callers only hand it back to `Stage.cancel`."""
 
     stage: Stage[In, Out]
     item: In | None
@@ -92,5 +92,5 @@ class Call(Generic[In, Out]):
     def end(self, reply: Reply[Out]) -> None:
         self.phase, self.values = Phase.ENDED, None
         self.reply(reply)
-        if self.ended is not None:
+        if self.ended is not None and not self.ended.done():
             self.ended.set_result(None)

@@ -29,21 +29,22 @@ class Fleet(Generic[In, Out]):
     engine: Engine[In, Out, Any]
     """The newest one, for what they all have in common."""
 
+    _load: Load[In, Out]
+    """What made it."""
+
     def __init__(
         self,
-        load: Load[In, Out],
         counters: Counters,
         *,
         minimum: int,
         maximum: int,
         max_replacements: int,
-        patience_s: float,
-        added: Callable[[], None],
-        broke: Callable[[], None],
+        close_limit_s: float,
+        changed: Callable[[], None],
     ) -> None:
-        """An engine that takes longer than `patience_s` to close is waited for no longer.
+        """An engine that takes longer than `close_limit_s` to close is left behind.
 
-        `added` is called when there is a new instance, `broke` when `error` was set because there will be none.
+        `changed` is called when there is a new instance, and when `error` was set because there will be none.
         """
         self.minimum, self.maximum = minimum, maximum
         self.instances: list[Instance[In, Out]] = []
@@ -52,11 +53,10 @@ class Fleet(Generic[In, Out]):
         """Why nothing can run any more."""
         self.failures = 0
         """Engines that broke since one last worked."""
-        self._load = load
         self._counters = counters
         self._max_replacements = max_replacements
-        self._patience_s = patience_s
-        self._added, self._broke = added, broke
+        self._close_limit_s = close_limit_s
+        self._changed = changed
         self._loading = 0
         self._no_growth_before = float("-inf")
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -137,7 +137,7 @@ class Fleet(Generic[In, Out]):
             instance.retiring = True
             self.retire(instance)
         while self._tasks:
-            done, _ = await asyncio.wait(self._tasks, timeout=self._patience_s)
+            done, _ = await asyncio.wait(self._tasks, timeout=self._close_limit_s)
             if not done:
                 _log.error("an engine that is being loaded or closed takes too long and is left behind")
                 return
@@ -151,7 +151,7 @@ class Fleet(Generic[In, Out]):
 
     async def _heal(self, broken: Instance[In, Out]) -> None:
         if broken.closing is not None:  # its memory first: there may not be enough for two
-            await asyncio.wait([broken.closing], timeout=self._patience_s)
+            await asyncio.wait([broken.closing], timeout=self._close_limit_s)
         await self._grow()
 
     async def _grow(self) -> None:
@@ -173,12 +173,12 @@ class Fleet(Generic[In, Out]):
     def _add(self, engine: Engine[In, Out, Any]) -> None:
         self.engine = engine
         self.instances.append(Instance(engine, self.generation, time.perf_counter()))
-        self._added()
+        self._changed()
 
     def _break(self, error: EngineError, cause: Exception) -> None:
         error.__cause__ = cause
         self.error = error
-        self._broke()
+        self._changed()
 
     async def _close_engine(self, engine: Engine[In, Out, Any]) -> None:
         try:

@@ -19,8 +19,8 @@ from workbench.pool.results import Results
 from workbench.threads import uninterrupted
 
 if TYPE_CHECKING:
+    from workbench.pool.dispatcher import Dispatcher
     from workbench.pool.instance import Instance
-    from workbench.pool.pool import Pool
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -36,18 +36,19 @@ class Stage(Generic[In, Out]):
     replies come as they are made: `fan_out` puts them in order.
     """
 
-    def __init__(self, pool: Pool[In, Out], settings: Settings, head_start_s: float) -> None:
+    def __init__(self, dispatcher: Dispatcher[In, Out], settings: Settings, head_start_s: float) -> None:
         self.state = StreamState(lambda engine: engine.open(settings))
-        self.serial = not isinstance(pool.engine, Stateless)
+        self.serial = not isinstance(dispatcher.fleet.engine, Stateless)
         self.inbox: deque[Call[In, Out]] = deque()
         self.running: set[Call[In, Out]] = set()
         self.carried: list[Out] = []
         """What an engine held back when it was swapped; leaves with the next reply."""
         self.closed: Exception | None = None
         """Why it takes nothing more."""
-        self._pool = pool
+        self._dispatcher = dispatcher
         self._head_start_s = head_start_s
         self._closing: asyncio.Task[None] | None = None
+        dispatcher.stages.add(self)
 
     # submit and deliver: no future, no task
 
@@ -58,14 +59,13 @@ class Stage(Generic[In, Out]):
         the item that is replaced gets an empty last reply. Raises `PoolClosed`, or the `EngineError` that broke it.
         """
         now = time.perf_counter()
-        cost = self._pool.cost(item)
-        due = now + cost * self._pool.patience - self._head_start_s
-        call = Call(self, item, None, deliver, cost, now, due, replaces)
+        cost, due = self._dispatcher.rank(item, now)
+        call = Call(self, item, None, deliver, cost, now, due - self._head_start_s, replaces)
         if replaces is None or not self.inbox or self.inbox[-1].key != replaces:
             return self._enqueue(call)
         waiting = self.inbox[-1]
         call.submitted, call.due = waiting.submitted, waiting.due  # or a growing segment never gets its turn
-        self._pool.supersede(waiting, call)
+        self._dispatcher.supersede(waiting, call)
         return call
 
     def operate(self, operation: Operation[In, Out], deliver: Deliver[Any]) -> Call[In, Out]:
@@ -82,9 +82,9 @@ class Stage(Generic[In, Out]):
         call.deliver = _ignore
         if call.phase is Phase.WAITING:
             call.cancelled = True
-            self._pool.fail([call], PoolClosed("cancelled"))
+            self._dispatcher.fail([call], PoolClosed("cancelled"))
         else:
-            await uninterrupted(self._pool.stop(call))
+            await uninterrupted(self._dispatcher.stop(call))
 
     # the awaitable forms
 
@@ -170,14 +170,14 @@ class Stage(Generic[In, Out]):
             self.closed = PoolClosed("the stream is closed")
         else:
             has_state = False  # a thread that did not come back holds it
-        self._pool.fail((call for call in self.inbox if not call.pinned), self.closed)
-        for ended in [self._pool.stop(call) for call in self.running]:
+        self._dispatcher.fail((call for call in self.inbox if not call.pinned), self.closed)
+        for ended in [self._dispatcher.stop(call) for call in self.running]:
             await ended
-        if has_state and self._pool.broken is None:
+        if has_state and self._dispatcher.fleet.error is None:
             await self._release()
-        self._pool.forget(self)
+        self._dispatcher.stages.discard(self)
 
-    # for the pool
+    # for the dispatcher
 
     def has_state(self, generation: int | None = None) -> bool:
         """Whether an engine (of that generation) has made a state for this stream, or may be making it now."""
@@ -195,15 +195,15 @@ class Stage(Generic[In, Out]):
 
         def carry(reply: Reply[Out]) -> None:
             self.carried.extend(reply.outputs)
-            if reply.error is not None:
+            if reply.error is not None and not isinstance(reply.error, PoolClosed):
                 _log.error("what %s held back is lost", instance.engine.name, exc_info=reply.error)
             if reply.resume is not None:
                 reply.resume()
 
         call = self._operation(flush_and_release, carry)
         call.due = float("-inf")
-        self._pool.pin(call, instance)
-        self._pool.enqueue(call, first=True)
+        self._dispatcher.pin(call, instance)
+        self._dispatcher.enqueue(call, first=True)
 
     def with_carried(self, outputs: Sequence[Out]) -> Sequence[Out]:
         """`outputs`, after what another engine held back."""
@@ -222,9 +222,9 @@ class Stage(Generic[In, Out]):
         return await Results(self, partial(self.operate, operation)).collect()
 
     def _enqueue(self, call: Call[In, Out]) -> Call[In, Out]:
-        if error := self.closed or self._pool.broken:
+        if error := self.closed or self._dispatcher.fleet.error:
             raise error.with_traceback(None)
-        self._pool.enqueue(call)
+        self._dispatcher.enqueue(call)
         return call
 
     async def _release(self) -> None:
@@ -234,7 +234,7 @@ class Stage(Generic[In, Out]):
 
         def submit(deliver: Deliver[Out]) -> Call[In, Out]:
             call = self._operation(release, deliver)
-            self._pool.enqueue(call)
+            self._dispatcher.enqueue(call)
             return call
 
         try:
@@ -242,7 +242,7 @@ class Stage(Generic[In, Out]):
         except PoolClosed:
             pass  # the whole engine goes
         except Exception:
-            _log.exception("%s could not release a stream", self._pool.engine.name)
+            _log.exception("%s could not release a stream", self._dispatcher.fleet.engine.name)
 
 
 def _ignore(reply: Reply[Any]) -> None:
