@@ -71,20 +71,27 @@ def test_a_stream_has_one_item_in_a_batch() -> None:
     fakes.run(test)
 
 
-def test_a_batch_that_is_not_full_waits_for_more_a_lone_stream_does_not() -> None:
-    async def rounds(streams: int) -> float:
-        async with Pool(DoingBatches, interval_s=0.05) as pool:
-            busy, *idle = [pool.open() for _ in range(streams)]
-            for stage in (busy, *idle):
-                await stage.process(give(0))
-            began = asyncio.get_running_loop().time()
-            for n in range(4):
-                await busy.process(give(n))
-            return asyncio.get_running_loop().time() - began
+async def _seconds(pool: Pool[Any, Any], rounds: int) -> float:
+    """How long a stream takes that waits for each item before it sends the next."""
+    async with pool, pool.open() as stage:
+        await stage.process(give(0))
+        began = time.perf_counter()
+        for n in range(rounds):
+            await stage.process(give(n))
+        return time.perf_counter() - began
 
+
+def test_a_batch_that_is_not_full_waits_for_more() -> None:
     async def test() -> None:
-        assert await rounds(2) >= 0.15
-        assert await rounds(1) < 0.15
+        assert await _seconds(Pool(DoingBatches, interval_s=0.03), 4) >= 0.12
+        assert await _seconds(Pool(partial(DoingBatches, max_batch=1), interval_s=0.03), 4) < 0.1
+
+    fakes.run(test)
+
+
+def test_a_lone_stream_is_not_delayed() -> None:
+    async def test() -> None:
+        assert await _seconds(Pool(DoingBatches), 100) < 0.4  # with 8 ms in between, it would take twice as long
 
     fakes.run(test)
 

@@ -43,10 +43,12 @@ class Pool(Generic[In, Out]):
     ) -> None:
         """`load` makes an instance, in a worker thread.
 
-        `interval_s` is the least time between two batches that are not full, by default 8 ms for a `BatchEngine`:
-        it makes batches larger, and delays no stream that is alone. A call that gives no value for `hang_s` fails and
-        its instance is given up; one that waits longer than `acquire_timeout_s` fails with `PoolBusy`. A further
-        instance is loaded when a call has waited `grow_after_s`, and closed when it had nothing to do for `idle_s`.
+        `interval_s` is the least time between two batches that are not full: it makes them larger. By default it grows
+        with the number of streams, to 8 ms for a `BatchEngine`; it is 0 for others, and for a lone stream.
+
+        A call that gives no value for `hang_s` fails and its instance is given up; one that waits longer than
+        `acquire_timeout_s` fails with `PoolBusy`. A further instance is loaded when a call has waited `grow_after_s`,
+        and closed when it had nothing to do for `idle_s`.
         """
         self.minimum, self.maximum = minimum, max(minimum, maximum)
         self.acquire_timeout_s, self.grow_after_s, self.idle_s = acquire_timeout_s, grow_after_s, idle_s

@@ -16,11 +16,13 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 BATCH_INTERVAL_S: Final = 0.008
+PER_STREAM_S: Final = 0.0001
+"""By default batches lie this far apart for each further stream: about what a hop costs."""
 
 
 class Pump(Generic[In, Out]):
-    """Brings calls that are ready to instances that are free: at the end of this turn of the loop when a batch is full
-    or every stream has something in it, else `interval_s` after the last time."""
+    """Brings calls that are ready to instances that are free: at the end of this turn of the loop when a batch is full,
+    else a while after the last time."""
 
     def __init__(
         self,
@@ -56,7 +58,7 @@ class Pump(Generic[In, Out]):
         if self._handle is not None:
             self._handle.cancel()
         loop = asyncio.get_running_loop()
-        self._full = min(len(self._streams), *free)
+        self._full = min(free)
         wait = self._last + self._interval() - loop.time()
         self._at_once = wait <= 0 or ready >= self._full
         self._handle = loop.call_soon(self._pump) if self._at_once else loop.call_later(wait, self._pump)
@@ -72,7 +74,9 @@ class Pump(Generic[In, Out]):
     def _interval(self) -> float:
         if self._interval_s is not None:
             return self._interval_s
-        return BATCH_INTERVAL_S if isinstance(self._fleet.engine, BatchEngine) else 0.0
+        if not isinstance(self._fleet.engine, BatchEngine):
+            return 0.0
+        return min(BATCH_INTERVAL_S, PER_STREAM_S * (len(self._streams) - 1))
 
     def _pump(self) -> None:
         self._handle, self._last = None, asyncio.get_running_loop().time()
