@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -144,6 +145,26 @@ def test_its_json_has_all_segments_with_their_translation(tmp_path: Path) -> Non
         "words": [],
         "translation": f"({SPOKEN[1]})",
     }
+
+
+def test_its_json_takes_numbers_of_numpy(tmp_path: Path) -> None:
+    class Counting(Reader):
+        name = "counting"
+
+        def process(self, item: workbench.Window, state: Settings) -> Iterator[workbench.Transcript]:
+            word = workbench.Word(np.float32(0.1), np.float32(1.0), " One.", np.float32(0.9))  # type: ignore[arg-type]
+            yield item.transcript("One.", language="en", start=word.start, end=word.end, words=[word])
+
+    result, _ = run(job(tmp_path, "srt"), recognizer=Counting)
+    assert json.loads(json.dumps(result.to_dict()))["segments"] == [
+        {
+            "start": 0.1,
+            "end": 1.0,
+            "text": "One.",
+            "words": [{"start": 0.1, "end": 1.0, "text": " One.", "probability": 0.9}],
+            "translation": None,
+        }
+    ]
 
 
 @pytest.mark.parametrize(

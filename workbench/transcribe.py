@@ -74,20 +74,25 @@ class Result:
 def _segment(caption: Caption) -> dict[str, Any]:
     transcript = caption.transcript
     return {
-        "start": round(transcript.start, 3),
-        "end": round(transcript.end, 3),
+        "start": _rounded(transcript.start),
+        "end": _rounded(transcript.end),
         "text": transcript.text,
         "words": [
             {
-                "start": round(word.start, 3),
-                "end": round(word.end, 3),
+                "start": _rounded(word.start),
+                "end": _rounded(word.end),
                 "text": word.text,
-                "probability": word.probability,
+                "probability": _rounded(word.probability),
             }
             for word in transcript.words
         ],
         "translation": caption.translation.text if caption.translation else None,
     }
+
+
+def _rounded(value: float) -> float:
+    """For JSON, which refuses NumPy's numbers: engines give them."""
+    return round(float(value), 3)
 
 
 @dataclass(slots=True)
