@@ -82,6 +82,25 @@ def test_an_input_is_never_overwritten() -> None:
         named("a.srt")
 
 
+def test_several_files_that_exist_are_counted(tmp_path: Path) -> None:
+    for name in ("a.srt", "a.vtt", "b.srt"):
+        (tmp_path / name).touch()
+    with pytest.raises(UsageError, match=r"a\.srt' and 2 more exist already"):
+        check_free(targets([tmp_path / "a.flac", tmp_path / "b.flac"], ["srt", "vtt"], KNOWN))
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "notes.pdf").touch()
+    with pytest.raises(UsageError, match="is a file, where a folder is needed"):
+        targets([Path("a.flac")], ["srt"], KNOWN, output=str(tmp_path / "notes.pdf"))
+
+
+def test_only_a_folder_that_was_named_is_one_to_make() -> None:
+    assert targets([Path("a.flac")], ["srt"], KNOWN)[0].folder is None
+    assert targets([Path("a.flac")], ["srt"], KNOWN, output="new/b.srt")[0].folder is None
+    assert targets([Path("a.flac")], ["srt"], KNOWN, output="new/deep")[0].folder == Path("new/deep")
+
+
 def test_a_file_that_exists_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.srt").write_text("mine")
     with pytest.raises(UsageError, match="exists already") as raised:

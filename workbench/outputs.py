@@ -93,5 +93,5 @@ def check_free(found: Sequence[Targets]) -> None:
     """Raise `UsageError` if a file exists already."""
     taken = [path for targets in found for path in paths(targets) if path.exists()]
     if taken:
-        more = f" and {len(taken) - 1} more" if len(taken) > 1 else ""
-        raise UsageError(f"{str(taken[0])!r}{more} exists already", hint="Overwrite with --force, or name another -o.")
+        rest = f" and {len(taken) - 1} more exist" if len(taken) > 1 else " exists"
+        raise UsageError(f"{str(taken[0])!r}{rest} already", hint="Overwrite with --force, or name another -o.")

@@ -129,6 +129,13 @@ def test_a_translation_a_bilingual_file_and_speech_have_their_names(command: Com
         assert float(speech.duration or 0) / 1e6 == pytest.approx(0.5, abs=0.01)
 
 
+def test_both_languages_can_be_asked_for_where_the_profile_names_the_other(command: Command, tone: Tone) -> None:
+    profile = Path(os.environ["WORKBENCH_PROFILE"])
+    profile.write_text(profile.read_text() + '[translation]\nengine = "mirror"\n[settings]\ntarget_language = "xx"\n')
+    assert command("transcribe", tone(), "--bilingual").exit_code == 0
+    assert "Hello there.\n.ereht olleH\n" in Path("talk.xx.srt").read_text()
+
+
 def test_speech_without_a_translation_speaks_what_was_said(command: Command, tone: Tone) -> None:
     assert command("transcribe", tone(), "--speak", "--voice", "anna", "--engine", "tts=hum").exit_code == 0
     assert files() == ["talk.speech.wav", "talk.srt", "talk.wav"]

@@ -73,12 +73,12 @@ def transcribe(
     request = _Request(files, output, format, bilingual, speak, force, as_json)
     report = Report(files, as_json=as_json)
     try:
-        _check(request, translate, voice)
         registry = console.registry()
         chosen = overridden(profile, registry, engine or [], option or [], model)
         settings = settings_of(
             chosen, language=language, target_language=translate, voice=voice, prompt=prompt, hotwords=hotwords
         )
+        _check(request, chosen, settings, voice)
         _note(chosen, registry)
         affinity.apply(chosen.hardware.cpu_affinity)
         with display(plain=plain, shares_terminal=as_json or output == "-") as shown:
@@ -103,11 +103,11 @@ class _Request:
     as_json: bool
 
 
-def _check(request: _Request, translate: str | None, voice: str | None) -> None:
+def _check(request: _Request, profile: Profile, settings: Settings, voice: str | None) -> None:
     """Refuse options that contradict each other, or would have no effect."""
     if request.as_json and request.output == "-":
         raise UsageError("--json and -o - both want standard output", hint="Leave one of them out.")
-    if request.bilingual and translate is None:
+    if request.bilingual and settings.target_language is None and profile.translation is None:
         raise UsageError("--bilingual needs a translation", hint="Say which: --translate LANGUAGE")
     if voice is not None and not request.speak:
         raise UsageError("--voice needs --speak", hint="Add --speak to get a WAV, or leave --voice out.")
