@@ -1,6 +1,7 @@
 """Two windows at once against one, and ten short files behind a long one.
 
-Wall-clock time, so it needs two cores that nobody else uses: `cores` says how many it got.
+Wall-clock time, so it needs two cores that nobody else uses: the shortest time of some rounds counts, and how many cores
+it got is said.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ import asyncio
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from statistics import median
 from typing import Any, Final
 
 import numpy as np
@@ -20,6 +21,7 @@ from benchmarks.machine import described, facts
 from workbench import Settings, events, plugins
 from workbench.cli.overrides import overridden
 from workbench.pipeline import Stages
+from workbench.pool import Pool
 from workbench.session import Session
 from workbench.transcribe import Job, transcribe
 
@@ -30,7 +32,12 @@ SHORT_FILES: Final = 10
 TARGETS: Final = {"speed_up": 1.6, "short_files": 2.0}
 OPTIONS: Final = ("asr.model=tiny.en", "asr.device=cpu", "asr.compute_type=int8", "asr.threads_per_call=1")
 SETTINGS: Final = Settings(language="en")
-ORDERS: Final = ("alone", "behind", "first_come")
+ORDERS: Final = {
+    "alone": "alone",
+    "together": "right behind a long one",
+    "at_work": "when the long one is at work",
+    "first_come": "the same, if first come were first served",
+}
 
 
 def run() -> dict[str, object]:
@@ -44,20 +51,20 @@ def run() -> dict[str, object]:
         windows = len(replay.windows(long, OPTIONS))
         runs = [[speed(long, concurrency) for concurrency in (1, 2)] for _ in range(ROUNDS)]
         queue = asyncio.run(queued(long, short))
-    waits = {order: round(median(one[order] for one in queue), 2) for order in ORDERS}
+    fastest = [min((one[i] for one in runs), key=lambda run: run.wall_s) for i in (0, 1)]
+    waits = {order: min(one[order] for one in queue) for order in ORDERS}
     return {
         "machine": facts("audio-workbench", "faster-whisper", "ctranslate2"),
         "source": source,
         "rounds": ROUNDS,
         "windows": windows,
-        "wall_s": [round(median(one[i].wall_s for one in runs), 2) for i in (0, 1)],
-        "cores": [round(median(one[i].cpu_s / one[i].wall_s for one in runs), 2) for i in (0, 1)],
-        "speed_up": round(median(one.wall_s / two.wall_s for one, two in runs), 2),
+        "wall_s": [round(run.wall_s, 2) for run in fastest],
+        "cores": [round(run.cpu_s / run.wall_s, 2) for run in fastest],
+        "speed_up": round(fastest[0].wall_s / fastest[1].wall_s, 2),
         "same_text": len({run.text for one in runs for run in one}) == 1,
         "short_files": SHORT_FILES,
-        "short_files_s": waits,
-        "ratio_behind": round(median(one["behind"] / one["alone"] for one in queue), 2),
-        "ratio_first_come": round(median(one["first_come"] / one["alone"] for one in queue), 2),
+        "short_files_s": {order: round(seconds, 2) for order, seconds in waits.items()},
+        "ratios": {order: round(waits[order] / waits["alone"], 2) for order in list(ORDERS)[1:]},
         "targets": TARGETS,
     }
 
@@ -71,29 +78,35 @@ async def queued(long: Path, short: Sequence[Path]) -> list[dict[str, float]]:
     registry = plugins.load()
     profile = overridden(None, registry, [f"asr={replay.ASR}"], [*OPTIONS, "asr.concurrency=2"])
     async with Session(profile, registry) as session:
-        stages = await session.load(session.plan(SETTINGS))
-        patience = stages.recognizer.patience
+        plan = session.plan(SETTINGS)
+        stages = await session.load(plan)
 
-        async def alone() -> float:
+        async def alone(stages: Stages) -> float:
             began = time.perf_counter()
             await asyncio.gather(*(one(session, stages, path) for path in short))
             return time.perf_counter() - began
 
-        async def behind(patience: float) -> float:
-            stages.recognizer.patience = patience
+        async def behind(stages: Stages, *, is_at_work: bool) -> float:
             at_work = asyncio.Event()
             task = asyncio.create_task(one(session, stages, long, at_work))
-            await at_work.wait()
+            if is_at_work:
+                await at_work.wait()
             try:
-                return await alone()
+                return await alone(stages)
             finally:
                 task.cancel()
                 await asyncio.wait([task])
 
         rounds = []
-        for _ in range(ROUNDS):
-            times = [await alone(), await behind(patience), await behind(0.0)]
-            rounds.append(dict(zip(ORDERS, times, strict=True)))
+        async with Pool(plan.recognizer.load, patience=0.0) as first_come:
+            for _ in range(ROUNDS):
+                times = [
+                    await alone(stages),
+                    await behind(stages, is_at_work=False),
+                    await behind(stages, is_at_work=True),
+                    await behind(replace(stages, recognizer=first_come), is_at_work=True),
+                ]
+                rounds.append(dict(zip(ORDERS, times, strict=True)))
         return rounds
 
 
@@ -111,15 +124,18 @@ def report(figures: dict[str, Any]) -> str:
     one, two = figures["wall_s"]
     cores, targets, waits = figures["cores"], figures["targets"], figures["short_files_s"]
     same = "the same" if figures["same_text"] else "not the same"
+    target = f"target {targets['short_files']:g} times"
     return "\n".join(
         [
-            f"{described(figures['machine'])}; {figures['source']}; median of {figures['rounds']}",
+            f"{described(figures['machine'])}; {figures['source']}; best of {figures['rounds']}",
             f"{figures['windows']} windows: one at once {one:.2f} s on {cores[0]:.2f} cores, two {two:.2f} s on "
             f"{cores[1]:.2f}: {figures['speed_up']:.2f} times as fast, "
             f"{same} text; target {targets['speed_up']}",
-            f"{figures['short_files']} short files: {waits['alone']:.2f} s alone",
-            f"  {waits['behind']:.2f} s behind a long one: {figures['ratio_behind']:.2f} times; "
-            f"target {targets['short_files']:g}",
-            f"  {waits['first_come']:.2f} s if first come were first served: {figures['ratio_first_come']:.2f} times",
+            f"{figures['short_files']} short files: {waits['alone']:.2f} s alone; {target}",
+            *(
+                f"  {waits[order]:.2f} s {title}: {figures['ratios'][order]:.2f} times"
+                for order, title in ORDERS.items()
+                if order != "alone"
+            ),
         ]
     )
