@@ -44,7 +44,7 @@ def printable(text: str) -> str:
 def write(data: bytes) -> None:
     """Put data on standard output. Raises `BrokenPipeError` when nobody reads it, and `OutputError`."""
     if sys.stdout is None:
-        raise OutputError("standard output is closed", hint="Name a file with -o.")
+        raise OutputError("standard output is closed", hint="Send it to another place, or name a file with -o.")
     try:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
@@ -53,7 +53,8 @@ def write(data: bytes) -> None:
         if isinstance(error, BrokenPipeError):
             raise
         raise OutputError(
-            f"standard output cannot be written: {error.strerror}", hint="Name a file with -o."
+            f"standard output cannot be written: {error.strerror}",
+            hint="Send it to another place, or name a file with -o.",
         ) from error
 
 

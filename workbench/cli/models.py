@@ -16,6 +16,7 @@ from workbench.engines import Engine, StageKind
 from workbench.errors import EngineError
 from workbench.models import Model, Progress
 from workbench.plugins import Registry
+from workbench.session import attributed
 
 
 def models(
@@ -38,8 +39,12 @@ def models(
 
 def catalog(registry: Registry) -> list[Model]:
     """The models of all engines, in their engines' order."""
-    engines = [engine for kind in StageKind for engine in registry.engines(kind).values()]
-    return [model for engine in engines if issubclass(engine, Engine) for model in engine.models()]
+    found: list[Model] = []
+    for engine in [engine for kind in StageKind for engine in registry.engines(kind).values()]:
+        if issubclass(engine, Engine):
+            with attributed(engine, "to list its models"):
+                found += engine.models()
+    return found
 
 
 def rows(registry: Registry, *, verify: bool = False) -> list[dict[str, Any]]:
