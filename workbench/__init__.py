@@ -62,7 +62,8 @@ __all__ = [  # noqa: RUF022 - grouped by where they live, as above
     "Stateless", "Synthesizer", "Translator",
     "EngineError", "InputError", "MissingError", "OutputError", "UnsupportedLanguage", "UsageError", "WorkbenchError",
     "Register", "hookimpl",
-    "Activity", "AudioChunk", "Cue", "Samples", "Speech", "SpeechSegment", "Transcript", "Translation", "Window", "Word",
+    "Activity", "AudioChunk", "Cue", "Samples", "Speech", "SpeechSegment", "Transcript", "Translation", "Window",
+    "Word",
 ]  # fmt: skip
 
 

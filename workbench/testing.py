@@ -40,7 +40,7 @@ def run_interleaved(
 def assert_streams_are_independent(
     engine: Engine[In, Out, Any], first: Sequence[In], second: Sequence[In], settings: Settings | None = None
 ) -> None:
-    """Fail if anything of one stream reaches another: interleaved, two streams give what each gives alone, bit for bit."""
+    """Fail if anything of one stream reaches another: interleaved, two give bit for bit what each gives alone."""
     alone = [run(engine, first, settings), run(engine, second, settings)]
     together = run_interleaved(engine, [first, second], settings)
     for name, expected, got in zip(("first", "second"), alone, together, strict=True):

@@ -22,15 +22,9 @@ if TYPE_CHECKING:
 
 CORE_OPTIONS: Mapping[str, str] = {
     "vad": "workbench.speech.segmenter:SegmenterOptions",
-    "asr": "workbench.profiles.options:WindowOptions",
+    "asr": "workbench.speech.packer:PackerOptions",
 }
 """By stage kind, the model of the options that the core takes for itself, whatever the engine."""
-
-
-@dataclass(frozen=True, slots=True)
-class WindowOptions:
-    packing: bool = True
-    """Whether several speech segments may share a window."""
 
 
 @dataclass(frozen=True, slots=True)
