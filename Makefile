@@ -2,12 +2,12 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PLUGINS := $(wildcard plugins/*/pyproject.toml)
+DISTRIBUTIONS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
 
 .PHONY: demo test check lint audit clean
 
 # Installed when a list of requirements or a distribution's own changed since.
-$(VENV)/demo.stamp: requirements.txt pyproject.toml $(PLUGINS)
+$(VENV)/demo.stamp: requirements.txt $(DISTRIBUTIONS)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
@@ -26,6 +26,7 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/python -m mypy
+	for plugin in plugins/*/; do (cd $$plugin && $(abspath $(BIN))/python -m mypy --config-file ../../pyproject.toml .) || exit 1; done
 	$(BIN)/lint-imports
 
 check: lint test
