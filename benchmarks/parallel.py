@@ -1,7 +1,7 @@
 """Two windows at once against one, and ten short files behind a long one.
 
-Wall-clock time, so it needs two cores that nobody else uses: the shortest time of some rounds counts, and how many cores
-it got is said.
+Wall-clock time, so it needs two cores that nobody else uses: the shortest time of some rounds counts, and how many
+cores it got is said.
 """
 
 from __future__ import annotations

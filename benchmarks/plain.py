@@ -21,7 +21,6 @@ OPTIONS: Final[dict[str, Any]] = {
     "beam_size": 5,
     "temperature": 0.0,
     "condition_on_previous_text": False,
-    "without_timestamps": True,
     "word_timestamps": True,
 }
 
