@@ -18,7 +18,7 @@ from workbench.types import Samples
 RATE: Final = 16_000
 PAUSES_S: Final = (0.6, 1.2, 2.5)
 """Silence between two clips, in turn."""
-_SPEECH: Final = Path(os.environ.get("WORKBENCH_TEST_AUDIO") or ROOT.parent / "shared" / "audio")
+TRANSCRIPTS: Final = Path(os.environ.get("WORKBENCH_TEST_AUDIO") or ROOT.parent / "shared/audio") / "transcripts.tsv"
 _SPOKEN: Final = {"*": "star", "#": "pound"}
 
 
@@ -26,17 +26,22 @@ class Clip(NamedTuple):
     path: Path
     text: str
     """What is said."""
+    language: str
 
 
 def clips() -> tuple[list[Clip], str]:
     """English speech, and where it comes from: `read` and `phone` of WORKBENCH_TEST_AUDIO, or the samples."""
-    table = _SPEECH / "transcripts.tsv"
-    if not table.is_file():
+    if not TRANSCRIPTS.is_file():
         samples = [ROOT / "samples" / name for name in ("dialogue.flac", "talk.mp4")]
-        return [Clip(path, path.with_suffix(".txt").read_text("utf-8")) for path in samples], "the samples"
-    with table.open(encoding="utf-8", newline="") as lines:
-        rows = [row for row in csv.DictReader(lines, delimiter="\t") if row["language"] == "en"]
-    return [Clip(_SPEECH / row["file"], _said(row["text"])) for row in rows], "real speech"
+        return [Clip(path, path.with_suffix(".txt").read_text("utf-8"), "en") for path in samples], "the samples"
+    return [clip for clip in real_clips() if clip.language == "en"], "real speech"
+
+
+def real_clips() -> list[Clip]:
+    """All that have a transcript, in all languages. Raises `FileNotFoundError` where they are not."""
+    with TRANSCRIPTS.open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines, delimiter="\t"))
+    return [Clip(TRANSCRIPTS.parent / row["file"], _said(row["text"]), row["language"]) for row in rows]
 
 
 def samples(found: Iterable[Clip]) -> Samples:
