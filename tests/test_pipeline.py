@@ -17,9 +17,11 @@ from workbench.errors import InputError, StageError, UnsupportedLanguage
 from workbench.pipeline import Pipeline, Stages
 from workbench.pool import Pool
 from workbench.speech.packer import PackerOptions
+from workbench.speech.segmenter import SegmenterOptions
 from workbench.types import Samples
 
 RATE = 16_000
+PADDED = SegmenterOptions(speech_pad_ms=100)
 
 
 def speech(seconds: float) -> Samples:
@@ -131,7 +133,9 @@ def run(
             if pool:
                 await pool.start()
         heard, recognized, translated, spoken = pools
-        stages = Stages(heard, recognized, translated, spoken, packer=PackerOptions(packing=packing), check=check)
+        stages = Stages(
+            heard, recognized, translated, spoken, segmenter=PADDED, packer=PackerOptions(packing=packing), check=check
+        )
         pipeline = Pipeline(capture, stages, settings or Settings(), seen.append, play=play, tolerance=tolerance)
         try:
             if during is None:

@@ -107,7 +107,7 @@ def run(
     registry.add(Plugin("test", "test", "1"), lambda: SimpleNamespace(register_engines=register_engines))
 
     async def work() -> Result:
-        profile = parse_profile('schema = 1\nname = "test"\n')
+        profile = parse_profile('schema = 1\nname = "test"\n[vad]\nengine = "ear"\noptions.speech_pad_ms = 100\n')
         given = settings or Settings(language="en")
         async with asyncio.timeout(20), Session(profile, registry) as session:
             stages = await session.load(session.plan(given, speak=speak))

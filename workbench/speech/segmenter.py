@@ -36,7 +36,7 @@ class SegmenterOptions(Options):
     """Shorter speech is ignored."""
     min_silence_ms: int = Field(300, ge=0, le=5000)
     """A shorter pause does not end speech."""
-    speech_pad_ms: int = Field(100, ge=0, le=500)
+    speech_pad_ms: int = Field(200, ge=0, le=500)
     """Audio added before and after speech."""
     max_speech_s: float = Field(29.0, ge=2.0, le=600.0)
     """A longer segment, padding included, is cut where it is quietest in its second half."""

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from difflib import SequenceMatcher
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -300,3 +301,27 @@ def test_the_plugin_is_found_and_tells_its_models() -> None:
     engine = plugins.load().engines(workbench.StageKind.ASR)["faster-whisper"]
     assert engine is FasterWhisper
     assert {"tiny.en", "base", "large-v3-turbo"} <= {model.name for model in FasterWhisper.models()}
+
+
+@needs_audio
+def test_a_sentence_that_whisper_passes_over_in_a_joined_window_is_heard_alone(
+    tiny: FasterWhisper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [AUDIO / "read/librivox-0880.wav", AUDIO / "read/librivox-0890.wav"]
+    segments = [
+        workbench.SpeechSegment(id=index, audio=workbench.AudioChunk(samples(path), 16_000, 10.0 * index))
+        for index, path in enumerate(paths)
+    ]
+    joined = workbench.Window(tuple(segments), 0.3)
+    whole = text(run(tiny, [joined], ENGLISH))
+    recognize = type(tiny._whisper).recognize
+
+    def passing_over(self: Any, heard: workbench.Samples, **how: Any) -> Iterator[Any]:
+        only_first = len(heard) == len(joined.samples)
+        return recognize(self, segments[0].audio.samples if only_first else heard, **how)
+
+    monkeypatch.setattr(type(tiny._whisper), "recognize", passing_over)
+    found = run(tiny, [joined], ENGLISH)
+    errors, words = word_errors(whole, text(found))
+    assert errors <= words * 0.1
+    assert {transcript.segment_id for transcript in found} == {0, 1}

@@ -21,6 +21,9 @@ _SENTENCE_GAP_S = 0.2
 """Silence after a full stop from which on it ends a sentence: there is none after an abbreviation."""
 _KNOWN_LANGUAGE = 0.5
 """Probability from which on a detected language counts."""
+_SKIPPED_S = 2.0
+_SKIPPED_CPS = 2.5
+"""A segment of at least so many seconds with fewer characters a second than this was skipped."""
 
 
 class FasterWhisper(workbench.Recognizer):
@@ -77,6 +80,16 @@ class FasterWhisper(workbench.Recognizer):
         return options.model_copy(update={"model": model.name})
 
     def process(self, item: workbench.Window, state: workbench.Settings) -> Iterator[workbench.Transcript]:
+        found = list(self._recognize(item, state))
+        if len(item.segments) > 1 and _is_skipping(item, found):
+            found = [
+                transcript
+                for segment in item.segments
+                for transcript in self._recognize(workbench.Window((segment,)), state)
+            ]
+        yield from found
+
+    def _recognize(self, item: workbench.Window, state: workbench.Settings) -> Iterator[workbench.Transcript]:
         whisper = self._loaded(item)
         samples = item.samples
         if not samples.any():
@@ -133,6 +146,24 @@ def _transcripts(
     for group in _sentences(item, words) if item.is_final else [words]:
         if text := "".join(word.text for word in group).strip():
             yield item.transcript(text, language=language, start=group[0].start, end=group[-1].end, words=group)
+
+
+def _is_skipping(item: workbench.Window, found: Iterable[workbench.Transcript]) -> bool:
+    """Whether there is hardly any text for one of the segments of `item`.
+
+    Of segments joined to a window Whisper at times passes over one, and stretches the words beside it over the hole.
+    """
+    words = [word for transcript in found for word in transcript.words]
+
+    def length(segment: workbench.SpeechSegment) -> int:
+        audio = segment.audio
+        inside = (word for word in words if audio.start <= (word.start + word.end) / 2 < audio.end)
+        return sum(len(word.text.strip()) for word in inside)
+
+    return bool(words) and any(
+        segment.audio.duration >= _SKIPPED_S and length(segment) < _SKIPPED_CPS * segment.audio.duration
+        for segment in item.segments
+    )
 
 
 def _sentences(item: workbench.Window, words: Iterable[workbench.Word]) -> Iterator[list[workbench.Word]]:
