@@ -276,6 +276,43 @@ def test_cancelling_waits_for_the_running_thread_and_closes_the_capture() -> Non
     asyncio.run(main())
 
 
+def test_a_capture_that_is_cancelled_while_it_opens_is_closed() -> None:
+    entered, release, closed = threading.Event(), threading.Event(), threading.Event()
+
+    class Device:
+        """Open from the start, as microphones are."""
+
+        def __iter__(self) -> Device:
+            return self
+
+        def __next__(self) -> workbench.AudioChunk:
+            raise StopIteration
+
+        def close(self) -> None:
+            closed.set()
+
+    class Slow(workbench.Capture):
+        name = "slow"
+
+        def open(self, settings: Settings) -> Iterator[workbench.AudioChunk]:
+            entered.set()
+            assert release.wait(10)
+            return Device()
+
+    async def main() -> None:
+        async with Pool(lambda: Loudness(None)) as detector, Pool(lambda: Lengths()) as recognizer:
+            pipeline = Pipeline(Slow(None), Stages(detector, recognizer), Settings(), lambda event: None)
+            task = asyncio.create_task(pipeline.run())
+            await asyncio.to_thread(entered.wait, 10)
+            task.cancel()
+            release.set()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(main())
+    assert closed.is_set()
+
+
 def test_a_slow_recognizer_makes_the_capture_wait() -> None:
     tape = Tape(np.concatenate([recording(2.0)] * 100))
     entered, release = threading.Event(), threading.Event()
@@ -324,6 +361,15 @@ def test_failures_in_a_row_end_the_stream_when_there_are_too_many() -> None:
 
     with pytest.raises(StageError):
         run(Tape(recording(1.0, 1.0, 1.0)), Failing(), tolerance=3)
+
+
+def test_a_stage_that_always_fails_ends_the_stream_though_the_one_before_it_works() -> None:
+    class Mute(Upper):
+        def process(self, item: workbench.Transcript, state: Settings) -> Iterator[workbench.Translation]:
+            raise ValueError("no words")
+
+    with pytest.raises(StageError, match="translation engine 'upper' failed"):
+        run(Tape(recording(*[1.0] * 6)), Lengths(), translator=Mute(None), tolerance=3)
 
 
 def test_a_detector_that_fails_is_named() -> None:

@@ -52,8 +52,8 @@ class Stages:
     recognizer: Pool[Window, Transcript]
     translator: Pool[Transcript, Translation] | None = None
     synthesizer: Pool[Translation | Transcript, Speech] | None = None
-    segmenter: SegmenterOptions = field(default_factory=lambda: SegmenterOptions())
-    packer: PackerOptions = field(default_factory=lambda: PackerOptions())
+    segmenter: SegmenterOptions = field(default_factory=SegmenterOptions)
+    packer: PackerOptions = field(default_factory=PackerOptions)
     check: Callable[[Settings], None] = lambda settings: None
     """Raises `UnsupportedLanguage` when a stage cannot do what the settings, then complete, ask for."""
 
@@ -73,7 +73,7 @@ class Pipeline:
     ) -> None:
         """`play` takes synthesized speech: what is not taken yet holds the pipeline up.
 
-        `tolerance` items that fail in a row end the stream; each one before is an `Error` event.
+        `tolerance` items of one stage that fail in a row end the stream; each one before is an `Error` event.
         """
         self.settings = settings
         self._capture = capture
@@ -81,13 +81,12 @@ class Pipeline:
         self._emit = emit
         self._play = play
         self._tolerance = tolerance
-        self._failures = 0
         self._stopping = False
         self._heard = 0.0
         self._chunks: Edge[AudioChunk] = Edge(2)
         self._windows: Edge[Window] = Edge(2)
         self._transcripts: Edge[Transcript] = Edge(16)
-        self._lines: Edge[Transcript | Translation] = Edge(16)
+        self._translations: Edge[Translation] = Edge(16)
 
     async def run(self) -> None:
         """From the first sample to the last result. Raises `WorkbenchError` when a stage fails.
@@ -115,7 +114,7 @@ class Pipeline:
             "chunks": self._chunks,
             "windows": self._windows,
             "transcripts": self._transcripts,
-            "lines": self._lines,
+            "translations": self._translations,
         }
         return {name: edge.statistics()._asdict() for name, edge in edges.items()}
 
@@ -123,19 +122,22 @@ class Pipeline:
 
     async def _read(self) -> None:
         capture, position = self._capture, 0.0
-        with _named(StageKind.CAPTURE, capture.name, position):
-            source = await to_thread(capture.open, self.settings)
-        self._emit(events.Ready(duration=capture.duration))
+        opened: list[Iterator[AudioChunk]] = []  # filled in the thread: whoever is cancelled meanwhile gets no value
         try:
+            with _named(StageKind.CAPTURE, capture.name, position):
+                await to_thread(lambda: opened.append(capture.open(self.settings)))
+            self._emit(events.Ready(duration=capture.duration))
             while not self._stopping:
                 with _named(StageKind.CAPTURE, capture.name, position):
-                    if (chunk := await to_thread(next, source, None)) is None:
+                    if (chunk := await to_thread(next, opened[0], None)) is None:
                         break
                     position = chunk.end
                 await self._chunks.put(chunk)
         finally:
-            if close := getattr(source, "close", None):
-                await to_thread(close)
+            for source in opened:
+                if close := getattr(source, "close", None):
+                    with _named(StageKind.CAPTURE, capture.name, position):
+                        await to_thread(close)
         self._chunks.close()
 
     async def _detect(self) -> None:
@@ -212,39 +214,41 @@ class Pipeline:
         async def take(transcript: Transcript, translation: Translation) -> None:
             self._emit(events.Translation(transcript=transcript, translation=translation))
             if self._stages.synthesizer is not None:
-                await self._lines.put(translation)
+                await self._translations.put(translation)
 
         if self._stages.translator is not None:
             await self._fan_out(StageKind.TRANSLATION, self._stages.translator, self._transcripts, take)
-            self._lines.close()
+            self._translations.close()
 
     async def _speak(self) -> None:
-        async def take(line: Translation | Transcript, speech: Speech) -> None:
+        async def take(text: Translation | Transcript, speech: Speech) -> None:
             self._emit(events.Speech(speech=speech))
             if self._play is not None:
                 await self._play(speech)
 
         if self._stages.synthesizer is not None:
-            lines = self._transcripts if self._stages.translator is None else self._lines
-            await self._fan_out(StageKind.TTS, self._stages.synthesizer, lines, take)
+            texts: Edge[Any] = self._transcripts if self._stages.translator is None else self._translations
+            await self._fan_out(StageKind.TTS, self._stages.synthesizer, texts, take)
 
     async def _fan_out(
         self, kind: StageKind, pool: Pool[In, Out], items: Edge[Any], take: Callable[[Any, Out], Awaitable[None]]
     ) -> None:
-        name = pool.engine.name
+        name, failures = pool.engine.name, 0
 
         def failed(item: In, error: Exception) -> None:
-            self._failures += 1
+            nonlocal failures
+            failures += 1
             problem = _explained(kind, name, getattr(item, "start", 0.0), error)
-            if self._failures >= self._tolerance:
+            if failures >= self._tolerance:
                 raise problem from error
             self._emit(events.Error(code=problem.code, message=problem.message, hint=problem.hint, stage=kind))
 
         async def took(item: In, value: Out) -> None:
+            nonlocal failures
             if not isinstance(value, _GIVES[kind]):
                 failed(item, TypeError(f"it gave a {type(value).__name__}, not a {_GIVES[kind].__name__}"))
                 return
-            self._failures = 0
+            failures = 0
             await take(item, value)
 
         if await items.peek() is None:
