@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -353,6 +354,40 @@ def test_when_one_engine_fails_to_load_the_others_are_freed() -> None:
     with pytest.raises(MissingError, match="no ears"):
         run(work())
     assert Parrot.done[1:] == ["loaded large", "closed"]
+
+
+def test_leaving_frees_all_engines_even_when_cancelled_meanwhile() -> None:
+    closing, release, freed = threading.Event(), threading.Event(), list[str]()
+
+    class Slow(Ear):
+        name = "slow"
+
+        def close(self) -> None:
+            closing.set()
+            assert release.wait(10)
+            freed.append("slow")
+
+    class Quick(Parrot):
+        name = "quick"
+
+        def close(self) -> None:
+            freed.append("quick")
+
+    async def session() -> None:
+        async with Session(profile(), registry(Slow, Quick)) as session:
+            await session.load(session.plan(Settings()))
+
+    async def work() -> None:
+        task = asyncio.create_task(session())
+        await asyncio.to_thread(closing.wait, 10)
+        task.cancel()
+        await asyncio.sleep(0)
+        release.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    run(work())
+    assert sorted(freed) == ["quick", "slow"]
 
 
 def test_a_language_that_is_found_later_is_checked_against_all_engines() -> None:

@@ -19,6 +19,7 @@ from workbench.profiles.options import check_options, split_options
 from workbench.profiles.schema import Instances, Profile
 from workbench.speech.packer import PackerOptions
 from workbench.speech.segmenter import SegmenterOptions
+from workbench.threads import uninterrupted
 from workbench.types import Activity, AudioChunk, Transcript, Window
 
 AnyEngine: TypeAlias = Engine[Any, Any, Any] | Capture | Exporter
@@ -88,8 +89,7 @@ class Session:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for pool in self._pools.values():
-            await pool.close()
+        await uninterrupted(asyncio.gather(*(pool.close() for pool in self._pools.values())))
 
     def plan(self, settings: Settings, *, speak: bool = False) -> Plan:
         """Choose engines. Raises what makes it impossible, before anything is loaded.
