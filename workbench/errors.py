@@ -17,6 +17,7 @@ WorkbenchError                    exit 1
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 
@@ -119,6 +120,14 @@ def in_one_line(error: BaseException) -> str:
     """The type and the text of an exception that is not of this tree."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """ " (did you mean 'x'?)", or nothing when no known name is close."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, list(known), 1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:

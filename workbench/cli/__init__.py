@@ -10,8 +10,8 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from workbench.cli.console import did_you_mean, disabled_plugins, fail, set_up_log, silence_stdout
-from workbench.errors import WorkbenchError
+from workbench.cli.console import disabled_plugins, fail, set_up_log, silence_stdout
+from workbench.errors import WorkbenchError, did_you_mean
 
 COMMANDS: Final = {
     "transcribe": ("workbench.cli.transcribe:transcribe", "Make subtitles, translations or speech from files."),

@@ -8,11 +8,11 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
 
 from workbench import paths
-from workbench.errors import OutputError, WorkbenchError, first_error, in_one_line
+from workbench.errors import OutputError, WorkbenchError, did_you_mean, first_error, in_one_line
 
 if TYPE_CHECKING:
     from workbench.plugins import Registry
@@ -122,14 +122,6 @@ def registry() -> Registry:
         if name not in known:
             say(f"note: no plugin is called {name!r}{did_you_mean(name, known)}")
     return found
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """ " (did you mean 'x'?)", or nothing when no known name is close."""
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, list(known), 1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

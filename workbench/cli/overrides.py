@@ -7,11 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from workbench.engines import Settings, StageKind
-from workbench.errors import MissingError, ProfileError, UsageError
+from workbench.errors import MissingError, ProfileError, UsageError, did_you_mean
 from workbench.plugins import Registry
 from workbench.profiles import store
 from workbench.profiles.options import parse_override, split_options, with_options
-from workbench.profiles.problems import did_you_mean
 from workbench.profiles.schema import STAGE_KINDS, Profile, Stage
 from workbench.session import PREFERRED
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from workbench.errors import ProfileError, UnknownEngine, UsageError
-from workbench.profiles.problems import Problem, did_you_mean, explain
+from workbench.errors import ProfileError, UnknownEngine, UsageError, did_you_mean
+from workbench.profiles.problems import Problem, explain
 from workbench.profiles.schema import STAGE_KINDS, Profile, Stage, failure, salvaged
 
 if TYPE_CHECKING:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
+
+from workbench.errors import did_you_mean
 
 _EXPECTED = {
     "string": "text",
@@ -43,12 +44,6 @@ class Problem:
     @property
     def key(self) -> str:
         return ".".join(map(str, self.path))
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """ " (did you mean 'x'?)", or nothing when no known name is close."""
-    close = difflib.get_close_matches(name, list(known), 1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 def explain(

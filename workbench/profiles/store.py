@@ -13,11 +13,10 @@ from typing import Any, Final
 import tomli_w
 
 from workbench import paths
-from workbench.errors import UsageError
+from workbench.errors import UsageError, did_you_mean
 from workbench.files import said_plainly, write_atomically
 from workbench.profiles.hardware import CoreHardwareDetector, HardwareInfo
 from workbench.profiles.optimizer import DEFAULT_ENGINES, CoreOptimizer, Plan
-from workbench.profiles.problems import did_you_mean
 from workbench.profiles.schema import Hardware, Instances, Profile, Stage, load_profile
 
 AUTO: Final = "auto"
