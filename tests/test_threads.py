@@ -13,7 +13,7 @@ import pytest
 
 from tests import fakes
 from tests.fakes import Gate
-from workbench.threads import Outcome, finish, submit, to_thread, uninterrupted
+from workbench.threads import Outcome, submit, to_thread, uninterrupted
 
 
 def test_a_value_and_an_exception_come_back_from_the_thread() -> None:
@@ -149,7 +149,7 @@ def test_uninterrupted_gives_what_its_future_gives() -> None:
     fakes.run(test)
 
 
-def test_finish_runs_to_the_end_although_cancelled() -> None:
+def test_what_is_uninterrupted_runs_to_its_end_although_cancelled() -> None:
     async def test() -> None:
         goes_on, steps = asyncio.Event(), list[str]()
 
@@ -158,7 +158,7 @@ def test_finish_runs_to_the_end_although_cancelled() -> None:
             await goes_on.wait()
             steps.append("ended")
 
-        task = asyncio.create_task(finish(work()))
+        task = asyncio.create_task(uninterrupted(asyncio.ensure_future(work())))
         await fakes.until(lambda: bool(steps))
         for _ in range(3):
             task.cancel()

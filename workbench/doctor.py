@@ -71,7 +71,9 @@ def _python(machine: _Machine) -> Iterator[Check]:
 
 
 def _plugins(machine: _Machine) -> Iterator[Check]:
-    broken = [p for p in machine.registry.plugins if p.error and p.error != "disabled"]
+    from workbench.plugins import DISABLED
+
+    broken = [p for p in machine.registry.plugins if p.error not in ("", DISABLED)]
     for plugin in broken:
         message = f"plugin {plugin.name} ({plugin.distribution} {plugin.version}) is left out: {plugin.error}"
         yield Check("plugins", "warn", message, f"pip install --upgrade {plugin.distribution or plugin.name}")

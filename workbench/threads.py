@@ -12,9 +12,9 @@ import contextlib
 import contextvars
 import queue
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
+from typing import Generic, NamedTuple, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -90,11 +90,6 @@ async def uninterrupted(future: asyncio.Future[T]) -> T:
     if cancelled is not None:
         raise cancelled
     return future.result()
-
-
-async def finish(work: Coroutine[Any, Any, T]) -> T:
-    """Run the coroutine `work` to its end even when cancelled; the cancellation is raised after it."""
-    return await uninterrupted(asyncio.ensure_future(work))
 
 
 def as_exception(error: BaseException) -> Exception:
