@@ -78,6 +78,14 @@ class Bridge(workbench.Translator):
         yield item.translated(f"({item.text})", "xx")
 
 
+class Clauses(Bridge):
+    """Gives each word as soon as it has it."""
+
+    def process(self, item: workbench.Transcript, state: Settings) -> Iterator[workbench.Translation]:
+        for word in item.text.split():
+            yield item.translated(word, "xx")
+
+
 class Singer(workbench.Synthesizer):
     name = "singer"
     voices: ClassVar[dict[str, str]] = {"anna": "en", "otto": "xx"}
@@ -96,11 +104,16 @@ class Choking(Reader):
 
 
 def run(
-    job: Job, settings: Settings | None = None, *, recognizer: Any = Reader, speak: bool = False
+    job: Job,
+    settings: Settings | None = None,
+    *,
+    recognizer: Any = Reader,
+    translator: Any = Bridge,
+    speak: bool = False,
 ) -> tuple[Result, list[events.Event]]:
     @workbench.hookimpl
     def register_engines(register: Any) -> None:
-        for engine in (Tape, Ear, recognizer, Bridge, Singer):
+        for engine in (Tape, Ear, recognizer, translator, Singer):
             register(engine)
 
     registry, seen = Registry(), list[events.Event]()
@@ -145,6 +158,13 @@ def test_its_json_has_all_segments_with_their_translation(tmp_path: Path) -> Non
         "words": [],
         "translation": f"({SPOKEN[1]})",
     }
+
+
+def test_a_translation_that_comes_in_parts_is_whole(tmp_path: Path) -> None:
+    result, _ = run(
+        job(tmp_path, "srt", show="translation"), Settings(language="en", target_language="xx"), translator=Clauses
+    )
+    assert [segment["translation"] for segment in result.to_dict()["segments"]] == list(SPOKEN)
 
 
 def test_its_json_takes_numbers_of_numpy(tmp_path: Path) -> None:

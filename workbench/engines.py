@@ -176,7 +176,7 @@ class Recognizer(Stateless[Window, Transcript]):
 
 
 class Translator(Stateless[Transcript, Translation]):
-    """Translation: a transcript to the same in another language, made by `Transcript.translated`."""
+    """Translation: a transcript to the same in another language, made by `Transcript.translated`, whole or in parts."""
 
     kind = StageKind.TRANSLATION
     pairs: ClassVar[Sequence[tuple[str, str]]] = ()

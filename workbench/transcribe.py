@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +110,10 @@ class _Listener:
                 self.places[id(transcript)] = len(self.captions)
                 self.captions.append(Caption(transcript))
             case events.Translation(transcript=transcript, translation=translation):
-                self.captions[self.places[id(transcript)]] = Caption(transcript, translation)
+                place = self.places[id(transcript)]
+                if (before := self.captions[place].translation) is not None:
+                    translation = replace(translation, text=f"{before.text} {translation.text}")
+                self.captions[place] = Caption(transcript, translation)
             case events.Done(duration=duration):
                 self.duration = duration
         self.emit(event)
