@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
+from rich.progress import Progress
 
 from workbench import events
 from workbench.cli import progress
@@ -62,11 +65,32 @@ def test_a_length_that_is_not_known_or_wrong_gives_no_estimate(
 
 def test_into_a_pipe_there_is_no_progress(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     with progress.display(plain=False, shares_terminal=False) as shown:
-        shown.status("Loading engines")
+        assert shown.loading() is None
         observe = shown.observer(Path("a.wav"))
         clock.now = 100.0
         observe(events.Progress(position=60.0, duration=70.0))
     assert capsys.readouterr() == ("", "")
+
+
+def test_lines_tell_now_and_then_how_much_of_the_weights_is_here(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fetched = progress.Lines(progress=True).loading()
+    assert fetched is not None
+    for clock.now in range(21):
+        fetched(clock.now * 100_000_000, 3_000_000_000)
+    assert capsys.readouterr().err == "Loading engines\nFetching weights: 1,100 of 3,000 MB\n"
+
+
+def test_a_bar_shows_the_weights_until_the_first_file_begins() -> None:
+    bars = Progress(console=Console(file=io.StringIO()))
+    shown = progress._Bars(bars)
+    fetched = shown.loading()
+    fetched(25, 100)
+    assert (bars.tasks[0].percentage, bars.tasks[0].visible) == (25.0, True)
+    shown.observer(Path("a.wav"))
+    assert [(task.description, task.visible) for task in bars.tasks] == [("Loading engines", False), ("a.wav", True)]
+    fetched(50, 100)  # an engine that broke is loaded anew
 
 
 @pytest.mark.parametrize(

@@ -162,6 +162,14 @@ def test_plain_tells_what_goes_on_without_drawing(command: Command, tone: Tone) 
 # engines from anywhere
 
 
+def test_weights_that_are_fetched_are_seen_to_come(
+    command: Command, tone: Tone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workbench.cli.progress.PLAIN_INTERVAL_S", -1.0)
+    result = command("transcribe", tone(), "--plain", "--option", "asr.fetches=true")
+    assert result.stderr.splitlines()[:2] == ["Loading engines", "Fetching weights: 5 of 8 MB"]
+
+
 def test_engines_from_other_packages_are_named_by_flag(command: Command, tone: Tone, monkeypatch: Any) -> None:
     monkeypatch.setenv("WORKBENCH_PROFILE", "auto")
     stages = [f"--engine={stage}" for stage in ("vad=always", "asr=echo", "translation=mirror", "export=listing")]

@@ -17,10 +17,11 @@ from workbench.errors import WorkbenchError
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+    from workbench.models import Progress as Fetched
     from workbench.transcribe import Result
 
 PLAIN_INTERVAL_S: Final = 10.0
-"""Between two plain lines of one file."""
+"""Between two plain lines of one file, or of what is fetched."""
 SPEED_PERIOD_S: Final = 120.0
 """Over which the speed is taken: a slow machine needs half a minute for a window, which is one step of a bar."""
 NAME_WIDTH: Final = 40
@@ -31,8 +32,8 @@ class Display(ABC):
     """Tells people how far the files are. Data never goes this way."""
 
     @abstractmethod
-    def status(self, text: str) -> None:
-        """What is going on before the first file."""
+    def loading(self) -> Fetched | None:
+        """Engines are being loaded. Gives who is told, in any thread, how far weights are fetched for them."""
 
     @abstractmethod
     def observer(self, path: Path) -> Callable[[events.Event], None]:
@@ -63,9 +64,20 @@ class Lines(Display):
     def __init__(self, *, progress: bool) -> None:
         self._progress = progress
 
-    def status(self, text: str) -> None:
-        if self._progress:
-            self._line(text)
+    def loading(self) -> Fetched | None:
+        if not self._progress:
+            return None
+        self._line("Loading engines")
+        told = time.monotonic()
+
+        def fetched(done: int, total: int) -> None:
+            nonlocal told
+            now = time.monotonic()
+            if now - told > PLAIN_INTERVAL_S:
+                told = now
+                self._line(f"Fetching weights: {done // 1_000_000:,} of {total // 1_000_000:,} MB")
+
+        return fetched
 
     def observer(self, path: Path) -> Callable[[events.Event], None]:
         began = told = time.monotonic()
@@ -93,12 +105,13 @@ class _Bars(Display):
         self._bars: dict[Path, TaskID] = {}
         self._loading: TaskID | None = None
 
-    def status(self, text: str) -> None:
-        self._loading = self._progress.add_task(text, total=None)
+    def loading(self) -> Fetched:
+        bar = self._loading = self._progress.add_task("Loading engines", total=None)
+        return lambda done, total: self._progress.update(bar, completed=done, total=total)
 
     def observer(self, path: Path) -> Callable[[events.Event], None]:
         if self._loading is not None:
-            self._progress.remove_task(self._loading)
+            self._progress.update(self._loading, visible=False)  # not removed: an engine may be loaded anew
             self._loading = None
         name = _one_line(Path(path.name))
         name = name if len(name) <= NAME_WIDTH else name[: NAME_WIDTH - 3] + "..."

@@ -16,6 +16,7 @@ from workbench.cli.progress import display
 from workbench.cli.report import Report
 from workbench.engines import Settings
 from workbench.errors import UsageError, WorkbenchError
+from workbench.models import loading_progress
 from workbench.outputs import check_free, targets
 from workbench.pipeline import Stages
 from workbench.plugins import DISABLED, Registry
@@ -137,7 +138,7 @@ async def _run(profile: Profile, registry: Registry, settings: Settings, request
                 report.failed(job.path, error)
         if not ready:
             return
-        report.shown.status("Loading engines")
+        loading_progress.set(report.shown.loading())
         stages = await session.load(plan)
         slots = asyncio.Semaphore(FILES_AT_ONCE)
         async with asyncio.TaskGroup() as tasks:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 import workbench
+from workbench.models import loading_progress
 
 RATE = 16_000
 
@@ -57,6 +58,8 @@ class Echo(workbench.Recognizer):
         """It waits until there is such a file, after making one with the suffix .entered."""
         license: str = ""
         """Must be "bought", or it cannot be used."""
+        fetches: bool = False
+        """Whether its weights come from afar."""
 
     def __init__(self, options: Options) -> None:
         _fail(options, "constructor")
@@ -64,6 +67,8 @@ class Echo(workbench.Recognizer):
             raise SystemExit(5)
         if options.fault == "broken":
             raise workbench.EngineError("the weights are damaged", hint="Fetch them again.")
+        if options.fetches and (progress := loading_progress.get()):
+            progress(5_000_000, 8_000_000)
         self.options = options
 
     @classmethod
