@@ -44,6 +44,7 @@ class Options(BaseModel):
 
 
 AnyOptions: TypeAlias = Options
+"""The same, inside classes whose own `Options` hides it."""
 
 
 @dataclass(frozen=True, slots=True)
