@@ -42,7 +42,7 @@ def probabilities(samples: Samples, chunk_s: float = 0.1) -> Samples:
 
 
 def segments(samples: Samples) -> list[tuple[float, float]]:
-    segmenter = Segmenter(SegmenterOptions())
+    segmenter = Segmenter(SegmenterOptions(speech_pad_ms=100))
     made = [event for activity in run(DETECTOR, chunks(samples)) for event in segmenter.process(activity)]
     return [(e.start, e.end) for e in [*made, *segmenter.flush()] if isinstance(e, SpeechEnded)]
 
