@@ -9,7 +9,7 @@ import argparse
 import json
 from importlib import import_module
 
-NAMES = ("overhead", "pack", "decode", "pool", "dispatch", "detect", "startup", "parallel", "accuracy")
+NAMES = ("overhead", "pack", "decode", "pool", "dispatch", "detect", "startup", "parallel", "accuracy", "memory")
 
 
 def main() -> None:

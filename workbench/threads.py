@@ -10,12 +10,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import ctypes
 import queue
+import sys
 import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Generic, NamedTuple, ParamSpec, TypeVar
 
+_M_ARENA_MAX = -8
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -27,27 +30,40 @@ class Outcome(NamedTuple, Generic[T]):
     error: Exception | None
 
 
+def limit_arenas(count: int = 2) -> None:
+    """Let all threads of this process share `count` of glibc's arenas; elsewhere nothing happens.
+
+    By default each thread that allocates gets one of its own, and none gives the memory of large arrays back: the
+    process grows with the threads that ever worked on one (measured with Whisper: 560 MB instead of 400).
+    """
+    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
+        mallopt(_M_ARENA_MAX, count)
+
+
 class _Threads:
-    """As many daemon threads as calls were ever running at once; idle ones are used again."""
+    """As many daemon threads as calls were ever running at once.
+
+    The one that was idle for the shortest time is used first: what it worked on is still in its caches.
+    """
 
     def __init__(self) -> None:
-        self._todo: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._lock = threading.Lock()
-        self._idle = 0
+        self._idle: list[queue.SimpleQueue[Callable[[], Callable[[], None]]]] = []
 
-    def start(self, task: Callable[[], None]) -> None:
-        with self._lock:
-            if self._idle:
-                self._idle -= 1
-            else:
-                threading.Thread(target=self._work, name="workbench", daemon=True).start()
-        self._todo.put(task)
+    def start(self, task: Callable[[], Callable[[], None]]) -> None:
+        """Call `task` in a thread, then what it gives, when that thread counts as idle again."""
+        try:
+            todo = self._idle.pop()
+        except IndexError:
+            todo = queue.SimpleQueue()
+            threading.Thread(target=self._work, args=(todo,), name="workbench", daemon=True).start()
+        todo.put(task)
 
-    def _work(self) -> None:
+    def _work(self, todo: queue.SimpleQueue[Callable[[], Callable[[], None]]]) -> None:
         while True:
-            self._todo.get()()
-            with self._lock:
-                self._idle += 1
+            tell = todo.get()()
+            self._idle.append(todo)
+            tell()
+            del tell
 
 
 _threads = _Threads()
@@ -56,13 +72,17 @@ _threads = _Threads()
 def submit(loop: asyncio.AbstractEventLoop, function: Callable[[], T], done: Callable[[Outcome[T]], None]) -> None:
     """Call `function` in a worker thread, then `done` with its outcome on `loop`. Costs no future."""
 
-    def task() -> None:
+    def task() -> Callable[[], None]:
         try:
             outcome: Outcome[T] = Outcome(function(), None)
         except BaseException as error:  # whatever it is, someone on the loop waits for it
             outcome = Outcome(None, as_exception(error))
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(done, outcome)
+
+        def tell() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(done, outcome)
+
+        return tell
 
     _threads.start(task)
 
