@@ -93,15 +93,6 @@ class Progress(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Notice(_Event):
-    """Something the user should know that stops nothing."""
-
-    type = "notice"
-    message: str
-    hint: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Error(_Event):
     """One item failed; the stream goes on."""
 
@@ -123,15 +114,5 @@ class Done(_Event):
 
 
 Event: TypeAlias = (
-    Ready
-    | SpeechStarted
-    | SpeechEnded
-    | LanguageDetected
-    | Transcript
-    | Translation
-    | Speech
-    | Progress
-    | Notice
-    | Error
-    | Done
+    Ready | SpeechStarted | SpeechEnded | LanguageDetected | Transcript | Translation | Speech | Progress | Error | Done
 )

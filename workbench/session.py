@@ -43,6 +43,8 @@ class Choice:
     core: Mapping[str, Any]
     """Options of the stage that are the core's, such as how VAD probabilities become segments."""
     instances: Instances = field(default_factory=Instances)
+    instead_of: tuple[str, ...] = ()
+    """Why engines that would have been preferred cannot be used."""
 
     @property
     def key(self) -> tuple[type, str]:
@@ -67,6 +69,11 @@ class Plan:
     recognizer: Choice
     translator: Choice | None = None
     synthesizer: Choice | None = None
+
+    @property
+    def choices(self) -> list[Choice]:
+        chosen = (self.detector, self.recognizer, self.translator, self.synthesizer)
+        return [choice for choice in chosen if choice is not None]
 
     def check(self, settings: Settings) -> None:
         """Refuse settings that an engine of the plan cannot serve."""
@@ -175,7 +182,8 @@ class Session:
         for candidate in self._candidates(kind):
             try:
                 options, core = split_options(kind, {}, candidate)
-                return Choice(candidate, options, core).resolve(settings)
+                missing = tuple(str(error) for error in refusals.values() if isinstance(error, MissingError))
+                return Choice(candidate, options, core, instead_of=missing).resolve(settings)
             except WorkbenchError as error:
                 refusals[candidate.name] = error
         raise _none_fits(kind, refusals)

@@ -21,7 +21,7 @@ from workbench.session import attributed
 
 def models(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array on standard output.")] = False,
-    verify: Annotated[bool, typer.Option("--verify", help="Check the SHA-256 of all files that are here.")] = False,
+    verify: Annotated[bool, typer.Option(help="Check the SHA-256 of all files that are here.")] = True,
     fetch: Annotated[str, typer.Option("--fetch", metavar="NAME", help="Bring a model here, or mend it.")] = "",
 ) -> None:
     """List known models: size, licence, languages, and where those lie that are on this machine."""
@@ -47,7 +47,7 @@ def catalog(registry: Registry) -> list[Model]:
     return found
 
 
-def rows(registry: Registry, *, verify: bool = False) -> list[dict[str, Any]]:
+def rows(registry: Registry, *, verify: bool = True) -> list[dict[str, Any]]:
     """One row for each model. `verified` and `error` stay empty without `verify`, or where the weights are not here."""
     return [_row(model, verify=verify) for model in catalog(registry)]
 
@@ -73,7 +73,7 @@ def _row(model: Model, *, verify: bool) -> dict[str, Any]:
 
 def _error(model: Model) -> str:
     try:
-        weights.locate(model, download=False)
+        weights.verify(model)
     except EngineError as error:
         return f"{error.message}\n{error.hint}"
     return ""

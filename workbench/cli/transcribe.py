@@ -25,7 +25,7 @@ from workbench.profiles.hardware import CoreHardwareDetector
 from workbench.profiles.schema import Profile, mismatches
 from workbench.session import Session
 from workbench.subtitles import Show
-from workbench.threads import to_thread
+from workbench.threads import limit_arenas, to_thread
 from workbench.transcribe import Job, prepare
 from workbench.transcribe import transcribe as transcribe_file
 
@@ -82,6 +82,7 @@ def transcribe(
         _check(request, chosen, settings, voice)
         _note(chosen, registry)
         affinity.apply(chosen.hardware.cpu_affinity)
+        limit_arenas()
         with display(plain=plain, shares_terminal=as_json or output == "-") as shown:
             report.shown = shown
             console.run(_run(chosen, registry, settings, request, report))
@@ -128,6 +129,9 @@ async def _run(profile: Profile, registry: Registry, settings: Settings, request
     """Everything that can be refused is, before anything is loaded."""
     async with Session(profile, registry) as session:
         plan = session.plan(settings, speak=request.speak)
+        for choice in plan.choices:
+            for reason in choice.instead_of:
+                console.say(f"note: {choice.engine.kind} engine {choice.engine.name!r} stands in: {reason}")
         ready = []
         for job in _jobs(session, settings, request):
             try:

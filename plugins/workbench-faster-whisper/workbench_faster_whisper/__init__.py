@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from workbench_faster_whisper import catalog, choice
 if TYPE_CHECKING:
     from workbench_faster_whisper.whisper import Whisper
 
+_log = logging.getLogger(__name__)
 _SENTENCE_ENDS = (".", "!", "?", "。", "！", "？", "…")
 _SENTENCE_GAP_S = 0.2
 """Silence after a full stop from which on it ends a sentence: there is none after an abbreviation."""
@@ -82,6 +84,7 @@ class FasterWhisper(workbench.Recognizer):
     def process(self, item: workbench.Window, state: workbench.Settings) -> Iterator[workbench.Transcript]:
         found = list(self._recognize(item, state))
         if len(item.segments) > 1 and _is_skipping(item, found):
+            _log.info("a segment was skipped in the window at %.1f s: each is recognized alone", item.start)
             found = [
                 transcript
                 for segment in item.segments
@@ -160,7 +163,7 @@ def _is_skipping(item: workbench.Window, found: Iterable[workbench.Transcript]) 
         inside = (word for word in words if audio.start <= (word.start + word.end) / 2 < audio.end)
         return sum(len(word.text.strip()) for word in inside)
 
-    return bool(words) and any(
+    return bool(words or not found) and any(
         segment.audio.duration >= _SKIPPED_S and length(segment) < _SKIPPED_CPS * segment.audio.duration
         for segment in item.segments
     )
