@@ -14,7 +14,7 @@ class PackerOptions(Options):
     packing: bool = True
     """Join segments into one window. Off, each segment is a window: several times the work for a recognizer with a
     window of fixed length, such as Whisper."""
-    packing_pause_ms: int = Field(300, ge=0, le=2000)
+    packing_pause_ms: int = Field(500, ge=0, le=2000)
     """Silence between two joined segments."""
 
 
@@ -24,7 +24,7 @@ class Packer:
     `limit_s` 0 is for live audio: each segment is a window at once.
     """
 
-    def __init__(self, limit_s: float = 30.0, pause_s: float = 0.3) -> None:
+    def __init__(self, limit_s: float = 30.0, pause_s: float = 0.5) -> None:
         self._limit_s = limit_s
         self._pause_s = pause_s
         self._held: list[SpeechSegment] = []

@@ -83,14 +83,13 @@ class FasterWhisper(workbench.Recognizer):
 
     def process(self, item: workbench.Window, state: workbench.Settings) -> Iterator[workbench.Transcript]:
         found = list(self._recognize(item, state))
-        if len(item.segments) > 1 and _is_skipping(item, found):
-            _log.info("a segment was skipped in the window at %.1f s: each is recognized alone", item.start)
-            found = [
-                transcript
-                for segment in item.segments
-                for transcript in self._recognize(workbench.Window((segment,)), state)
-            ]
-        yield from found
+        if len(item.segments) > 1 and self._word_timestamps:
+            for segment in _skipped(item, found):
+                _log.info("the segment at %.1f s was skipped: it is recognized alone", segment.audio.start)
+                alone = list(self._recognize(workbench.Window((segment,)), state))
+                if _length(alone) > _length(_of(segment, found)):
+                    found = [transcript for transcript in found if transcript not in _of(segment, found)] + alone
+        yield from sorted(found, key=lambda transcript: transcript.start)
 
     def _recognize(self, item: workbench.Window, state: workbench.Settings) -> Iterator[workbench.Transcript]:
         whisper = self._loaded(item)
@@ -151,22 +150,24 @@ def _transcripts(
             yield item.transcript(text, language=language, start=group[0].start, end=group[-1].end, words=group)
 
 
-def _is_skipping(item: workbench.Window, found: Iterable[workbench.Transcript]) -> bool:
-    """Whether there is hardly any text for one of the segments of `item`.
+def _skipped(item: workbench.Window, found: Sequence[workbench.Transcript]) -> list[workbench.SpeechSegment]:
+    """The segments of `item` for which there is hardly any text.
 
     Of segments joined to a window Whisper at times passes over one, and stretches the words beside it over the hole.
     """
-    words = [word for transcript in found for word in transcript.words]
-
-    def length(segment: workbench.SpeechSegment) -> int:
-        audio = segment.audio
-        inside = (word for word in words if audio.start <= (word.start + word.end) / 2 < audio.end)
-        return sum(len(word.text.strip()) for word in inside)
-
-    return bool(words or not found) and any(
-        segment.audio.duration >= _SKIPPED_S and length(segment) < _SKIPPED_CPS * segment.audio.duration
+    return [
+        segment
         for segment in item.segments
-    )
+        if segment.audio.duration >= _SKIPPED_S and _length(_of(segment, found)) < _SKIPPED_CPS * segment.audio.duration
+    ]
+
+
+def _of(segment: workbench.SpeechSegment, found: Iterable[workbench.Transcript]) -> list[workbench.Transcript]:
+    return [transcript for transcript in found if transcript.segment_id == segment.id]
+
+
+def _length(transcripts: Iterable[workbench.Transcript]) -> int:
+    return sum(len(transcript.text) for transcript in transcripts)
 
 
 def _sentences(item: workbench.Window, words: Iterable[workbench.Word]) -> Iterator[list[workbench.Word]]:
