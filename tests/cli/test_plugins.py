@@ -19,7 +19,8 @@ def listed(command: Any, *arguments: str) -> dict[tuple[str | None, str, str], d
 
 @pytest.mark.usefixtures("outside")
 def test_engines_of_a_package_from_outside_are_listed(command: Any) -> None:
-    assert listed(command)["vad", "always", "workbench-outside"] == {
+    row = listed(command)["vad", "always", "workbench-outside"]
+    assert {key: value for key, value in row.items() if key != "options"} == {
         "kind": "vad",
         "name": "always",
         "version": "2.5",
@@ -87,3 +88,51 @@ def test_the_table_has_a_line_for_each_engine_and_the_reasons(command: Any, inst
     failed = next(i for i, line in enumerate(lines) if line.startswith("-"))
     assert lines[failed].split() == ["-", "raises-at-import", "2.5", "raises-at-import", "failed"]
     assert lines[failed + 1].strip() == "RuntimeError: no luck at import"
+
+
+def test_what_is_left_out_says_so_once_in_the_table(command: Any, install: Install) -> None:
+    install("workbench-outside")
+    assert command("plugins", "--no-plugin", "outside").stdout.count("disabled") == 1
+
+
+def test_options_are_told_by_name_type_default_and_description(command: Any) -> None:
+    options = {o["name"]: o for o in listed(command, "energy")["vad", "energy", "audio-workbench"]["options"]}
+    assert options["speech_snr_db"] == {
+        "name": "speech_snr_db",
+        "type": "number, at least 3 and at most 40",
+        "default": 10.0,
+        "description": "Decibels above the noise at which speech is as likely as not.",
+    }
+    assert options["min_silence_ms"]["description"] == "A shorter pause does not end speech."  # the core's own
+    options = {o["name"]: o for o in listed(command, "subtitles")["export", "subtitles", "audio-workbench"]["options"]}
+    assert options["order"]["type"] == '"source-first" or "translation-first"'
+    assert (options["full_width"]["type"], options["full_width"]["default"]) == ("true or false", None)
+
+
+@pytest.mark.usefixtures("outside")
+@pytest.mark.parametrize("name", ["outside", "workbench-outside"])
+def test_a_plugin_or_a_distribution_stands_for_all_its_engines(command: Any, name: str) -> None:
+    assert {engine for _, engine, _ in listed(command, name)} == {"always", "echo", "mirror", "hum", "listing", "tone"}
+
+
+@pytest.mark.usefixtures("outside")
+def test_the_options_of_an_engine_are_printed_as_they_are_written_after_option(command: Any) -> None:
+    lines = command("plugins", "echo").stdout.splitlines()
+    assert lines[0] == "asr engine echo 2.5, of workbench-outside: ready"
+    assert '  asr.model: text; default: "small"' in lines
+    where = lines.index("  asr.gate: path; default: not set")
+    assert lines[where + 1].strip().startswith("It waits until there is such a file")
+    assert "  asr.packing: true or false; default: true" in lines
+    assert "  no options" in command("plugins", "hum").stdout.splitlines()
+
+
+def test_a_plugin_that_failed_can_be_asked_for_its_reason(command: Any, install: Install) -> None:
+    install("raises-at-import")
+    lines = command("plugins", "raises-at-import").stdout.splitlines()
+    assert lines == ["plugin raises-at-import 2.5, of raises-at-import: failed", "    RuntimeError: no luck at import"]
+
+
+def test_an_unknown_name_is_refused_with_the_one_that_is_close(command: Any) -> None:
+    result = command("plugins", "enrgy")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "is called 'enrgy' (did you mean 'energy'?)" in result.stderr

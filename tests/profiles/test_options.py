@@ -100,6 +100,23 @@ def test_options_of_the_command_line_are_checked_alike() -> None:
     )
 
 
+def test_where_no_key_is_close_the_known_ones_are_listed_the_cores_too() -> None:
+    with pytest.raises(ProfileError) as caught:
+        split_options("vad", {"pad": 1}, Gate)
+    known = "level_db, threshold, hysteresis, min_speech_ms, min_silence_ms, speech_pad_ms, max_speech_s"
+    assert caught.value.problems == (f"vad.pad: unknown option of gate (known: {known})",)
+
+
+def test_an_engine_without_options_says_so() -> None:
+    class Bare(Gate):
+        name = "bare"
+        Options = workbench.Options  # type: ignore[assignment]
+
+    with pytest.raises(ProfileError) as caught:
+        split_options("tts", {"pad": 1}, Bare)
+    assert caught.value.problems == ("tts.pad: unknown option of bare, which has none",)
+
+
 @pytest.mark.parametrize(
     ("text", "override"),
     [

@@ -3,34 +3,98 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+import shutil
+import textwrap
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 import typer
 
 from workbench.cli import console
+from workbench.errors import UsageError, did_you_mean
 from workbench.plugins import DISABLED, Plugin, Registry
+from workbench.profiles.options import option_fields
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+_WORDS: Final = {
+    "bool": "true or false",
+    "int": "whole number",
+    "float": "number",
+    "str": "text",
+    "Path": "path",
+    "tuple": "list",
+    "list": "list",
+    "dict": "table",
+    "Mapping": "table",
+}
+_BOUNDS: Final = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 
 
 def plugins(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="An engine, plugin or distribution: shows its options.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array on standard output.")] = False,
 ) -> None:
     """List every engine: kind, name, version, distribution, state, and why it failed to load."""
     found = rows(console.registry())
+    if name is not None:
+        found = _named(name, found)
     if as_json:
         typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
-        return
+    elif name is None:
+        _print_table(found)
+    else:
+        typer.echo("\n\n".join("\n".join(_details(row)) for row in found))
+
+
+def _named(name: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of an engine, a plugin or a distribution. Raises `UsageError` when there is none."""
+    keys = ("name", "plugin", "distribution")
+    if chosen := [row for row in found if name in [row[key] for key in keys]]:
+        return chosen
+    known = dict.fromkeys(row[key] for key in keys for row in found)
+    message = f"no engine, plugin or distribution is called {name!r}{did_you_mean(name, known)}"
+    raise UsageError(message, hint="See: workbench plugins")
+
+
+def _print_table(found: list[dict[str, Any]]) -> None:
     table = [("KIND", "ENGINE", "VERSION", "DISTRIBUTION", "STATE")]
     table += [(r["kind"] or "-", r["name"], r["version"], r["distribution"], r["state"]) for r in found]
     widths = [max(len(row[column]) for row in table) for column in range(5)]
-    for row, reason in zip(table, ["", *(r["reason"] for r in found)], strict=True):
+    for row, reason in zip(table, ["", *map(_reason, found)], strict=True):
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         typer.echo(line + (f"\n    {reason}" if reason else ""))
+
+
+def _details(row: dict[str, Any]) -> list[str]:
+    """An engine and its options, as they are written after --option."""
+    what = f"{row['kind']} engine" if row["kind"] else "plugin"
+    lines = [f"{what} {row['name']} {row['version']}, of {row['distribution']}: {row['state']}"]
+    lines += [f"    {reason}"] if (reason := _reason(row)) else []
+    if row["kind"] and not row["options"]:
+        lines.append("  no options")
+    width = max(40, min(shutil.get_terminal_size().columns, 120))
+    for option in row["options"]:
+        default = "not set" if option["default"] is None else json.dumps(option["default"], ensure_ascii=False)
+        lines.append(f"  {row['kind']}.{option['name']}: {option['type']}; default: {default}")
+        lines += textwrap.wrap(option["description"], width, initial_indent="      ", subsequent_indent="      ")
+    return lines
+
+
+def _reason(row: dict[str, Any]) -> str:
+    """Nothing where the state says it already."""
+    return "" if row["reason"] == row["state"] else str(row["reason"])
 
 
 def rows(registry: Registry) -> list[dict[str, Any]]:
     """One row for each engine, and one for each plugin that gave none."""
     engines = [
-        _row(r.plugin, r.kind.value, r.name, "failed" if r.error else "ready", r.error) for r in registry.registrations
+        _row(r.plugin, r.kind.value, r.name, "failed" if r.error else "ready", r.error)
+        | {"options": [_option(key, field) for key, field in option_fields(r.kind.value, r.engine).items()]}
+        for r in registry.registrations
     ]
     others = [
         _row(p, None, p.name, "disabled" if p.error == DISABLED else "failed", p.error)
@@ -49,4 +113,31 @@ def _row(plugin: Plugin, kind: str | None, name: str, state: str, reason: str) -
         "plugin": plugin.name,
         "state": state,
         "reason": reason,
+        "options": [],
     }
+
+
+def _option(name: str, field: FieldInfo) -> dict[str, Any]:
+    from pydantic_core import to_jsonable_python
+
+    default = None if field.is_required() else field.get_default(call_default_factory=True)
+    bounds = [f"{_BOUNDS[k]} {getattr(m, k):g}" for m in field.metadata for k in _BOUNDS if hasattr(m, k)]
+    return {
+        "name": name,
+        "type": ", ".join([_in_words(field.annotation), " and ".join(bounds)]).removesuffix(", "),
+        "default": to_jsonable_python(default, fallback=str),
+        "description": " ".join((field.description or "").split()),
+    }
+
+
+def _in_words(annotation: Any) -> str:
+    """A type as users know it. None is left out: it is the option that is not set."""
+    origin, members = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _in_words(members[0])
+    if origin is Literal:
+        return " or ".join(map(json.dumps, members))
+    if origin in (Union, UnionType):
+        return " or ".join(_in_words(member) for member in members if member is not NoneType)
+    name = getattr(origin or annotation, "__name__", str(annotation))
+    return _WORDS.get(name, name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +16,8 @@ from workbench.profiles.problems import Problem, explain
 from workbench.profiles.schema import STAGE_KINDS, Profile, Stage, failure, salvaged
 
 if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
     from workbench.engines import Options
     from workbench.hookspecs import EngineClass
     from workbench.plugins import Registry
@@ -90,6 +92,13 @@ def split_options(kind: str, options: Mapping[str, Any], engine: EngineClass) ->
     return own, core
 
 
+def option_fields(kind: str, engine: EngineClass) -> dict[str, FieldInfo]:
+    """Every option that a profile can set on `engine`, by key: its own, then those of the core it does not hide."""
+    own = engine.Options.model_fields
+    core: Mapping[str, FieldInfo] = getattr(_core_model(kind), "model_fields", {})
+    return {**own, **{key: field for key, field in core.items() if key not in own}}
+
+
 def parse_override(text: str) -> tuple[str, str, Any]:
     """`vad.min_silence_ms=500` as (kind, key, value); a value that is no TOML is text. Raises `UsageError`."""
     name, equals, value = text.partition("=")
@@ -114,7 +123,7 @@ def _split(
     own = {key: value for key, value in options.items() if key in own_names}
     core = {key: value for key, value in options.items() if key in core_names and key not in own_names}
     problems = [
-        Problem((key,), f"unknown option of {engine.name}" + did_you_mean(key, (*own_names, *core_names)))
+        Problem((key,), f"unknown option of {engine.name}" + _meant_or_known(key, option_fields(kind, engine)))
         for key in options.keys() - own.keys() - core.keys()
     ]
     checked, wrong = _validated(engine.Options, own)
@@ -123,6 +132,10 @@ def _split(
     order = list(options)
     problems.sort(key=lambda problem: order.index(str(problem.path[0])) if problem.path[0] in order else -1)
     return (None if problems else checked), {key: getattr(core_checked, key, None) for key in core}, problems
+
+
+def _meant_or_known(key: str, known: Collection[str]) -> str:
+    return did_you_mean(key, known) or (f" (known: {', '.join(known)})" if known else ", which has none")
 
 
 def _core_model(kind: str) -> Any:
