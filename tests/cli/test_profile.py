@@ -103,7 +103,7 @@ def test_detect_writes_a_profile_that_can_be_used(big_machine: None, config: Pat
     with pytest.raises(UsageError, match="is there already"):
         run("detect", "--write", "mine")
     assert json.loads(run("detect", "--write", "mine", "--force", "--json").stdout)["written"].endswith("mine.toml")
-    run("use", "mine")
+    store.use("mine")
     assert "* mine" in run("list").stdout
     assert run("diff").stdout == "", "what was detected and what is detected are the same"
 
@@ -117,8 +117,9 @@ def test_what_could_not_be_found_out_is_said_beside_the_data(monkeypatch: pytest
 
 def test_list_marks_the_current_profile() -> None:
     assert run("list").stdout.splitlines()[0].startswith("* auto")
-    run("use", "cpu")
-    assert [row["name"] for row in json.loads(run("list", "--json").stdout) if row["current"]] == ["cpu"]
+    store.write(Profile(schema=1, name="mine"), "mine")
+    run("use", "mine")
+    assert [row["name"] for row in json.loads(run("list", "--json").stdout) if row["current"]] == ["mine"]
 
 
 def test_list_names_a_profile_that_was_chosen_by_path(tmp_path: Path) -> None:
@@ -139,7 +140,26 @@ def test_show_warns_of_another_machines_profile() -> None:
 
 def test_use_says_when_the_environment_still_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORKBENCH_PROFILE", "laptop-gpu")
-    assert "WORKBENCH_PROFILE=laptop-gpu still comes first" in run("use", "cpu").stderr
+    assert "WORKBENCH_PROFILE=laptop-gpu still comes first" in run("use", "auto").stderr
+
+
+def test_use_refuses_a_profile_with_mistakes_and_tells_all_of_them(tmp_path: Path) -> None:
+    path = tmp_path / "x.toml"
+    path.write_text(
+        'schema = 1\nname = "x"\n[vad]\nengine = "energy"\noptions = { pad = 1 }\n[asr]\nengine = "nobody"\n'
+    )
+    with pytest.raises(ProfileError) as caught:
+        run("use", str(path))
+    assert caught.value.exit_code == 2
+    assert [problem.removeprefix(str(path))[:30] for problem in caught.value.problems] == [
+        ":5: vad.options.pad: unknown o",
+        ":7: asr.engine: no asr engine ",
+    ]
+    path.write_text("colour = 1\n" + path.read_text())
+    with pytest.raises(ProfileError) as caught:
+        run("use", str(path))
+    assert len(caught.value.problems) == 3, "those of its shape as well"
+    assert store.current_name()[0] == "auto"
 
 
 def test_diff_compares_key_by_key() -> None:
@@ -187,6 +207,16 @@ def test_an_editor_that_fails_changes_nothing(monkeypatch: pytest.MonkeyPatch, t
     with pytest.raises(UsageError, match="failed"):
         run("edit", "cpu")
     assert not store.user_path("cpu").exists()
+
+
+def test_an_editor_that_is_not_there_is_named_and_no_draft_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    store.write(Profile(schema=1, name="mine"), "mine")
+    monkeypatch.setenv("EDITOR", "nosuch --wait")
+    with pytest.raises(UsageError) as caught:
+        run("edit", "mine")
+    assert (caught.value.message, caught.value.exit_code) == ("the editor 'nosuch' was not found", 2)
+    assert caught.value.hint == "Set $VISUAL or $EDITOR."
+    assert [path.name for path in store.user_dir().iterdir()] == ["mine.toml"]
 
 
 def test_detection_as_a_process_takes_half_a_second_and_imports_nothing_heavy() -> None:

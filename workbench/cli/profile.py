@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from workbench.cli import console
 from workbench.errors import ProfileError, UsageError
 from workbench.profiles import store
 from workbench.profiles.hardware import CoreHardwareDetector, HardwareInfo
@@ -101,6 +102,8 @@ def show(name: OptionalName = None, as_json: Json = False) -> None:
 @app.command()
 def use(name: Name) -> None:
     """Use a profile from now on; "auto" makes one for this machine each time."""
+    if name != store.AUTO:  # the way out when nothing else can be used
+        _check(store.find(name))
     store.use(name)
     _tell([f"current profile: {name}", *mismatches(store.load(name), CoreHardwareDetector().detect())])
     override = os.environ.get("WORKBENCH_PROFILE")
@@ -130,39 +133,44 @@ def diff(
 def edit(name: Annotated[str, typer.Argument(help="A profile. Of a preset a copy of your own is made.")]) -> None:
     """Edit a profile in $VISUAL or $EDITOR. What has mistakes is not taken over, but kept as a draft."""
     target = store.user_path(name)
+    command = _editor()
     draft = target.with_suffix(".toml.draft")
     if draft.is_file():
         _tell([f"going on with the draft {draft}"])
     else:
         draft.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(store.find(name), draft)
-    command = _editor()
     if subprocess.run([*command, str(draft)], check=False).returncode:
         raise UsageError(f"the editor {shlex.join(command)} failed", hint=f"The profile is as it was; draft: {draft}")
-    _check(draft, target)
+    try:
+        _check(draft)
+    except ProfileError as error:
+        state = f"{target} is as it was" if target.exists() else "nothing was written"
+        hint = f"Run the command again to go on with the draft; {state}."
+        raise ProfileError(error.message, problems=error.problems, hint=hint) from error
     store.write_text(name, draft.read_text("utf-8-sig"))
     draft.unlink()
     _tell([f"written: {target}"])
 
 
-def _check(draft: Path, target: Path) -> None:
-    """Raise `ProfileError` with all mistakes, those in engines' options too."""
-    from workbench import plugins
-    from workbench.cli.console import disabled_plugins
-    from workbench.profiles.options import check_options
+def _check(path: Path) -> None:
+    """Raise `ProfileError` with all mistakes of the profile at `path`, those in engines' options too."""
+    from workbench.profiles.options import check_options, with_options
 
+    registry = console.registry()
     try:
-        check_options(load_profile(draft), plugins.load(disabled_plugins))
+        profile = load_profile(path)
     except ProfileError as error:
-        state = f"{target} is as it was" if target.exists() else "nothing was written"
-        hint = f"Run the command again to go on with the draft; {state}."
-        raise ProfileError(error.message, problems=error.problems, hint=hint) from error
+        raise with_options(error, path, registry) from error
+    check_options(profile, registry)
 
 
 def _editor() -> list[str]:
-    chosen = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    chosen = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "")
     if chosen:
-        return shlex.split(chosen)
+        if found := shutil.which(chosen[0]):
+            return [found, *chosen[1:]]
+        raise UsageError(f"the editor {chosen[0]!r} was not found", hint="Set $VISUAL or $EDITOR.")
     if sys.platform == "win32":
         return ["notepad"]
     for name in ("sensible-editor", "nano", "vi"):
