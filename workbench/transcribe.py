@@ -140,7 +140,7 @@ async def transcribe(session: Session, stages: Stages, job: Job, settings: Setti
     with WavWriter(job.speech, SPEECH_RATE, overwrite=job.overwrite) if job.speech else nullcontext() as wav:
         pipeline = Pipeline(capture, stages, settings, listener, play=_player(wav) if wav else None)
         await pipeline.run()
-        language = pipeline.settings.language
+        language = pipeline.settings.language or _most_common_language(listener.captions)
         files = await to_thread(_render, job, listener.captions, language)
         await to_thread(_write, job, files, wav)
     return Result(
@@ -154,6 +154,12 @@ async def transcribe(session: Session, stages: Stages, job: Job, settings: Setti
         cues=max((len(file.cues) for file in files), default=0),
         warnings=(*getattr(capture, "warnings", ()), *(line for file in files[:1] for line in file.warnings())),
     )
+
+
+def _most_common_language(captions: Sequence[Caption]) -> str | None:
+    """What the recognizer took most of it for, where it could not tell beforehand."""
+    languages = Counter(caption.transcript.language for caption in captions).most_common(1)
+    return languages[0][0] if languages else None
 
 
 def _player(wav: WavWriter) -> Callable[[Speech], Awaitable[None]]:
