@@ -39,6 +39,7 @@ _SET_PHRASES: Final = {
         "thank you": "obrigado",
         "thank you very much": "muito obrigado",
         "thank you so much": "muito obrigado",
+        "thank you for listening": "obrigado por ouvir",
         "you're welcome": "de nada",
         "excuse me": "com licença",
         "i'm sorry": "desculpe",
