@@ -70,7 +70,9 @@ def run() -> dict[str, object]:
 
 
 def speed(path: Path, concurrency: int) -> replay.Run:
-    return asyncio.run(replay.run(path, [*OPTIONS, f"asr.concurrency={concurrency}"], plugins.load()))
+    """With the model that `auto` takes."""
+    options = [*OPTIONS, "asr.model=auto", f"asr.concurrency={concurrency}"]
+    return asyncio.run(replay.run(path, options, plugins.load()))
 
 
 async def queued(long: Path, short: Sequence[Path]) -> list[dict[str, float]]:
