@@ -65,7 +65,7 @@ def test_subtitles_are_written_beside_the_file(command: Command, tone: Tone) -> 
     assert result.exit_code == 0
     assert result.stdout == ""
     assert "talk.wav -> talk.srt (0:02, en, 1 cue" in result.stderr
-    assert Path("talk.srt").read_text() == "1\n00:00:00,000 --> 00:00:02,000\nHello there.\n\n"
+    assert Path("talk.srt").read_text() == "1\n00:00:00,000 --> 00:00:02,500\nHello there.\n\n"
     assert files() == ["talk.srt", "talk.wav"]
 
 

@@ -103,7 +103,18 @@ def test_lines_do_not_end_with_an_article() -> None:
 
 def test_a_cue_stays_up_for_as_long_as_reading_takes() -> None:
     (cue,) = build_cues([Caption(said("forty characters of text said in no time", cps=40))], RULES)
-    assert cue.end - cue.start == pytest.approx(2.0)
+    assert cue.end - cue.start == pytest.approx(40 / 15, abs=0.001)
+    (cue,) = build_cues([Caption(said("forty characters of text said in no time", cps=40))], CueRules(max_cps=10))
+    assert cue.end - cue.start == pytest.approx(40 / 7.5, abs=0.001)
+
+
+def test_a_cue_lingers_after_its_last_word_but_no_longer_than_a_cue_may() -> None:
+    slow = said("Said slowly.", cps=4)
+    (cue,) = build_cues([Caption(slow)], RULES)
+    assert cue.end == pytest.approx(slow.end + 0.5, abs=0.001)
+    slower = said("Said slowly.", cps=12 / 6.8)
+    (cue,) = build_cues([Caption(slower)], RULES)
+    assert cue.end - cue.start == pytest.approx(7.0, abs=0.001)
 
 
 def test_a_cue_gives_way_to_the_next_with_a_gap() -> None:

@@ -17,6 +17,10 @@ Show: TypeAlias = Literal["source", "translation", "both"]
 
 _SILENCE_S = 2.0
 """A pause that no cue stays up through."""
+_COMFORTABLE = 0.75
+"""Of the limit of the reading speed: what cues linger for, where there is room."""
+_LINGER_S = 0.5
+"""After the last word, where there is room."""
 _SHORTEST_S = 0.1
 """Cues that would start at one time are moved this far apart: what is not shown is lost."""
 _NEARBY = 16
@@ -47,10 +51,10 @@ class _Rules:
     text: CueRules
     translation: CueRules
 
-    def needed_s(self, width: float, translation_width: float) -> float:
-        """The seconds that it takes to read a cue."""
+    def needed_s(self, width: float, translation_width: float, speed: float = 1.0) -> float:
+        """The seconds that it takes to read a cue, at a share of the fastest speed."""
         reading = max(width / self.text.max_cps, translation_width / self.translation.max_cps)
-        return max(self.text.min_duration_s, reading)
+        return max(self.text.min_duration_s, reading / speed)
 
 
 def build_cues(
@@ -63,8 +67,8 @@ def build_cues(
     """Make cues of final captions: in order, never overlapping, every word in one of them.
 
     Text is cut at sentence ends, phrase ends and pauses, and neighbours that fit together are joined. Cues stay up
-    after the speech, where there is room, for as long as reading takes. `rules` are those of `Cue.text`, which is
-    the source or, with `show="translation"`, the translation where there is one; with "both" the translation stands
+    after the speech, where there is room, for as long as reading takes at ease. `rules` are those of `Cue.text`, which
+    is the source or, with `show="translation"`, the translation where there is one; with "both" the translation stands
     in `Cue.translation` and keeps `translation_rules`, or else `rules`. What the speech leaves no time for is kept
     nevertheless: `violations` tells. Times are in whole milliseconds.
     """
@@ -182,8 +186,8 @@ def _started(parts: Iterable[Sequence[_Unit]], rules: CueRules) -> Iterator[tupl
 def _cue(part: Sequence[_Unit], start: float, latest: float, rules: _Rules) -> Cue:
     pieces = [unit.piece for unit in part]
     translation = [piece for unit in part for piece in unit.translation]
-    needed = rules.needed_s(_width(pieces, rules.text), _width(translation, rules.translation))
-    end = min(max(pieces[-1].end, start + needed), start + rules.text.max_duration_s, latest)
+    needed = rules.needed_s(_width(pieces, rules.text), _width(translation, rules.translation), _COMFORTABLE)
+    end = min(max(pieces[-1].end + _LINGER_S, start + needed), start + rules.text.max_duration_s, latest)
     return Cue(
         start,
         round(float(end), 3),
