@@ -305,6 +305,24 @@ def test_on_a_terminal_there_are_bars_and_the_cursor_comes_back(
 
 @unix
 @pytest.mark.usefixtures("outside")
+def test_a_second_signal_leaves_the_prompt_a_clear_line(tone: Tone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    ours, theirs = os.openpty()
+    running, _ = _held(tone, "--json", stderr=theirs)
+    os.close(theirs)
+    seen = ""
+    running.send_signal(signal.SIGINT)
+    while "Stopping" not in seen:
+        seen += os.read(ours, 65536).decode()
+    running.send_signal(signal.SIGTERM)
+    seen += _read(ours)
+    running.communicate(timeout=30)
+    os.close(ours)
+    assert seen.endswith("\r\x1b[2K\x1b[?25h")
+
+
+@unix
+@pytest.mark.usefixtures("outside")
 def test_plain_on_a_terminal_draws_nothing(tone: Tone, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     ours, theirs = os.openpty()

@@ -161,6 +161,9 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 def _leave_terminal() -> None:
-    if is_terminal(sys.stderr):
-        sys.stderr.write("\x1b[?25h\n")
-        sys.stderr.flush()
+    """Clear the line of the bar and show the cursor. Nothing is drawn after that, by no thread."""
+    if is_terminal(sys.__stderr__) and sys.__stderr__ is not None:
+        stderr = sys.__stderr__.fileno()
+        terminal = os.dup(stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stderr)
+        os.write(terminal, b"\r\x1b[2K\x1b[?25h")
