@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from workbench import events
-from workbench.cli import progress
+from workbench.cli import console, progress
+from workbench.cli.report import Report
 from workbench.errors import StageError
 from workbench.transcribe import Result
 
@@ -50,6 +51,22 @@ def test_lines_tell_how_far_it_is_and_how_long_it_will_take(clock: Clock, capsys
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "a.wav: 4:00 of 2:00:00, 5:48 left"
     assert len(lines) == 5  # one in ten seconds
+
+
+def test_a_bar_and_a_line_tell_the_same_time_left_counted_from_when_engines_were_ready(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bars = Progress(console=Console(file=io.StringIO()))
+    on_bar, on_line = (shown.observer(Path("a.wav")) for shown in (progress._Bars(bars), progress.Lines(progress=True)))
+    clock.now = 100.0
+    for observe in (on_bar, on_line):
+        observe(events.Ready(duration=2100.0))
+    assert bars.tasks[0].fields["left"] == ""
+    clock.now = 115.0
+    for observe in (on_bar, on_line):
+        observe(events.Progress(position=60.0, duration=2100.0))
+    assert bars.tasks[0].fields["left"] == "8:30 left"
+    assert capsys.readouterr().err == "a.wav: 1:00 of 35:00, 8:30 left\n"
 
 
 def test_a_length_that_is_not_known_or_wrong_gives_no_estimate(
@@ -91,6 +108,18 @@ def test_a_bar_shows_the_weights_until_the_first_file_begins() -> None:
     shown.observer(Path("a.wav"))
     assert [(task.description, task.visible) for task in bars.tasks] == [("Loading engines", False), ("a.wav", True)]
     fetched(50, 100)  # an engine that broke is loaded anew
+
+
+def test_bars_are_gone_before_data_goes_to_standard_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Console(file=io.StringIO(), force_terminal=True)
+    with Progress(console=screen, transient=True) as bars:
+        report = Report([Path("a.wav")], as_json=False)
+        report.shown = progress._Bars(bars)
+        report.shown.observer(Path("a.wav"))
+        written: list[tuple[bytes, bool]] = []
+        monkeypatch.setattr(console, "write", lambda data: written.append((data, bars.live.is_started)))
+        report.finished(Result(**(DONE | {"rendered": (b"1", b"2")})))
+        assert written == [(b"1", False), (b"2", False)]
 
 
 @pytest.mark.parametrize(

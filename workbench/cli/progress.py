@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 PLAIN_INTERVAL_S: Final = 10.0
 """Between two plain lines of one file, or of what is fetched."""
-SPEED_PERIOD_S: Final = 120.0
-"""Over which the speed is taken: a slow machine needs half a minute for a window, which is one step of a bar."""
 NAME_WIDTH: Final = 40
 """Characters of a file's name beside its bar."""
 
@@ -38,6 +36,9 @@ class Display(ABC):
     @abstractmethod
     def observer(self, path: Path) -> Callable[[events.Event], None]:
         """Takes the events of one file."""
+
+    def make_way(self) -> None:
+        """Data is about to go to standard output, maybe through a pipe to this terminal: draw no more."""
 
     @abstractmethod
     def _line(self, text: str) -> None: ...
@@ -83,10 +84,12 @@ class Lines(Display):
         began = told = time.monotonic()
 
         def observe(event: events.Event) -> None:
-            nonlocal told
+            nonlocal began, told
+            now = time.monotonic()
+            if isinstance(event, events.Ready):
+                began = now
             if not isinstance(event, events.Progress) or not self._progress:
                 return
-            now = time.monotonic()
             if now - told > PLAIN_INTERVAL_S:
                 told = now
                 self._line(f"{_one_line(path)}: {_how_far(event, now - began)}")
@@ -106,7 +109,7 @@ class _Bars(Display):
         self._loading: TaskID | None = None
 
     def loading(self) -> Fetched:
-        bar = self._loading = self._progress.add_task("Loading engines", total=None)
+        bar = self._loading = self._progress.add_task("Loading engines", total=None, left="")
         return lambda done, total: self._progress.update(bar, completed=done, total=total)
 
     def observer(self, path: Path) -> Callable[[events.Event], None]:
@@ -115,14 +118,18 @@ class _Bars(Display):
             self._loading = None
         name = _one_line(Path(path.name))
         name = name if len(name) <= NAME_WIDTH else name[: NAME_WIDTH - 3] + "..."
-        bar = self._bars[path] = self._progress.add_task(name, total=None)
+        bar = self._bars[path] = self._progress.add_task(name, total=None, left="")
+        began = time.monotonic()
 
         def observe(event: events.Event) -> None:
+            nonlocal began
             match event:
                 case events.Ready(duration=duration):
+                    began = time.monotonic()
                     self._progress.update(bar, total=duration)
                 case events.Progress(position=position):
-                    self._progress.update(bar, completed=position)
+                    left = _left(event, time.monotonic() - began)
+                    self._progress.update(bar, completed=position, left=left)
 
         return observe
 
@@ -133,6 +140,9 @@ class _Bars(Display):
     def failed(self, path: Path, error: WorkbenchError) -> None:
         self._remove(path)
         super().failed(path, error)
+
+    def make_way(self) -> None:
+        self._progress.stop()
 
     def _remove(self, path: Path) -> None:
         if (bar := self._bars.pop(path, None)) is not None:
@@ -153,13 +163,13 @@ def display(*, plain: bool, shares_terminal: bool) -> Iterator[Display]:
         yield Lines(progress=plain or is_terminal)
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
     columns: tuple[Any, ...] = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[left]}", style="progress.remaining"),
     )
     screen = Console(stderr=True, emoji=False)
     with Progress(
@@ -167,7 +177,6 @@ def display(*, plain: bool, shares_terminal: bool) -> Iterator[Display]:
         console=screen,
         transient=True,
         redirect_stdout=False,  # data is not for the terminal
-        speed_estimate_period=SPEED_PERIOD_S,
     ) as progress:
         yield _Bars(progress)
 
@@ -182,9 +191,16 @@ def _how_far(event: events.Progress, elapsed: float) -> str:
     if not duration:
         return _clock(position)
     text = f"{_clock(position)} of {_clock(duration)}"
-    if not 0 < position < duration:
-        return text
-    return f"{text}, {_clock(elapsed * (duration - position) / position)} left"
+    left = _left(event, elapsed)
+    return f"{text}, {left}" if left else text
+
+
+def _left(event: events.Progress, elapsed: float) -> str:
+    """At the mean speed since the engines were ready; empty where that cannot be told."""
+    position, duration = event.position, event.duration
+    if not duration or not 0 < position < duration:
+        return ""
+    return f"{_clock(elapsed * (duration - position) / position)} left"
 
 
 def _clock(seconds: float) -> str:

@@ -26,6 +26,8 @@ class Report:
         self._codes: list[int] = []
 
     def finished(self, result: Result) -> None:
+        if result.rendered:
+            self.shown.make_way()
         for data in result.rendered:
             console.write(data)
         if self._as_json:
