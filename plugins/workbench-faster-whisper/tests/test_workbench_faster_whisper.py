@@ -314,13 +314,15 @@ def test_a_sentence_that_whisper_passes_over_in_a_joined_window_is_heard_alone(
     ]
     joined = workbench.Window(tuple(segments), 0.3)
     whole = text(run(tiny, [joined], ENGLISH))
-    recognize = type(tiny._whisper).recognize
+    from workbench_faster_whisper.whisper import Whisper
+
+    recognize = Whisper.recognize
 
     def passing_over(self: Any, heard: workbench.Samples, **how: Any) -> Iterator[Any]:
         only_first = len(heard) == len(joined.samples)
         return recognize(self, segments[0].audio.samples if only_first else heard, **how)
 
-    monkeypatch.setattr(type(tiny._whisper), "recognize", passing_over)
+    monkeypatch.setattr(Whisper, "recognize", passing_over)
     found = run(tiny, [joined], ENGLISH)
     errors, words = word_errors(whole, text(found))
     assert errors <= words * 0.1
