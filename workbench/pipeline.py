@@ -207,7 +207,7 @@ class Pipeline:
         try:
             self._stages.check(self.settings)
         except UnsupportedLanguage as error:
-            hint = f"{error.hint} If {language!r} is wrong, say what is spoken with --language.".lstrip()
+            hint = f"{error.hint} Say what is spoken (--language {language}): engines are then chosen for it.".lstrip()
             raise UnsupportedLanguage(f"the language was detected as {language!r}: {error}", hint=hint) from error
 
     async def _translate(self) -> None:
