@@ -107,6 +107,9 @@ class Engine(ABC, Generic[In, Out, State]):
         """What was held back, after a stream's last item."""
         return ()
 
+    def warm_up(self) -> None:
+        """Do once what makes the first call slow. Called after the constructor, before any other call."""
+
     def release(self, state: State) -> None:
         """The stream is gone. Only for what garbage collection does not free."""
 
@@ -159,6 +162,8 @@ class Recognizer(Stateless[Window, Transcript]):
     """What it recognizes; empty: not limited."""
     window_s: float = 30.0
     """The longest window it takes, in seconds."""
+    stability: ClassVar[str] = "agreement"
+    """How interim text becomes stable: a policy of `workbench.speech.stability`."""
 
     def detect_language(self, window: Window) -> str | None:
         """The language (BCP-47) spoken in `window`; None when it cannot tell."""
@@ -241,13 +246,21 @@ class Capture(ABC):
 
     duration: float | None = None
     """Seconds of audio to come, once `open` was called; None: not known."""
+    label: str = ""
+    """What people call the source, such as the device's name; final once `open` was called."""
+    overflows: int = 0
+    """How often samples were lost because nobody took them in time."""
 
     def __init__(self, options: Any) -> None:
         """Keep `options`. Opens nothing."""
 
     @abstractmethod
     def open(self, settings: Settings) -> Iterator[AudioChunk]:
-        """16 kHz mono, in order, without holes. Raises `InputError` or `MissingError`. Closing it frees the source."""
+        """16 kHz mono, in order, without holes. Raises `InputError` or `MissingError`. Closing it frees the source.
+
+        Live sources give a chunk at least every 0.2 s, and raise `DeviceLost` within 2 s of the last one; opened again,
+        they start anew at 0.
+        """
 
 
 class Exporter(ABC):

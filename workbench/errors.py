@@ -6,7 +6,8 @@ WorkbenchError                    exit 1
 │   ├── UnknownEngine                      no installed plugin has that engine
 │   └── UnsupportedLanguage                an engine has no such pair, voice or language
 ├── MissingError                  exit 4   a device, a model or a package is not on this machine
-├── InputError                    exit 1   a file cannot be read as audio
+├── InputError                    exit 1   a file or device does not give audio
+│   └── DeviceLost                         a device that gave audio is gone; it may come back
 ├── OutputError                   exit 74  a result cannot be written
 ├── EngineError                   exit 1   a loaded engine is broken: the pool replaces it
 │   └── EngineHung                         an engine did not answer in time
@@ -77,6 +78,12 @@ class InputError(WorkbenchError):
     """A file or device does not give audio that can be used."""
 
     code = "input"
+
+
+class DeviceLost(InputError):
+    """A device stopped giving audio. Whoever captures tells it, silence takes its place, and it is opened again."""
+
+    code = "device-lost"
 
 
 class OutputError(WorkbenchError):

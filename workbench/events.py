@@ -93,6 +93,53 @@ class Progress(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceLost(_Event):
+    """The source gives no audio any more. Silence takes its place until it is back."""
+
+    type = "device_lost"
+    device: str
+    position: float
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceReturned(_Event):
+    """The source, or the one chosen instead, gives audio again. Between `start` and `end` there is silence."""
+
+    type = "device_returned"
+    device: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoSignal(_Event):
+    """The source has given nothing but digital silence for some seconds: muted, or the wrong one."""
+
+    type = "no_signal"
+    device: str
+    position: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalReturned(_Event):
+    type = "signal_returned"
+    device: str
+    position: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overflow(_Event):
+    """Samples were lost before they could be stored."""
+
+    type = "overflow"
+    device: str
+    position: float
+    count: int
+    """Times so far."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Error(_Event):
     """One item failed; the stream goes on."""
 
@@ -114,5 +161,19 @@ class Done(_Event):
 
 
 Event: TypeAlias = (
-    Ready | SpeechStarted | SpeechEnded | LanguageDetected | Transcript | Translation | Speech | Progress | Error | Done
+    Ready
+    | SpeechStarted
+    | SpeechEnded
+    | LanguageDetected
+    | Transcript
+    | Translation
+    | Speech
+    | Progress
+    | DeviceLost
+    | DeviceReturned
+    | NoSignal
+    | SignalReturned
+    | Overflow
+    | Error
+    | Done
 )

@@ -48,8 +48,8 @@ SAMPLE_RATE: Final = 16_000
 class Stages:
     """What a stream runs through. The pools are started, and shared with other streams."""
 
-    detector: Pool[AudioChunk, Activity]
-    recognizer: Pool[Window, Transcript]
+    detector: Pool[AudioChunk, Activity] | None = None
+    recognizer: Pool[Window, Transcript] | None = None
     translator: Pool[Transcript, Translation] | None = None
     synthesizer: Pool[Translation | Transcript, Speech] | None = None
     segmenter: SegmenterOptions = field(default_factory=SegmenterOptions)

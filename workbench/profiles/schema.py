@@ -84,6 +84,19 @@ class StreamDefaults(_Table):
     hotwords: str = ""
 
 
+class LiveDefaults(_Table):
+    """Which stages live audio goes through. Capture is always there; translation, where there is a target language."""
+
+    detect: bool = True
+    """Find speech."""
+    recognize: bool = True
+    """Recognize speech that was found."""
+    interim: bool = True
+    """Recognize speech while it goes on, too."""
+    speak: bool = False
+    """Speak translations, or transcripts where there is no translation."""
+
+
 class Profile(_Table):
     """Which engines run, with which settings, on which hardware. A stage without a table is chosen when asked for."""
 
@@ -97,6 +110,7 @@ class Profile(_Table):
     tts: Stage | None = None
     export: Stage | None = None
     settings: StreamDefaults = StreamDefaults()
+    live: LiveDefaults = LiveDefaults()
 
     _source: str = PrivateAttr("")
     _lines: dict[tuple[str, ...], int] | None = PrivateAttr(None)
@@ -208,6 +222,7 @@ def _known_names() -> dict[tuple[str, ...], tuple[str, ...]]:
         (): _field_names(Profile),
         ("hardware",): _field_names(Hardware),
         ("settings",): _field_names(StreamDefaults),
+        ("live",): _field_names(LiveDefaults),
     }
     for kind in STAGE_KINDS:
         known |= {(kind,): _field_names(Stage), (kind, "instances"): _field_names(Instances)}
