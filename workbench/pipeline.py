@@ -5,14 +5,16 @@
 
 What stands in brackets is a pool of engines that other streams use too; the rest are pure steps on the loop. Between
 the nodes, each a task, lie bounded edges, so a slow node makes those before it wait and memory does not grow with the
-length of the stream.
+length of the stream. Of live audio each segment is a window of its own, and is recognized while it grows.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias, TypeVar, cast
 
@@ -30,7 +32,8 @@ from workbench.errors import (
     first_error,
     in_one_line,
 )
-from workbench.pool import Pool
+from workbench.interim import Interim
+from workbench.pool import Pool, Results
 from workbench.speech.packer import Packer, PackerOptions
 from workbench.speech.segmenter import Segmenter, SegmenterOptions, SpeechEvent
 from workbench.threads import to_thread
@@ -46,7 +49,10 @@ SAMPLE_RATE: Final = 16_000
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """What a stream runs through. The pools are started, and shared with other streams."""
+    """What a stream runs through. The pools are started, and shared with other streams.
+
+    Without a recognizer speech is only found, without a detector audio only flows by.
+    """
 
     detector: Pool[AudioChunk, Activity] | None = None
     recognizer: Pool[Window, Transcript] | None = None
@@ -56,6 +62,16 @@ class Stages:
     packer: PackerOptions = field(default_factory=PackerOptions)
     check: Callable[[Settings], None] = lambda settings: None
     """Raises `UnsupportedLanguage` when a stage cannot do what the settings, then complete, ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveMode:
+    """That a stream is heard while it is made: every segment is recognized at once, and while it grows."""
+
+    interim: bool = True
+    """Whether interim text is wanted."""
+    first_segment: int = 0
+    """The id of the first segment."""
 
 
 class Pipeline:
@@ -70,12 +86,22 @@ class Pipeline:
         *,
         play: Callable[[Speech], Awaitable[None]] | None = None,
         tolerance: int = 1,
+        live: LiveMode | None = None,
     ) -> None:
         """`play` takes synthesized speech: what is not taken yet holds the pipeline up.
 
         `tolerance` items of one stage that fail in a row end the stream; each one before is an `Error` event.
         """
         self.settings = settings
+        self.next_segment = live.first_segment if live else 0
+        """The id that the next segment gets."""
+        self.handed_over = False
+        """Whether it ended before the capture did, at `position`, for another pipeline to go on there."""
+        self._live = live
+        self._interim: Interim | None = None
+        self._handing_over = False
+        self._unrecognized: deque[float] = deque()  # where windows start that are not recognized yet
+        self._needed_from = 0.0  # seconds on the timeline: what comes before is in no segment to come
         self._capture = capture
         self._stages = stages
         self._emit = emit
@@ -94,7 +120,12 @@ class Pipeline:
         When cancelled, what waits is dropped and running threads are waited for.
         """
         try:
-            async with asyncio.TaskGroup() as tasks:
+            async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
+                if self._live and self._stages.recognizer:
+                    interim = Interim(
+                        self._stages.recognizer, self._stages.translator, self._emit, shows=self._live.interim
+                    )
+                    self._interim = await stack.enter_async_context(interim)
                 tasks.create_task(self._read())
                 tasks.create_task(self._detect())
                 tasks.create_task(self._recognize())
@@ -103,11 +134,21 @@ class Pipeline:
         except BaseExceptionGroup as group:
             error = first_error(group)
             raise error from error.__cause__
-        self._emit(events.Done(duration=self._heard, statistics=self.statistics()))
+        if not self.handed_over:
+            self._emit(events.Done(duration=self._heard, statistics=self.statistics()))
 
     def stop(self) -> None:
         """End the capture; what was captured is still worked on, and `run` returns when all of it is done."""
         self._stopping = True
+
+    def hand_over(self) -> None:
+        """End as soon as nobody speaks: `run` returns when all before is done. Another goes on at `position`."""
+        self._handing_over = True
+
+    @property
+    def position(self) -> float:
+        """Seconds on the timeline: everything before is recognized."""
+        return min(self._unrecognized[0], self._needed_from) if self._unrecognized else self._needed_from
 
     def statistics(self) -> dict[str, Any]:
         edges: dict[str, Edge[Any]] = {
@@ -141,13 +182,20 @@ class Pipeline:
         self._chunks.close()
 
     async def _detect(self) -> None:
+        if (pool := self._stages.detector) is None:
+            async for chunk in self._chunks:
+                self._heard = self._needed_from = chunk.end
+            self._windows.close()
+            return
         recent = RecentAudio(SAMPLE_RATE)
-        pool = self._stages.detector
-        window_s = cast(Recognizer, self._stages.recognizer.engine).window_s
-        longest_s = min(self._stages.segmenter.max_speech_s, window_s)
-        segmenter = Segmenter(self._stages.segmenter.model_copy(update={"max_speech_s": longest_s}))
+        recognizer, options = self._stages.recognizer, self._stages.segmenter
+        window_s = cast(Recognizer, recognizer.engine).window_s if recognizer else math.inf
+        longest_s = min(options.max_speech_s, window_s)
+        segmenter = Segmenter(options.model_copy(update={"max_speech_s": longest_s}), next_id=self.next_segment)
         packing = self._stages.packer
-        packer = Packer(window_s if packing.packing else 0.0, packing.packing_pause_ms / 1000)
+        limit_s = window_s if packing.packing and not self._live else 0.0
+        packer = Packer(limit_s, packing.packing_pause_ms / 1000)
+        interim = self._interim
 
         def heard(activities: Iterable[Activity]) -> list[SpeechEvent]:
             return [event for activity in activities for event in segmenter.process(activity)]
@@ -157,9 +205,11 @@ class Pipeline:
                 if isinstance(event, events.SpeechEnded):
                     event = replace(event, end=min(event.end, recent.end))  # the last frame reaches beyond the audio
                 self._emit(event)
-                if isinstance(event, events.SpeechEnded):
+                if isinstance(event, events.SpeechEnded) and recognizer:
+                    begun = interim.final(event) if interim else None
                     audio = recent.cut(event.start, event.end)
-                    await self._pass_on(packer.process(SpeechSegment(id=event.segment_id, audio=audio)))
+                    segment = SpeechSegment(id=event.segment_id, audio=audio)
+                    await self._pass_on([begun] if begun else packer.process(segment))
 
         async with pool.open(self.settings) as stage:
             async for chunk in self._chunks:
@@ -169,34 +219,60 @@ class Pipeline:
                     found = heard(await stage.process(chunk))
                 await take(found)
                 recent.forget(segmenter.needed_from)
+                self.next_segment, self._needed_from = segmenter.next_id, segmenter.needed_from
+                if interim:
+                    await interim.use(self.settings)
+                    interim.follow(segmenter, recent, busy=bool(self._unrecognized))
+                if self._handing_over and not segmenter.speaking:
+                    await self._leave()
+                    return
             with _named(StageKind.VAD, pool.engine.name, recent.end):
                 found = heard(await stage.flush())
             await take(found)
             await take(segmenter.flush())
-        self._heard = recent.end
+        self._heard = self._needed_from = recent.end
+        self.next_segment = segmenter.next_id
         await self._pass_on(packer.flush())
         self._windows.close()
 
-    async def _pass_on(self, windows: Iterator[Window]) -> None:
+    async def _leave(self) -> None:
+        """The rest of the audio is for another pipeline."""
+        self.handed_over = self._stopping = True
+        self._windows.close()
+        async for _ in self._chunks:
+            pass
+
+    async def _pass_on(self, windows: Iterable[Window]) -> None:
         for window in windows:
+            self._unrecognized.append(window.start)
             await self._windows.put(window)
 
     async def _recognize(self) -> None:
         async def take(window: Window, transcript: Transcript) -> None:
             self._emit(events.Transcript(transcript=transcript))
-            self._emit(events.Progress(position=transcript.end, duration=self._capture.duration))
+            if not self._live:
+                self._emit(events.Progress(position=transcript.end, duration=self._capture.duration))
             if self._stages.translator is not None or self._stages.synthesizer is not None:
                 await self._transcripts.put(transcript)
 
-        first = await self._windows.peek()
-        if first is not None and self.settings.language is None:
-            await self._detect_language(first)
-        await self._fan_out(StageKind.ASR, self._stages.recognizer, self._windows, take)
+        def begun(window: Window) -> Results[Transcript] | None:
+            return self._interim.begun(window) if self._interim else None
+
+        def done(window: Window) -> None:
+            self._unrecognized.popleft()
+            if self._interim:
+                self._interim.over(window)
+                self._emit(events.Progress(position=window.segments[-1].audio.end, duration=self._capture.duration))
+
+        if (pool := self._stages.recognizer) is not None:
+            first = await self._windows.peek()
+            if first is not None and self.settings.language is None:
+                await self._detect_language(pool, first)
+            await self._fan_out(StageKind.ASR, pool, self._windows, take, begun, done)
         self._transcripts.close()
 
-    async def _detect_language(self, window: Window) -> None:
+    async def _detect_language(self, pool: Pool[Window, Transcript], window: Window) -> None:
         """Once for the stream, before windows fan out, so that all of them agree."""
-        pool = self._stages.recognizer
         async with pool.open(self.settings) as stage:
             with _named(StageKind.ASR, pool.engine.name, window.start):
                 language = await stage.call(lambda engine: cast(Recognizer, engine).detect_language(window))
@@ -231,7 +307,13 @@ class Pipeline:
             await self._fan_out(StageKind.TTS, self._stages.synthesizer, texts, take)
 
     async def _fan_out(
-        self, kind: StageKind, pool: Pool[In, Out], items: Edge[Any], take: Callable[[Any, Out], Awaitable[None]]
+        self,
+        kind: StageKind,
+        pool: Pool[In, Out],
+        items: Edge[Any],
+        take: Callable[[Any, Out], Awaitable[None]],
+        begun: Callable[[Any], Results[Out] | None] = lambda item: None,
+        done: Callable[[Any], None] = lambda item: None,
     ) -> None:
         name, failures = pool.engine.name, 0
 
@@ -254,7 +336,14 @@ class Pipeline:
         if await items.peek() is None:
             return
         async with pool.open(self.settings) as stage:  # only now: the language of the stream is known
-            await stage.fan_out(items, took, failed, ahead=pool.engine.concurrency * pool.maximum + 1)
+            await stage.fan_out(
+                items,
+                took,
+                failed,
+                ahead=pool.engine.concurrency * pool.maximum + 1,
+                begin=lambda item: begun(item) or stage.results(item),
+                done=done,
+            )
 
 
 _GIVES: Final[Mapping[StageKind, type]] = {

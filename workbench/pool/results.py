@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from workbench.pool.call import ROOM, Call, Deliver, Reply
@@ -18,8 +18,15 @@ Out = TypeVar("Out")
 class Results(Generic[Out]):
     """An async iterator. A generator waits while `ROOM` of its values are not taken."""
 
-    def __init__(self, stage: Stage[Any, Out], submit: Callable[[Deliver[Out]], Call[Any, Out]]) -> None:
+    def __init__(
+        self,
+        stage: Stage[Any, Out],
+        submit: Callable[[Deliver[Out]], Call[Any, Out]],
+        ended: Callable[[Results[Out]], None] | None = None,
+    ) -> None:
+        """`ended` is called on the loop when nothing more will come; it must neither block nor raise."""
         self._stage = stage
+        self._ended = ended
         self._values: deque[Out] = deque()
         self._last: Reply[Out] | None = None
         self._resume: Callable[[], None] | None = None
@@ -31,9 +38,21 @@ class Results(Generic[Out]):
         self._resume = reply.resume
         if reply.resume is None:
             self._last = reply
+            if self._ended is not None:
+                self._ended(self)
         elif len(self._values) < ROOM:
             self._go_on()
         self._arrived.set()
+
+    @property
+    def waiting(self) -> Sequence[Out]:
+        """Values that were made and are not taken yet."""
+        return self._values
+
+    @property
+    def error(self) -> Exception | None:
+        """Why it ended before its time."""
+        return self._last.error if self._last else None
 
     def _go_on(self) -> None:
         if (resume := self._resume) is not None:

@@ -88,9 +88,11 @@ class Stage(Generic[In, Out]):
 
     # the awaitable forms
 
-    def results(self, item: In, *, replaces: Hashable = None) -> Results[Out]:
-        """Queue `item` now; iterate its values as they are made."""
-        return Results(self, partial(self.submit, item, replaces=replaces))
+    def results(
+        self, item: In, *, replaces: Hashable = None, ended: Callable[[Results[Out]], None] | None = None
+    ) -> Results[Out]:
+        """Queue `item` now; iterate its values as they are made. `ended` is called when all of them are."""
+        return Results(self, partial(self.submit, item, replaces=replaces), ended)
 
     async def process(self, item: In, *, replaces: Hashable = None) -> list[Out]:
         """All values of `item`."""
@@ -113,8 +115,12 @@ class Stage(Generic[In, Out]):
         failed: Callable[[In, Exception], None],
         *,
         ahead: int,
+        begin: Callable[[In], Results[Out]] | None = None,
+        done: Callable[[In], None] = lambda item: None,
     ) -> None:
         """Call `take(item, value)` for each value of each item, in order, with up to `ahead` items at work at once.
+
+        `begin` puts an item to work where `results` is not the way; `done` is called after an item's last value.
 
         An item's exception goes to `failed`, in its turn; when that returns, the next item follows. When anything else
         raises or this is cancelled, what is at work is dropped and waited for.
@@ -123,10 +129,10 @@ class Stage(Generic[In, Out]):
         begun: Edge[tuple[In, Results[Out]]] = Edge(ahead)
         at_work: set[Results[Out]] = set()
 
-        async def begin() -> None:
+        async def start() -> None:
             async for item in items:
                 await room.acquire()
-                results = self.results(item)
+                results = begin(item) if begin else self.results(item)
                 at_work.add(results)
                 await begun.put((item, results))
             begun.close()
@@ -143,11 +149,12 @@ class Stage(Generic[In, Out]):
                         break
                     await take(item, value)
                 at_work.discard(results)
+                done(item)
                 room.release()
 
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(begin())
+                tasks.create_task(start())
                 tasks.create_task(finish())
         finally:
             await uninterrupted(asyncio.gather(*(results.aclose() for results in at_work)))

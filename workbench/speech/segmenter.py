@@ -62,7 +62,10 @@ class _Speech:
 class Segmenter:
     """Speech of one stream. Not bound to a thread; a call takes microseconds."""
 
-    def __init__(self, options: SegmenterOptions) -> None:
+    def __init__(self, options: SegmenterOptions, *, next_id: int = 0) -> None:
+        """`next_id` is that of the first segment."""
+        self.next_id = next_id
+        """Of the segment that is announced next."""
         self._threshold = options.threshold
         self._quiet = max(options.threshold - options.hysteresis, 0.01)
         self._min_speech_s = options.min_speech_ms / 1000
@@ -70,16 +73,26 @@ class Segmenter:
         self._pad_s = options.speech_pad_ms / 1000
         self._max_s = options.max_speech_s
         self._speech: _Speech | None = None
-        self._next_id = 0
         self._floor = 0.0  # seconds: no later segment begins before
         self._origin = 0.0  # seconds: where frame 0 begins
         self._frame_s = 0.0
         self._count = 0  # frames since the origin
 
     @property
-    def speaking(self) -> bool:
-        """Whether a segment was announced that has not ended."""
-        return self._speech is not None and self._speech.is_announced
+    def speaking(self) -> SpeechStarted | None:
+        """The segment that was announced and has not ended."""
+        speech = self._speech
+        if speech is None or not speech.is_announced:
+            return None
+        return SpeechStarted(segment_id=self.next_id - 1, start=speech.start)
+
+    @property
+    def ending(self) -> float | None:
+        """Seconds on the timeline: where that segment ends if the pause at its end lasts, once all of it was heard."""
+        if self._speech is None or self._speech.pause is None:
+            return None
+        end = self._time(self._speech.pause) + self._pad_s
+        return end if end <= self._time(self._count) else None
 
     @property
     def needed_from(self) -> float:
@@ -159,12 +172,12 @@ class Segmenter:
 
     def _announce(self, speech: _Speech) -> SpeechStarted:
         speech.is_announced = True
-        self._next_id += 1
-        return SpeechStarted(segment_id=self._next_id - 1, start=speech.start)
+        self.next_id += 1
+        return SpeechStarted(segment_id=self.next_id - 1, start=speech.start)
 
     def _end(self, speech: _Speech, end: float) -> SpeechEnded:
         self._floor = end
-        return SpeechEnded(segment_id=self._next_id - 1, start=speech.start, end=end)
+        return SpeechEnded(segment_id=self.next_id - 1, start=speech.start, end=end)
 
     def _continues(self, activity: Activity) -> bool:
         same_frames = activity.frame_s == self._frame_s

@@ -1,0 +1,247 @@
+"""From a live source onto the disk. Nothing that comes after it can make it lose a sample."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeAlias
+
+import numpy as np
+
+from workbench import events
+from workbench.audio.levels import Meter
+from workbench.engines import Capture, Settings
+from workbench.errors import InputError, MissingError, OutputError, WorkbenchError
+from workbench.types import AudioChunk, Samples
+
+SAMPLE_RATE: Final = 16_000
+SILENT_S: Final = 3.0
+"""Of digital silence, after which people are told."""
+_SILENCE: Final = 1.5 / 32768
+"""Peak of what is no sound: less than a converter's last bit moves."""
+RETRY_S: Final = (0.2, 0.5, 1.0, 2.0)
+"""Seconds between two tries to open a lost source; the last one goes on."""
+_TICK_S: Final = 0.1
+"""Between two pieces of the silence that stands for a lost source."""
+
+OpenSource: TypeAlias = Callable[[], Capture]
+Tell: TypeAlias = Callable[[events.Event], None]
+
+
+class Store(Protocol):
+    """Where samples go: a `Spool`."""
+
+    @property
+    def end(self) -> float: ...
+
+    def append(self, samples: Samples) -> None: ...
+
+    def append_silence(self, seconds: float) -> None: ...
+
+
+class Nowhere:
+    """Keeps nothing: for a look at the level."""
+
+    def __init__(self) -> None:
+        self.end = 0.0
+
+    def append(self, samples: Samples) -> None:
+        self.append_silence(len(samples) / SAMPLE_RATE)
+
+    def append_silence(self, seconds: float) -> None:
+        self.end += seconds
+
+
+class Recorder:
+    """Runs `record` in a thread; everything else may be called from any. `tell` is called in that thread.
+
+    When the source is lost, silence takes its place and it is opened again and again until it is back. When the disk
+    does not take samples, they are counted, and silence takes their place once it does again.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        meter: Meter,
+        tell: Tell,
+        *,
+        muted: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """What is heard while `muted` is stored, and taken out by `unmuted`."""
+        self.label = ""
+        """What people call the source."""
+        self.is_lost = False
+        self.is_silent = False
+        self.overflows = 0
+        self.dropped_s = 0.0
+        """Seconds of audio that the disk did not take."""
+        self._store = store
+        self._meter = meter
+        self._tell = tell
+        self._is_muted = muted
+        self._lock = threading.Lock()
+        self._muted: deque[tuple[float, float]] = deque(maxlen=1000)  # seconds on the timeline
+        self._source: OpenSource | None = None
+        self._changed = threading.Event()
+        self._stopping = False
+        self._heard_at = 0.0  # of the monotonic clock: when the last samples came
+        self._silence_s = 0.0
+        self._refused_s = 0.0  # what the disk did not take since it last took something
+
+    def use(self, source: OpenSource) -> None:
+        """Go on with another source after the chunk at hand."""
+        self._source = source
+        self._changed.set()
+
+    def stop(self) -> None:
+        """Let `record` return after the chunk at hand."""
+        self._stopping = True
+        self._changed.set()
+
+    def record(self, source: OpenSource, settings: Settings) -> None:
+        """Until the source ends or `stop` is called. Raises `InputError`, `MissingError` when it cannot be opened."""
+        self._source = self._source or source
+        opened: _Opened | None = self._open(settings)
+        while opened is not None:
+            try:
+                if self._take(opened):
+                    return
+                opened = self._reopen(settings, None)
+            except (InputError, MissingError) as error:
+                opened = self._reopen(settings, error)
+
+    def unmuted(self, chunk: AudioChunk) -> AudioChunk:
+        """`chunk`, with silence where it was recorded while muted."""
+        with self._lock:
+            muted = [(a, b) for a, b in self._muted if a < chunk.end and b > chunk.start]
+        if not muted:
+            return chunk
+        samples = chunk.samples.copy()
+        for start, end in muted:
+            first, last = (round((time - chunk.start) * chunk.sample_rate) for time in (start, end))
+            samples[max(0, first) : max(0, last)] = 0.0
+        return AudioChunk(samples, chunk.sample_rate, chunk.start)
+
+    # in the thread of `record`
+
+    def _open(self, settings: Settings) -> _Opened:
+        assert self._source is not None
+        self._changed.clear()
+        source = self._source
+        capture = source()
+        chunks = capture.open(settings)
+        self.label = capture.label or capture.name
+        self._heard_at = time.monotonic()
+        return _Opened(source, capture, chunks)
+
+    def _take(self, opened: _Opened) -> bool:
+        """Store what comes. True: the source has ended, or it is enough. False: another source is wanted."""
+        overflows = opened.capture.overflows
+        with closing(opened):
+            for chunk in opened.chunks:
+                self._put(chunk.samples)
+                if opened.capture.overflows > overflows:
+                    self.overflows += opened.capture.overflows - overflows
+                    overflows = opened.capture.overflows
+                    self._tell(events.Overflow(device=self.label, position=self._store.end, count=self.overflows))
+                if self._stopping:
+                    return True
+                if self._source is not opened.source:
+                    return False
+        return True
+
+    def _reopen(self, settings: Settings, error: WorkbenchError | None) -> _Opened | None:
+        """Record silence until there is a source again; None: it is enough. `error`: why there is none."""
+        start, waits = self._store.end, iter(RETRY_S)
+        wait_s = next(waits)
+        if error:
+            self._lose(error)
+        while not self._stopping:
+            heard_at = self._heard_at
+            try:
+                opened = self._open(settings)
+            except (InputError, MissingError) as again:
+                if not self.is_lost:
+                    self._lose(again)
+                self._pass_time(wait_s)
+                wait_s = next(waits, wait_s)
+                continue
+            self._fill(time.monotonic() - heard_at)
+            self.is_lost = False
+            self._tell(events.DeviceReturned(device=self.label, start=start, end=self._store.end))
+            return opened
+        return None
+
+    def _lose(self, error: WorkbenchError) -> None:
+        self.is_lost = True
+        self._tell(events.DeviceLost(device=self.label, position=self._store.end, message=str(error)))
+
+    def _pass_time(self, seconds: float) -> None:
+        """Record silence for as long; less when something else is wanted."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and not self._changed.wait(_TICK_S):
+            now = time.monotonic()
+            self._fill(now - self._heard_at)
+            self._heard_at = now
+
+    def _fill(self, seconds: float) -> None:
+        with suppress(OutputError):  # silence needs no room; what else is wrong shows with the next samples
+            self._store.append_silence(seconds)
+        self._meter.add(np.zeros(round(seconds * SAMPLE_RATE), np.float32), SAMPLE_RATE)
+
+    def _put(self, samples: Samples) -> None:
+        self._heard_at = time.monotonic()
+        self._meter.add(samples, SAMPLE_RATE)
+        start, seconds = self._store.end, len(samples) / SAMPLE_RATE
+        if self._is_muted():
+            self._mute(start, start + seconds)
+        else:
+            self._listen(samples, seconds)
+        try:
+            if self._refused_s:
+                self._store.append_silence(self._refused_s)
+            self._store.append(samples)
+            self._refused_s = 0.0
+        except OutputError as error:
+            if not self._refused_s:
+                self._tell(events.Error(code=error.code, message=error.message, hint=error.hint, stage="capture"))
+            self._refused_s += seconds
+            self.dropped_s += seconds
+
+    def _mute(self, start: float, end: float) -> None:
+        with self._lock:
+            if self._muted and self._muted[-1][1] >= start:
+                start = self._muted.pop()[0]
+            self._muted.append((start, end))
+
+    def _listen(self, samples: Samples, seconds: float) -> None:
+        """Notice digital silence, and its end."""
+        if not len(samples):
+            return
+        if float(np.abs(samples).max()) > _SILENCE:
+            self._silence_s = 0.0
+            if self.is_silent:
+                self.is_silent = False
+                self._tell(events.SignalReturned(device=self.label, position=self._store.end))
+            return
+        self._silence_s += seconds
+        if self._silence_s >= SILENT_S and not self.is_silent:
+            self.is_silent = True
+            self._tell(events.NoSignal(device=self.label, position=self._store.end))
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A source that gives audio."""
+
+    source: OpenSource
+    capture: Capture
+    chunks: Iterator[AudioChunk]
+
+    def close(self) -> None:
+        if close := getattr(self.chunks, "close", None):
+            close()
