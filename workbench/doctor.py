@@ -8,12 +8,13 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from workbench import paths
-from workbench.errors import ProfileError, WorkbenchError
+from workbench.errors import ProfileError, UsageError, WorkbenchError
 from workbench.profiles import store
 from workbench.profiles.hardware import CoreHardwareDetector, HardwareInfo
 from workbench.profiles.optimizer import CoreOptimizer
@@ -45,12 +46,14 @@ class _Machine:
 
 
 def examine(disabled: Collection[str] = ()) -> list[Check]:
-    """Run all checks, in a second or two, without the plugins in `disabled`.
+    """Run all checks, in a second or two, without the plugins in `disabled` and those left out for good.
 
     Never raises: a check that breaks is a failed check.
     """
     from workbench import plugins
 
+    with suppress(UsageError):  # it is told by the check of plugins
+        disabled = [*disabled, *plugins.disabled()]
     machine = _Machine(CoreHardwareDetector().detect(), plugins.load(disabled))
     checks: list[Check] = []
     for examine_part in _PARTS:
@@ -71,8 +74,12 @@ def _python(machine: _Machine) -> Iterator[Check]:
 
 
 def _plugins(machine: _Machine) -> Iterator[Check]:
-    from workbench.plugins import DISABLED
+    from workbench.plugins import DISABLED, disabled
 
+    try:
+        disabled()
+    except UsageError as error:
+        yield Check("plugins", "fail", error.message, error.hint)
     broken = [p for p in machine.registry.plugins if p.error not in ("", DISABLED)]
     for plugin in broken:
         message = f"plugin {plugin.name} ({plugin.distribution} {plugin.version}) is left out: {plugin.error}"

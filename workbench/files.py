@@ -76,6 +76,13 @@ def write_atomically(path: Path, data: bytes, *, overwrite: bool) -> None:
         new.commit()
 
 
+def write_text(path: Path, text: str) -> None:
+    """Make `path` hold `text` in UTF-8, and make the folders it lies in; otherwise as `write_atomically`."""
+    with said_plainly(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, text.encode(), overwrite=True)
+
+
 @contextmanager
 def said_plainly(path: Path) -> Iterator[None]:
     """Turn an OSError of writing `path` into an `OutputError` that says what to do."""

@@ -5,22 +5,23 @@ from __future__ import annotations
 import difflib
 import logging
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from importlib.metadata import entry_points
 from typing import Any, Final
 
 import pluggy
 
-from workbench import hookspecs
+from workbench import config, hookspecs
 from workbench.engines import Capture, Engine, Exporter, Options, StageKind
-from workbench.errors import UnknownEngine, in_one_line
+from workbench.errors import UnknownEngine, UsageError, did_you_mean, in_one_line
 from workbench.hookspecs import EngineClass
 
 GROUP: Final = "workbench"
 BUILTIN: Final = "builtin"
 DISABLED: Final = "disabled"
 """The error of a plugin that was left out on purpose."""
+_CHOICE: Final = "disabled_plugins"
 _log = logging.getLogger(__name__)
 
 
@@ -103,6 +104,40 @@ class Registry:
         close = difflib.get_close_matches(name, known, 1)
         hint = f"Did you mean {close[0]!r}?" if close else f"Installed: {', '.join(known) or 'none'}."
         raise UnknownEngine(f"no {kind} engine is called {name!r}", hint=hint)
+
+    def named(self, name: str) -> list[Plugin]:
+        """The plugins of that name, of that distribution, or with an engine of that name. Raises `UsageError`."""
+        of_engine = [r.plugin.name for r in self.registrations if r.name == name]
+        found = [p for p in self.plugins if name in (p.name, p.distribution)]
+        found = found or [p for p in self.plugins if p.name in of_engine]
+        if not found:
+            known = {n for p in self.plugins for n in (p.name, p.distribution)} | {r.name for r in self.registrations}
+            message = f"no engine, plugin or distribution is called {name!r}{did_you_mean(name, known)}"
+            raise UsageError(message, hint="See: workbench plugins")
+        return found
+
+
+def disabled() -> list[str]:
+    """The names of plugins that the user left out for good. Raises `UsageError` when the choices cannot be read."""
+    names = config.read().get(_CHOICE, [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        message = f"{config.config_file()}: {_CHOICE} must be a list of names of plugins"
+        raise UsageError(message, hint=f'Write it as: {_CHOICE} = ["shout"]')
+    return names
+
+
+def disable(plugins: Iterable[Plugin]) -> None:
+    """Leave plugins out, from the next start on. Raises `UsageError` or `OutputError`."""
+    chosen = {plugin.name for plugin in plugins}
+    if BUILTIN in chosen:
+        raise UsageError("the workbench's own engines cannot be left out", hint="For one command: --no-plugin builtin")
+    config.change(_CHOICE, sorted({*disabled(), *chosen}))
+
+
+def enable(plugins: Iterable[Plugin]) -> None:
+    """Take plugins up again, from the next start on. Raises `UsageError` or `OutputError`."""
+    names = {name for plugin in plugins for name in (plugin.name, plugin.distribution)}
+    config.change(_CHOICE, [name for name in disabled() if name not in names])
 
 
 def load(disabled: Collection[str] = (), *, builtin_only: bool | None = None) -> Registry:

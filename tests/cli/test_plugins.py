@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -136,3 +137,33 @@ def test_an_unknown_name_is_refused_with_the_one_that_is_close(command: Any) -> 
     result = command("plugins", "enrgy")
     assert (result.exit_code, result.stdout) == (2, "")
     assert "is called 'enrgy' (did you mean 'energy'?)" in result.stderr
+
+
+@pytest.mark.usefixtures("outside")
+def test_a_plugin_is_left_out_for_good_and_taken_up_again(command: Any) -> None:
+    result = command("plugins", "--disable", "always")
+    assert result.exit_code == 0
+    assert not result.stdout
+    assert result.stderr.startswith("left out from now on: plugin outside, with vad always, asr echo")
+    left_out = listed(command)
+    assert left_out[None, "outside", "workbench-outside"]["state"] == "disabled"
+    assert ("vad", "always", "workbench-outside") not in left_out
+    assert command("plugins", "--enable", "workbench-outside").exit_code == 0
+    assert listed(command)["vad", "always", "workbench-outside"]["state"] == "ready"
+
+
+def test_what_cannot_be_left_out_says_so(command: Any) -> None:
+    own = command("plugins", "--disable", "energy")
+    assert own.exit_code == 2
+    assert "the workbench's own engines cannot be left out" in own.stderr
+    unknown = command("plugins", "--disable", "energi")
+    assert unknown.exit_code == 2
+    assert "did you mean 'energy'?" in unknown.stderr
+
+
+def test_choices_that_cannot_be_read_are_named_with_their_file(command: Any, place: Path) -> None:
+    config = place.parent / "home" / "config" / "config.toml"
+    config.write_text('disabled_plugins = "shout"\n')
+    result = command("plugins")
+    assert result.exit_code == 2
+    assert f"{config}: disabled_plugins must be a list" in result.stderr

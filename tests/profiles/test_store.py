@@ -189,3 +189,40 @@ def test_presets_come_along_in_a_wheel(tmp_path: Path) -> None:
     )
     run = subprocess.run([sys.executable, "-I", "-c", code], check=True, capture_output=True, text=True, cwd=tmp_path)
     assert run.stdout.splitlines() == [str(installed / "workbench" / "__init__.py"), str(PRESETS)]
+
+
+COMMENTED = """\
+# mine
+schema = 1
+name = "mine" # a name
+
+[asr] # ears
+engine = "faster-whisper"
+
+[asr.options]
+model = "tiny" # small enough
+beam_size = 2
+# the end
+"""
+
+
+def test_a_stage_is_changed_and_all_other_lines_stay_as_they_are() -> None:
+    changed = store.with_stage(COMMENTED, "asr", "faster-whisper", {"model": "base", "concurrency": 2})
+    expected = COMMENTED.replace('"tiny" # small enough', '"base" # small enough')
+    assert changed.replace("concurrency = 2\n", "") == expected.replace("beam_size = 2\n", "")
+    options = parse_profile(changed).stages()["asr"].options
+    assert options == {"model": "base", "concurrency": 2}
+
+
+def test_another_engine_without_options_takes_a_stages_place() -> None:
+    changed = parse_profile(store.with_stage(COMMENTED, "asr", "other", {}))
+    assert changed.asr is not None
+    assert (changed.asr.engine, changed.asr.options) == ("other", {})
+
+
+def test_a_stage_that_was_not_there_is_added() -> None:
+    text = store.with_stage(COMMENTED, "vad", "silero", {"threshold": 0.4, "gate": True})
+    assert text.startswith(COMMENTED)
+    vad = parse_profile(text).vad
+    assert vad is not None
+    assert vad.options == {"threshold": 0.4, "gate": True}

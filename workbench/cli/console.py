@@ -113,10 +113,10 @@ def set_up_log() -> None:
 
 
 def registry() -> Registry:
-    """The engines of all plugins but those left out with --no-plugin."""
+    """The engines of all plugins but those left out, for good or with --no-plugin."""
     from workbench import plugins
 
-    found = plugins.load(disabled_plugins)
+    found = plugins.load([*disabled_plugins, *plugins.disabled()])
     known = {name for plugin in found.plugins for name in (plugin.name, plugin.distribution)}
     for name in disabled_plugins:
         if name not in known:

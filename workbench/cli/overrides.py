@@ -10,7 +10,7 @@ from workbench.engines import Settings, StageKind
 from workbench.errors import MissingError, ProfileError, UsageError, did_you_mean
 from workbench.plugins import Registry
 from workbench.profiles import store
-from workbench.profiles.options import parse_override, split_options, with_options
+from workbench.profiles.options import check_file, installed_only, parse_override, split_options
 from workbench.profiles.schema import STAGE_KINDS, Profile, Stage
 from workbench.session import PREFERRED
 
@@ -22,10 +22,8 @@ def overridden(
 
     An engine that the profile does not name starts with none of its options. Raises `UsageError`.
     """
-    profile = _load(name, registry)
+    profile = installed_only(_load(name, registry), registry)
     stages = profile.stages()
-    if not profile.source:  # made for this machine: it names what is usual, and need not be here
-        stages = {kind: stage for kind, stage in stages.items() if stage.engine in registry.engines(StageKind(kind))}
     for text in engines:
         kind, engine = _named_engine(text, registry)
         if kind not in stages or stages[kind].engine != engine:
@@ -43,8 +41,9 @@ def overridden(
 def _load(name: str | None, registry: Registry) -> Profile:
     try:
         return store.current(name)
-    except ProfileError as error:
-        raise with_options(error, store.find(store.current_name(name)[0]), registry) from error
+    except ProfileError:
+        check_file(store.find(store.current_name(name)[0]), registry)  # tells the mistakes in options as well
+        raise
 
 
 def _named_engine(text: str, registry: Registry) -> tuple[str, str]:

@@ -13,6 +13,8 @@ import typer
 from workbench.cli import console
 from workbench.errors import UsageError, did_you_mean
 from workbench.plugins import DISABLED, Plugin, Registry
+from workbench.plugins import disable as disable_plugins
+from workbench.plugins import enable as enable_plugins
 from workbench.profiles.options import option_fields
 
 if TYPE_CHECKING:
@@ -36,9 +38,17 @@ def plugins(
     name: Annotated[
         str | None, typer.Argument(metavar="[NAME]", help="An engine, plugin or distribution: shows its options.")
     ] = None,
+    disable: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Leave a plugin out from now on, with all its engines.")
+    ] = None,
+    enable: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Take a plugin up again.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array on standard output.")] = False,
 ) -> None:
     """List every engine: kind, name, version, distribution, state, and why it failed to load."""
+    if disable or enable:
+        _choose(console.registry(), disable or [], enable or [])
+        if not (as_json or name):
+            return
     found = rows(console.registry())
     if name is not None:
         found = _named(name, found)
@@ -48,6 +58,19 @@ def plugins(
         _print_table(found)
     else:
         typer.echo("\n\n".join("\n".join(_details(row)) for row in found))
+
+
+def _choose(registry: Registry, disable: list[str], enable: list[str]) -> None:
+    """Leave plugins out for good, or take them up again. Raises `UsageError`, and nothing has changed then."""
+    leave_out = [plugin for name in disable for plugin in registry.named(name)]
+    take_up = [plugin for name in enable for plugin in registry.named(name)]
+    disable_plugins(leave_out)
+    enable_plugins(take_up)
+    for plugin in leave_out:
+        gone = ", ".join(f"{r.kind} {r.name}" for r in registry.registrations if r.plugin == plugin)
+        console.say(f"left out from now on: plugin {plugin.name}" + (f", with {gone}" if gone else ""))
+    for plugin in take_up:
+        console.say(f"not left out any more: plugin {plugin.name}")
 
 
 def _named(name: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:

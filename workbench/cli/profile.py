@@ -19,7 +19,8 @@ from workbench.errors import ProfileError, UsageError
 from workbench.profiles import store
 from workbench.profiles.hardware import CoreHardwareDetector, HardwareInfo
 from workbench.profiles.optimizer import CoreOptimizer, Plan
-from workbench.profiles.schema import load_profile, mismatches
+from workbench.profiles.report import hardware_rows, plan_rows
+from workbench.profiles.schema import mismatches
 
 app = typer.Typer(
     help="Which engines run, with which settings, on this machine.",
@@ -33,18 +34,6 @@ Name = Annotated[str, typer.Argument(help="A profile, or the path of a .toml fil
 OptionalName = Annotated[
     str | None, typer.Argument(help="A profile, or the path of a .toml file; without: the current.")
 ]
-
-_LABELS = {
-    "batch_size": "Batch size",
-    "concurrency": "Concurrency",
-    "instances": "Instances",
-    "memory_mapping": "Memory mapping",
-    "cpu_affinity": "CPU affinity",
-    "device": "Device",
-    "model": "Model",
-    "compute_type": "Compute type",
-    "threads_per_call": "Threads per call",
-}
 
 
 @app.command()
@@ -62,9 +51,7 @@ def detect(
         found = {"hardware": hardware.to_dict(), "optimized": plan.values(), "reasons": dict(plan.reasons)}
         _print_json(found | ({"written": str(written)} if written else {}))
     else:
-        typer.echo(
-            "\n".join(["Hardware found:", *_hardware_lines(hardware), "", "Settings for it:", *_plan_lines(plan)])
-        )
+        typer.echo("\n".join(_report_lines(hardware, plan)))
     if written:
         _tell([f"written: {written}", f"use it with: workbench profile use {write}"])
 
@@ -155,14 +142,9 @@ def edit(name: Annotated[str, typer.Argument(help="A profile. Of a preset a copy
 
 def _check(path: Path) -> None:
     """Raise `ProfileError` with all mistakes of the profile at `path`, those in engines' options too."""
-    from workbench.profiles.options import check_options, with_options
+    from workbench.profiles.options import check_file
 
-    registry = console.registry()
-    try:
-        profile = load_profile(path)
-    except ProfileError as error:
-        raise with_options(error, path, registry) from error
-    check_options(profile, registry)
+    check_file(path, console.registry())
 
 
 def _editor() -> list[str]:
@@ -179,48 +161,10 @@ def _editor() -> list[str]:
     raise UsageError("there is no editor", hint="Name one in the environment variable EDITOR.")
 
 
-def _hardware_lines(hardware: HardwareInfo) -> list[str]:
-    gpus = [
-        f"- GPU: {name} ({_gb(total)} GB of memory, {_gb(free)} GB free)"
-        for name, total, free in zip(
-            hardware.gpu_names, hardware.gpu_memory_mb, hardware.gpu_memory_free_mb, strict=False
-        )
-    ]
-    none = "- GPU: Apple's, not used for recognition" if hardware.mps_available else "- GPU: none"
-    cpu = f"- CPU: {_count(hardware.cpu_cores, 'core')} / {_count(hardware.cpu_threads, 'thread')}"
-    about = ", ".join(
-        filter(None, [hardware.cpu_name, *(f.upper() for f in hardware.cpu_features if f in ("avx2", "avx512f"))])
-    )
-    return [
-        *(gpus or [none]),
-        cpu + (f" ({about})" if about else ""),
-        f"- Memory: {_gb(hardware.memory_total_mb)} GB in total, {_gb(hardware.memory_available_mb)} GB available",
-        f"- Storage: {hardware.data_space_available_gb} GB available, and for temporary files "
-        f"{hardware.temp_space_available_gb} GB",
-    ]
-
-
-def _plan_lines(plan: Plan) -> list[str]:
-    values = plan.values() | {
-        "memory_mapping": "yes" if plan.memory_mapping else "no",
-        "cpu_affinity": _cores(plan.cpu_affinity) + ("" if plan.binds_cpu else " (not bound)"),
-    }
-    return [
-        line for key, label in _LABELS.items() for line in (f"- {label}: {values[key]}", f"    {plan.reasons[key]}")
-    ]
-
-
-def _cores(cores: tuple[int, ...]) -> str:
-    """The cores of a plan, which follow one another."""
-    return f"core {cores[0]}" if len(cores) == 1 else f"cores {cores[0]}-{cores[-1]}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _gb(mb: int) -> str:
-    return f"{mb / 1024:.0f}" if mb >= 10 * 1024 else f"{mb / 1024:.1f}"
+def _report_lines(hardware: HardwareInfo, plan: Plan) -> list[str]:
+    found = [f"- {row.label}: {row.value}" for row in hardware_rows(hardware)]
+    planned = [line for row in plan_rows(plan) for line in (f"- {row.label}: {row.value}", f"    {row.reason}")]
+    return ["Hardware found:", *found, "", "Settings for it:", *planned]
 
 
 def _shown(value: Any) -> str:

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from workbench.errors import ProfileError, UnknownEngine, UsageError, did_you_mean
 from workbench.profiles.problems import Problem, explain
-from workbench.profiles.schema import STAGE_KINDS, Profile, Stage, failure, salvaged
+from workbench.profiles.schema import STAGE_KINDS, Profile, Stage, failure, parse_profile, read_text, salvaged
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -62,13 +62,35 @@ def check_options(profile: Profile, registry: Registry) -> dict[str, Chosen]:
     return chosen
 
 
-def with_options(error: ProfileError, path: Path, registry: Registry) -> ProfileError:
-    """`error`, of a profile whose shape is wrong, with the mistakes in its engines and options as well, by line."""
-    source = str(path)
+def check_text(text: str, source: str, registry: Registry) -> Profile:
+    """The profile in `text`. Raises `ProfileError` with all mistakes by line, those in engines and options too."""
     try:
-        check_options(salvaged(path.read_text("utf-8-sig"), source), registry)
-    except (OSError, UnicodeDecodeError):
-        return error
+        profile = parse_profile(text, source)
+    except ProfileError as error:
+        raise _with_options(error, text, source, registry) from error
+    check_options(profile, registry)
+    return profile
+
+
+def check_file(path: Path, registry: Registry) -> Profile:
+    """The profile in the file `path`. Raises `ProfileError` as `check_text` does, and when it cannot be read."""
+    return check_text(read_text(path), str(path), registry)
+
+
+def installed_only(profile: Profile, registry: Registry) -> Profile:
+    """Of a profile made for this machine, what can be used: it names what is usual, and need not be here."""
+    from workbench.engines import StageKind
+
+    if profile.source:
+        return profile
+    missing = [k for k, stage in profile.stages().items() if stage.engine not in registry.engines(StageKind(k))]
+    return profile.model_copy(update=dict.fromkeys(missing))
+
+
+def _with_options(error: ProfileError, text: str, source: str, registry: Registry) -> ProfileError:
+    """`error`, of a profile whose shape is wrong, with the mistakes in its engines and options as well."""
+    try:
+        check_options(salvaged(text, source), registry)
     except ProfileError as other:
         problems = sorted({*error.problems, *other.problems}, key=lambda text: _line(text, source))
         return failure(source, problems)

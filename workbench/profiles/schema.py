@@ -143,13 +143,18 @@ STAGE_KINDS = ("capture", "vad", "asr", "translation", "tts", "export")
 
 def load_profile(path: Path) -> Profile:
     """Read a profile. Raises `ProfileError` with all mistakes."""
+    return parse_profile(read_text(path), str(path))
+
+
+def read_text(path: Path) -> str:
+    """The TOML of a profile as it stands, comments and all. Raises `ProfileError` when it is no text."""
     source = str(path)
     try:
         content = path.read_bytes()[: MAX_BYTES + 1]
     except OSError as error:
         raise ProfileError(f"{source} cannot be read: {error.strerror or error}") from error
     try:
-        return parse_profile(content.decode("utf-8-sig"), source)
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise failure(source, [f"{source}:{line}: is not UTF-8 text"]) from error

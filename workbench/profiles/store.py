@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import tomli_w
 
-from workbench import paths
+from workbench import config, paths
 from workbench.errors import UsageError, did_you_mean
-from workbench.files import said_plainly, write_atomically
+from workbench.files import write_text as write_file
 from workbench.profiles.hardware import CoreHardwareDetector, HardwareInfo
 from workbench.profiles.optimizer import DEFAULT_ENGINES, CoreOptimizer, Plan
 from workbench.profiles.schema import Hardware, Instances, Profile, Stage, load_profile
@@ -94,8 +93,8 @@ def current_name(flag: str | None = None) -> tuple[str, str]:
         return flag, "the command line"
     if name := os.environ.get("WORKBENCH_PROFILE"):
         return name, "WORKBENCH_PROFILE"
-    if name := _config().get("profile"):
-        return str(name), str(_config_path())
+    if name := config.read().get("profile"):
+        return str(name), str(config.config_file())
     return AUTO, "no choice was made"
 
 
@@ -103,7 +102,7 @@ def use(name: str) -> None:
     """Choose the profile to run with from now on. Raises `UsageError` or `ProfileError` when it cannot be used."""
     load(name)
     choice = str(Path(name).expanduser().resolve()) if _is_path(name) else name
-    _write(_config_path(), tomli_w.dumps(_config() | {"profile": choice}))
+    config.change("profile", choice)
 
 
 def write(profile: Profile, name: str, *, force: bool = False) -> Path:
@@ -111,14 +110,14 @@ def write(profile: Profile, name: str, *, force: bool = False) -> Path:
     path = user_path(name)
     if path.exists() and not force:
         raise UsageError(f"profile {name!r} is there already: {path}", hint="Overwrite it with --force.")
-    _write(path, dumps(profile.model_copy(update={"name": name})))
+    write_file(path, dumps(profile.model_copy(update={"name": name})))
     return path
 
 
 def write_text(name: str, text: str) -> Path:
     """Write a user's profile as it stands, comments and all. The caller has checked it."""
     path = user_path(name)
-    _write(path, text)
+    write_file(path, text)
     return path
 
 
@@ -135,6 +134,26 @@ def user_path(name: str) -> Path:
 def dumps(profile: Profile) -> str:
     """The TOML of `profile`."""
     return tomli_w.dumps(profile.to_dict())
+
+
+def with_stage(text: str, kind: str, engine: str, options: Mapping[str, Any]) -> str:
+    """The TOML `text`, with that engine and just those options for stages of `kind`. Other lines stay as they are."""
+    import tomlkit
+
+    document = tomlkit.parse(text)
+    stage = cast(dict[str, Any], document.setdefault(kind, tomlkit.table()))
+    if stage.get("engine") != engine:
+        stage["engine"] = engine
+    table = stage.setdefault("options", tomlkit.table())
+    old = table.unwrap()
+    for key in old.keys() - options.keys():
+        del table[key]
+    for key, value in options.items():
+        if key not in old or (type(old[key]), old[key]) != (type(value), value):
+            table[key] = value
+    if not options:
+        del stage["options"]
+    return tomlkit.dumps(document)
 
 
 def propose(
@@ -192,24 +211,3 @@ def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _is_path(name: str) -> bool:
     return name.endswith(".toml") or "/" in name or os.sep in name
-
-
-def _config_path() -> Path:
-    return paths.config_dir() / "config.toml"
-
-
-def _config() -> dict[str, Any]:
-    path = _config_path()
-    if not path.is_file():
-        return {}
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except (ValueError, OSError) as error:
-        raise UsageError(f"{path} cannot be read: {error}", hint="Mend it, or delete it to start afresh.") from error
-
-
-def _write(path: Path, text: str) -> None:
-    """Raises `OutputError`, and leaves everything as it was then."""
-    with said_plainly(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, text.encode(), overwrite=True)
