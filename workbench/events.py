@@ -5,8 +5,13 @@ Each event is a frozen dataclass with a `type`; `to_dict` gives what goes on the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar, TypeAlias
+from functools import cache
+from typing import Any, ClassVar, Final, TypeAlias, get_args
+
+import numpy as np
+from pydantic import TypeAdapter
 
 from workbench import types
 
@@ -85,11 +90,23 @@ class Speech(_Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress(_Event):
-    """Everything before `position` is done."""
+    """Everything before `position` is done, and would be lost by nobody who goes on from there.
+
+    Each segment that starts before `position` has ended, and its final transcripts and their translations have been
+    told, or an `Error` in their place, or it was discarded; no segment to come starts before it. Speech may still come.
+    """
 
     type = "progress"
     position: float
     duration: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed(_Event):
+    """Audio is worked on again from `position`: what was told of segments that start there or later is void."""
+
+    type = "resumed"
+    position: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +186,7 @@ Event: TypeAlias = (
     | Translation
     | Speech
     | Progress
+    | Resumed
     | DeviceLost
     | DeviceReturned
     | NoSignal
@@ -177,3 +195,29 @@ Event: TypeAlias = (
     | Error
     | Done
 )
+
+_KINDS: Final[Mapping[Any, type[Event]]] = {kind.type: kind for kind in get_args(Event)}
+
+
+def parse(data: Mapping[str, Any]) -> Event:
+    """The event whose `to_dict` gave `data`, as it comes back from JSON; `Speech` comes back without samples.
+
+    What `data` holds beside is ignored. Raises `ValueError` for what is no event.
+    """
+    kind = _KINDS.get(str(data.get("type")))
+    if kind is None:
+        raise ValueError(f"{data.get('type')!r} is no event")
+    return _parse_speech(data) if kind is Speech else _adapter(kind).validate_python(dict(data))
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Event]:
+    return TypeAdapter(kind)
+
+
+def _parse_speech(data: Mapping[str, Any]) -> Speech:
+    try:
+        audio = types.AudioChunk(np.zeros(0, np.float32), int(data["sample_rate"]), float(data["start"]))
+        return Speech(speech=types.Speech(segment_id=int(data["segment_id"]), audio=audio))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"not a speech event: {error}") from error

@@ -20,7 +20,7 @@ RATE = 16_000
 def read(path: Path) -> Samples:
     with wave.open(str(path)) as file:
         assert (file.getnchannels(), file.getsampwidth()) == (1, 2)
-        return (np.frombuffer(file.readframes(file.getnframes()), "<i2") / 32767).astype(np.float32)
+        return (np.frombuffer(file.readframes(file.getnframes()), "<i2") / 32768).astype(np.float32)
 
 
 def ones(seconds: float, start: float, rate: int = RATE, value: float = 0.5) -> AudioChunk:
@@ -33,9 +33,9 @@ def test_what_is_written_is_read_back_by_others_and_by_us(tmp_path: Path, speech
         for part in np.array_split(speech, 7):
             writer.write(part)
         writer.commit()
-    assert np.abs(read(path) - speech).max() <= 1 / 32767
+    assert np.abs(read(path) - speech).max() <= 1 / 32768
     decoded = np.concatenate([chunk.samples for chunk in decode(path)])
-    assert np.abs(decoded - speech).max() <= 2 / 32767
+    assert np.abs(decoded - speech).max() <= 1 / 32768
     assert os.listdir(tmp_path) == ["out.wav"]
 
 
@@ -43,7 +43,7 @@ def test_values_out_of_range_are_clipped_and_what_is_no_number_is_silent(tmp_pat
     with WavWriter(tmp_path / "out.wav", RATE) as writer:
         writer.write(np.array([1.5, -7.0, np.nan, np.inf, 0.0], np.float32))
         writer.commit()
-    assert read(tmp_path / "out.wav").tolist() == [1.0, -1.0, 0.0, 1.0, 0.0]
+    assert read(tmp_path / "out.wav").tolist() == [32767 / 32768, -1.0, 0.0, 32767 / 32768, 0.0]
 
 
 def test_without_commit_there_is_no_file(tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ from workbench.errors import OutputError
 from workbench.files import NewFile, said_plainly
 from workbench.types import AudioChunk, Samples
 
-_HEADER: Final = struct.Struct("<4sI4s4sIHHIIHH4sI")
-_MOST_BYTES: Final = 0xFFFFFFFF - _HEADER.size
-_FULL_SCALE: Final = 32767.0
+HEADER: Final = struct.Struct("<4sI4s4sIHHIIHH4sI")
+MOST_SAMPLES: Final = (0xFFFFFFFF - HEADER.size) // 2
+"""Sizes in a WAV have 32 bits: 37 hours at 16 kHz."""
+FULL_SCALE: Final = 32768.0
 
 
 class WavWriter:
@@ -29,22 +30,21 @@ class WavWriter:
         self.written = 0
         """Samples so far."""
         self._new = NewFile(path, overwrite=overwrite)
-        self._new.write(_header(0, sample_rate))
+        self._new.write(header(0, sample_rate))
 
     def write(self, samples: Samples) -> None:
-        """Append mono samples; what is outside [-1, 1] is clipped, what is no number is silence."""
-        if 2 * (self.written + len(samples)) > _MOST_BYTES:
+        """Append mono samples; see `pcm16`."""
+        if self.written + len(samples) > MOST_SAMPLES:
             name = str(self._new.path)
             raise OutputError(f"{name!r} cannot be written: a WAV holds at most 4 GiB", hint="Write shorter pieces.")
-        clean = np.clip(np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0), -1.0, 1.0)
-        self._new.write(np.rint(clean * _FULL_SCALE).astype("<i2").tobytes())
+        self._new.write(pcm16(samples))
         self.written += len(samples)
 
     def commit(self) -> None:
         """Complete the header and put the file under its name, on disk."""
         with said_plainly(self._new.path):
             self._new.file.seek(0)
-        self._new.write(_header(self.written, self.sample_rate))
+        self._new.write(header(self.written, self.sample_rate))
         self._new.commit()
 
     def discard(self) -> None:
@@ -60,11 +60,22 @@ class WavWriter:
         self.discard()
 
 
-def _header(samples: int, rate: int) -> bytes:
+def header(samples: int, rate: int) -> bytes:
+    """What stands before the samples in a 16-bit mono WAV of so many samples, `rate` of them a second."""
     size = 2 * samples
-    return _HEADER.pack(
-        b"RIFF", _HEADER.size - 8 + size, b"WAVE", b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16, b"data", size
+    return HEADER.pack(
+        b"RIFF", HEADER.size - 8 + size, b"WAVE", b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16, b"data", size
     )
+
+
+def pcm16(samples: Samples) -> bytes:
+    """16-bit little-endian integers; what came from such comes out the same.
+
+    What is outside [-1, 1] is clipped, what is no number is silence.
+    """
+    clean = np.clip(np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0), -1.0, 1.0)
+    data: bytes = np.rint(np.minimum(clean * FULL_SCALE, FULL_SCALE - 1)).astype("<i2").tobytes()
+    return data
 
 
 class SpeechTrack:
