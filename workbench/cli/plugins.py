@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import textwrap
-from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,23 +14,11 @@ from workbench.errors import UsageError, did_you_mean
 from workbench.plugins import DISABLED, Plugin, Registry
 from workbench.plugins import disable as disable_plugins
 from workbench.plugins import enable as enable_plugins
+from workbench.profiles.option_words import default_of, description_of, type_of
 from workbench.profiles.options import option_fields
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
-
-_WORDS: Final = {
-    "bool": "true or false",
-    "int": "whole number",
-    "float": "number",
-    "str": "text",
-    "Path": "path",
-    "tuple": "list",
-    "list": "list",
-    "dict": "table",
-    "Mapping": "table",
-}
-_BOUNDS: Final = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 
 
 def plugins(
@@ -141,26 +128,4 @@ def _row(plugin: Plugin, kind: str | None, name: str, state: str, reason: str) -
 
 
 def _option(name: str, field: FieldInfo) -> dict[str, Any]:
-    from pydantic_core import to_jsonable_python
-
-    default = None if field.is_required() else field.get_default(call_default_factory=True)
-    bounds = [f"{_BOUNDS[k]} {getattr(m, k):g}" for m in field.metadata for k in _BOUNDS if hasattr(m, k)]
-    return {
-        "name": name,
-        "type": ", ".join([_in_words(field.annotation), " and ".join(bounds)]).removesuffix(", "),
-        "default": to_jsonable_python(default, fallback=str),
-        "description": " ".join((field.description or "").split()),
-    }
-
-
-def _in_words(annotation: Any) -> str:
-    """A type as users know it. None is left out: it is the option that is not set."""
-    origin, members = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        return _in_words(members[0])
-    if origin is Literal:
-        return " or ".join(map(json.dumps, members))
-    if origin in (Union, UnionType):
-        return " or ".join(_in_words(member) for member in members if member is not NoneType)
-    name = getattr(origin or annotation, "__name__", str(annotation))
-    return _WORDS.get(name, name)
+    return {"name": name, "type": type_of(field), "default": default_of(field), "description": description_of(field)}

@@ -114,6 +114,11 @@ def split_options(kind: str, options: Mapping[str, Any], engine: EngineClass) ->
     return own, core
 
 
+def mistakes(kind: str, options: Mapping[str, Any], engine: EngineClass) -> list[Problem]:
+    """What is wrong with `options` for `engine`, by key; see `split_options`."""
+    return _split(kind, options, engine)[2]
+
+
 def option_fields(kind: str, engine: EngineClass) -> dict[str, FieldInfo]:
     """Every option that a profile can set on `engine`, by key: its own, then those of the core it does not hide."""
     own = engine.Options.model_fields
@@ -130,10 +135,15 @@ def parse_override(text: str) -> tuple[str, str, Any]:
     if kind not in STAGE_KINDS:
         stages = ", ".join(STAGE_KINDS)
         raise UsageError(f"{kind!r} is no stage{did_you_mean(kind, STAGE_KINDS)}", hint=f"Stages: {stages}.")
+    return kind, key, parse_value(value)
+
+
+def parse_value(text: str) -> Any:
+    """The value that `text` is in TOML; what is no TOML is text."""
     try:
-        return kind, key, tomllib.loads(f"value = {value}")["value"]
+        return tomllib.loads(f"value = {text}")["value"]
     except (ValueError, RecursionError):
-        return kind, key, value
+        return text
 
 
 def _split(
