@@ -196,7 +196,7 @@ Event: TypeAlias = (
     | Done
 )
 
-_KINDS: Final[Mapping[Any, type[Event]]] = {kind.type: kind for kind in get_args(Event)}
+_KINDS: Final[Mapping[str, Any]] = {kind.type: kind for kind in get_args(Event)}
 
 
 def parse(data: Mapping[str, Any]) -> Event:
