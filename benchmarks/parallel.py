@@ -92,6 +92,7 @@ async def queued(long: Path, short: Sequence[Path]) -> list[dict[str, float]]:
     async with Session(profile, registry) as session:
         plan = session.plan(SETTINGS)
         stages = await session.load(plan)
+        assert plan.recognizer is not None
 
         async def alone(stages: Stages) -> float:
             began = time.perf_counter()

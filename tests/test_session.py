@@ -21,6 +21,7 @@ from workbench.errors import (
     UnsupportedLanguage,
     UsageError,
 )
+from workbench.plan import Choice
 from workbench.plugins import Plugin, Registry
 from workbench.profiles.schema import Profile, parse_profile
 from workbench.session import Session
@@ -148,6 +149,11 @@ def profile(text: str = "") -> Profile:
     return parse_profile(NOTHING + text)
 
 
+def chosen(choice: Choice | None) -> Choice:
+    assert choice is not None
+    return choice
+
+
 def run(work: Coroutine[Any, Any, Any]) -> Any:
     async def bounded() -> Any:
         async with asyncio.timeout(20):
@@ -172,9 +178,9 @@ def test_where_the_profile_names_nothing_the_preferred_engines_come_first() -> N
         name = "energy"
 
     session = Session(profile(), registry(Ear, Energy, Silero, Parrot))
-    assert session.plan(Settings()).detector.engine is Silero
+    assert chosen(session.plan(Settings()).detector).engine is Silero
     session = Session(profile(), registry(Ear, Energy, Parrot))
-    assert session.plan(Settings()).detector.engine is Energy
+    assert chosen(session.plan(Settings()).detector).engine is Energy
 
 
 def test_the_profile_names_engine_options_and_the_cores_options() -> None:
@@ -183,10 +189,11 @@ def test_the_profile_names_engine_options_and_the_cores_options() -> None:
         '[asr.options]\nmodel = "tiny"\npacking = false\n'
     )
     plan = Session(profile(text), registry(Ear, Parrot)).plan(Settings())
-    assert plan.detector.core == {"threshold": 0.7}
-    assert plan.recognizer.options == Parrot.Options(model="tiny")
-    assert plan.recognizer.core == {"packing": False}
-    assert plan.recognizer.instances.max == 2
+    assert chosen(plan.detector).core == {"threshold": 0.7}
+    recognizer = chosen(plan.recognizer)
+    assert recognizer.options == Parrot.Options(model="tiny")
+    assert recognizer.core == {"packing": False}
+    assert recognizer.instances.max == 2
     assert plan.translator is None
     assert plan.synthesizer is None
 

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, Self, TypeAlias, cast
+from typing import Any, Final, Self, cast
 
-from workbench import paths
-from workbench.engines import Capture, Engine, Exporter, Options, Settings, StageKind, Translator
-from workbench.errors import EngineError, MissingError, UnsupportedLanguage, UsageError, WorkbenchError, in_one_line
+from workbench.engines import Capture, Engine, Exporter, Settings, StageKind, Translator
+from workbench.errors import MissingError, UnsupportedLanguage, UsageError, WorkbenchError
+from workbench.hookspecs import EngineClass
+from workbench.loading import Pools, explained
+from workbench.models.states import ModelState, ModelStates, Phase, Wanted, Watch
 from workbench.pipeline import Stages
+from workbench.plan import Choice, Plan, attributed
 from workbench.plugins import Registry
 from workbench.pool import Pool
-from workbench.profiles.options import check_options, split_options
-from workbench.profiles.schema import Instances, Profile
+from workbench.profiles.options import Chosen, check_options, split_options
+from workbench.profiles.schema import Profile
 from workbench.speech.packer import PackerOptions
 from workbench.speech.segmenter import SegmenterOptions
-from workbench.threads import uninterrupted
-from workbench.types import Activity, AudioChunk, Transcript, Window
-
-AnyEngine: TypeAlias = Engine[Any, Any, Any] | Capture | Exporter
 
 PREFERRED: Final[Mapping[StageKind, tuple[str, ...]]] = {
     StageKind.CAPTURE: ("file",),
@@ -34,80 +30,46 @@ PREFERRED: Final[Mapping[StageKind, tuple[str, ...]]] = {
 """Engines to try, in order, where the profile names none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """An engine class and the options to load it with; equal choices share a pool."""
-
-    engine: type[Engine[Any, Any, Any]]
-    options: Options
-    core: Mapping[str, Any]
-    """Options of the stage that are the core's, such as how VAD probabilities become segments."""
-    instances: Instances = field(default_factory=Instances)
-    instead_of: tuple[str, ...] = ()
-    """Why engines that would have been preferred cannot be used."""
-
-    @property
-    def key(self) -> tuple[type, str]:
-        return self.engine, self.options.model_dump_json()
-
-    def resolve(self, settings: Settings) -> Choice:
-        """With everything filled in that the options leave open. Raises what makes `settings` impossible."""
-        with attributed(self.engine, "to load"):
-            return replace(self, options=self.engine.resolve(self.options, settings))
-
-    def load(self) -> Engine[Any, Any, Any]:
-        """In a worker thread."""
-        with attributed(self.engine, "to load"):
-            return self.engine(self.options)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What streams of certain settings need. Nothing of it is loaded yet."""
-
-    detector: Choice
-    recognizer: Choice
-    translator: Choice | None = None
-    synthesizer: Choice | None = None
-
-    @property
-    def choices(self) -> list[Choice]:
-        chosen = (self.detector, self.recognizer, self.translator, self.synthesizer)
-        return [choice for choice in chosen if choice is not None]
-
-    def check(self, settings: Settings) -> None:
-        """Refuse settings that an engine of the plan cannot serve."""
-        for choice in (self.recognizer, self.translator, self.synthesizer):
-            if choice is not None:
-                choice.resolve(settings)
-
-
 class Session:
     """An async context manager: leaving it drops what waits, waits for running threads, and frees all engines."""
 
     def __init__(self, profile: Profile, registry: Registry) -> None:
         """Raises `ProfileError` with everything that is wrong with the profile's engines and options."""
-        self.profile = profile
         self.registry = registry
-        self._chosen = check_options(profile, registry)
-        self._pools: dict[tuple[type, str], Pool[Any, Any]] = {}
+        self._states = ModelStates()
+        self._pools = Pools(self._states)
+        self.adopt(profile)
+
+    def adopt(self, profile: Profile) -> None:
+        """Plan with `profile` from now on; what is loaded stays. When `ProfileError` is raised, nothing has changed."""
+        self._chosen = check_options(profile, self.registry)
+        self.profile = profile
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await uninterrupted(asyncio.gather(*(pool.close() for pool in self._pools.values())))
+        await self.release(None)
 
-    def plan(self, settings: Settings, *, speak: bool = False) -> Plan:
+    def plan(self, settings: Settings, *, speak: bool = False, detect: bool = True, recognize: bool = True) -> Plan:
         """Choose engines. Raises what makes it impossible, before anything is loaded.
 
-        There is a translator when there is a target language, or when the profile names one that needs none.
+        There is a translator when there is a target language, or when the profile names one that needs none. What is
+        not recognized is neither translated nor spoken. An engine that is missing is among `states` until the next
+        plan.
         """
+        if recognize and not detect:
+            raise UsageError(
+                "speech cannot be recognized unless it is found", hint="Turn detection on, or recognition off."
+            )
+        for kind in StageKind:
+            self._states.drop(kind)
+        translate = recognize and self.translates(settings)
         return Plan(
-            detector=self._choose(StageKind.VAD, settings),
-            recognizer=self._choose(StageKind.ASR, settings),
-            translator=self._choose(StageKind.TRANSLATION, settings) if self.translates(settings) else None,
-            synthesizer=self._choose(StageKind.TTS, settings) if speak else None,
+            detector=self._choose(StageKind.VAD, settings) if detect else None,
+            recognizer=self._choose(StageKind.ASR, settings) if recognize else None,
+            translator=self._choose(StageKind.TRANSLATION, settings) if translate else None,
+            synthesizer=self._choose(StageKind.TTS, settings) if speak and recognize else None,
         )
 
     def translates(self, settings: Settings) -> bool:
@@ -116,21 +78,49 @@ class Session:
             named is not None and not cast(type[Translator], named.engine).pairs
         )
 
+    # loading
+
     async def load(self, plan: Plan) -> Stages:
-        """Load what `plan` needs and is not loaded yet, all at once."""
-        choices = [plan.detector, plan.recognizer, plan.translator, plan.synthesizer]
-        pools = [self._pool(choice) if choice else None for choice in choices]
-        await asyncio.gather(*(pool.start() for pool in pools if pool))
-        detector, recognizer, translator, synthesizer = pools
+        """Load what `plan` needs and is not loaded yet, all at once.
+
+        Raises what the first engine that fails raises; the others stay loaded. Returns only when no thread loads any
+        more, even when cancelled.
+        """
+        pools = await self._pools.load(plan.choices)
+
+        def loaded(choice: Choice | None) -> Any:
+            return pools[choice.key] if choice else None
+
         return Stages(
-            detector=cast(Pool[AudioChunk, Activity], detector),
-            recognizer=cast(Pool[Window, Transcript], recognizer),
-            translator=translator,
-            synthesizer=synthesizer,
-            segmenter=SegmenterOptions(**plan.detector.core),
-            packer=PackerOptions(**plan.recognizer.core),
+            detector=loaded(plan.detector),
+            recognizer=loaded(plan.recognizer),
+            translator=loaded(plan.translator),
+            synthesizer=loaded(plan.synthesizer),
+            segmenter=SegmenterOptions(**plan.detector.core) if plan.detector else SegmenterOptions(),
+            packer=PackerOptions(**plan.recognizer.core) if plan.recognizer else PackerOptions(),
             check=plan.check,
         )
+
+    async def release(self, keep: Plan | None) -> None:
+        """Unload all engines that `keep` does not need. Returns when their memory is free, even when cancelled."""
+        await self._pools.release({choice.key for choice in keep.choices} if keep else set())
+
+    @property
+    def states(self) -> tuple[ModelState, ...]:
+        """How far each engine is, in the order of the stages. To be read on the loop."""
+        return self._states.current()
+
+    def watch(self, callback: Watch) -> Callable[[], None]:
+        """Call `callback`, which must not raise, on the loop after each change of `states`.
+
+        Of what is fetched it is told about ten times a second. Returns what ends that.
+        """
+        return self._states.watch(callback)
+
+    def queued(self, plan: Plan | None) -> None:
+        """Show in `states` that `plan` is loaded next; None: nothing waits any more."""
+        choices = plan.choices if plan else []
+        self._states.queue({choice.engine.kind: Wanted(choice.key, choice.title) for choice in choices})
 
     def formats(self) -> list[str]:
         """What subtitles can be written as."""
@@ -153,12 +143,23 @@ class Session:
         """What reads `path`: the profile's capture engine, by default the one for files."""
         named = self._chosen.get(StageKind.CAPTURE)
         engine = cast(type[Capture], named.engine if named else self.registry.find(StageKind.CAPTURE, "file"))
-        if "path" not in engine.Options.model_fields:
+        if not _reads_files(engine):
             raise UsageError(f"capture engine {engine.name!r} reads no files", hint="Use --engine capture=file.")
-        given = named.options.model_dump(exclude_unset=True) if named else {}
-        options, _ = split_options(StageKind.CAPTURE, given | {"path": path}, engine)
-        with attributed(engine, "to load"):
-            return engine(options)
+        return _capture(engine, named, path=path)
+
+    def source(self, device: str | None, path: Path | None, pace: float) -> Capture:
+        """What live audio comes from: a file, played at `pace` times real time, or else a device; None: the default.
+
+        It is the profile's capture engine where that one reads files, or devices.
+        """
+        named = self._chosen.get(StageKind.CAPTURE)
+        if named is not None and _reads_files(named.engine) is not (path is not None):
+            named = None
+        default = "microphone" if path is None else "file"
+        engine = cast(type[Capture], named.engine if named else self.registry.find(StageKind.CAPTURE, default))
+        if path is not None:
+            return _capture(engine, named, path=path, **{"pace": pace} if "pace" in engine.Options.model_fields else {})
+        return _capture(engine, named, **{"device": device} if device is not None else {})
 
     def look_into(self, path: Path, settings: Settings) -> None:
         """Refuse a file that cannot be read, before engines are loaded for it. Blocks: call it in a thread."""
@@ -169,15 +170,25 @@ class Session:
                 close()
 
     def pools(self) -> list[Pool[Any, Any]]:
-        return list(self._pools.values())
+        return self._pools.all()
 
     # choosing
 
     def _choose(self, kind: StageKind, settings: Settings) -> Choice:
         """The engine that the profile names; else the first installed one that can do what `settings` ask for."""
-        if named := self._chosen.get(kind):
+        named = self._chosen.get(kind)
+        try:
+            if named is None:
+                return self._first_that_fits(kind, settings)
             engine = cast(type[Engine[Any, Any, Any]], named.engine)
             return Choice(engine, named.options, named.core, named.stage.instances).resolve(settings)
+        except MissingError as error:
+            wanted = named.engine.name if named else PREFERRED[kind][0]
+            model = str(getattr(named.options, "model", "")) if named else ""
+            self._states.add(kind, kind, ModelState(kind, wanted, model, Phase.ABSENT, message=explained(error)))
+            raise
+
+    def _first_that_fits(self, kind: StageKind, settings: Settings) -> Choice:
         refusals: dict[str, WorkbenchError] = {}
         for candidate in self._candidates(kind):
             try:
@@ -195,13 +206,6 @@ class Session:
         for name in [*names, *sorted(installed.keys() - names)]:
             if getattr(installed[name], _DECLARATION.get(kind, "name")):
                 yield installed[name]
-
-    def _pool(self, choice: Choice) -> Pool[Any, Any]:
-        """The pool of equal choices. Not started yet if it is new."""
-        if choice.key not in self._pools:
-            instances = choice.instances
-            self._pools[choice.key] = Pool(choice.load, minimum=instances.min, maximum=instances.max)
-        return self._pools[choice.key]
 
 
 _DECLARATION: Final = {StageKind.TRANSLATION: "pairs", StageKind.TTS: "voices"}
@@ -222,15 +226,13 @@ def _none_fits(kind: StageKind, refusals: Mapping[str, WorkbenchError]) -> Workb
     return UnsupportedLanguage(f"no engine for {kind} fits: {reasons}", hint=hints)
 
 
-@contextmanager
-def attributed(engine: type[AnyEngine] | AnyEngine, doing: str) -> Iterator[None]:
-    """Say which engine an exception comes from that is not of the workbench's own kind, and what it failed to do."""
-    try:
-        yield
-    except WorkbenchError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise EngineError(
-            f"{engine.kind} engine {engine.name!r} failed {doing}: {in_one_line(error)}",
-            hint=f"Name another with --engine {engine.kind}=NAME. Details: {paths.log_file()}",
-        ) from error
+def _reads_files(engine: EngineClass) -> bool:
+    return "path" in engine.Options.model_fields
+
+
+def _capture(engine: type[Capture], named: Chosen | None, **more: Any) -> Capture:
+    """With the profile's options, where it names this engine, and `more`."""
+    given = named.options.model_dump(exclude_unset=True) if named else {}
+    options, _ = split_options(StageKind.CAPTURE, given | more, engine)
+    with attributed(engine, "to load"):
+        return engine(options)

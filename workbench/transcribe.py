@@ -15,7 +15,8 @@ from workbench.audio.wav import SpeechTrack, WavWriter
 from workbench.engines import Exporter, Settings
 from workbench.files import NewFile, said_plainly, write_atomically
 from workbench.pipeline import Emit, Pipeline, Stages
-from workbench.session import Session, attributed
+from workbench.plan import attributed
+from workbench.session import Session
 from workbench.subtitles import Caption, CueRules, Show, build_cues, violations
 from workbench.threads import to_thread
 from workbench.types import Cue, Speech

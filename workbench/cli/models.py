@@ -15,8 +15,8 @@ from workbench.cli import console
 from workbench.engines import Engine, StageKind
 from workbench.errors import EngineError
 from workbench.models import Model, Progress
+from workbench.plan import attributed
 from workbench.plugins import Registry
-from workbench.session import attributed
 
 
 def models(

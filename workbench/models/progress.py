@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -29,6 +30,19 @@ class Meter:
         """Count some bytes more; fewer when what was done proved useless."""
         self.done += count
         self.progress(self.done, self.total)
+
+
+def paced(progress: Progress, interval_s: float = 0.1) -> Progress:
+    """Tell `progress` at most once in `interval_s`, but always of the first and the last byte."""
+    due = float("-inf")
+
+    def tell(done: int, total: int) -> None:
+        nonlocal due
+        if (now := time.monotonic()) >= due or 0 < total <= done:
+            due = now + interval_s
+            progress(done, total)
+
+    return tell
 
 
 def log_progress(name: str) -> Progress:

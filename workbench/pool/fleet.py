@@ -44,7 +44,8 @@ class Fleet(Generic[In, Out]):
     ) -> None:
         """An engine that takes longer than `close_limit_s` to close is left behind.
 
-        `changed` is called when there is a new instance, and when `error` was set because there will be none.
+        `changed` is called when there is a new instance, when one broke, and when `error` was set because there will be
+        none.
         """
         self.minimum, self.maximum = minimum, maximum
         self.instances: list[Instance[In, Out]] = []
@@ -109,6 +110,7 @@ class Fleet(Generic[In, Out]):
             self._break(EngineError(f"{instance.engine.name} broke {self.failures} times in a row"), error)
         else:
             self.spawn(self._heal(instance))
+            self._changed()
 
     def retire(self, instance: Instance[In, Out]) -> None:
         """Close `instance` if it is to be closed and nothing of it is needed any more."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any, Generic, Self, TypeVar
 
 from workbench.engines import Engine, Settings, Stateless
@@ -40,6 +41,7 @@ class Pool(Generic[In, Out]):
         grow_after_s: float = 1.0,
         idle_s: float = 60.0,
         max_replacements: int = 5,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
         """`load` makes an instance, in a worker thread.
 
@@ -49,10 +51,15 @@ class Pool(Generic[In, Out]):
         A call that gives no value for `hang_s` fails and its instance is given up; one that waits longer than
         `acquire_timeout_s` fails with `PoolBusy`. A further instance is loaded when a call has waited `grow_after_s`,
         and closed when it had nothing to do for `idle_s`.
+
+        `changed` is called on the loop when loading begins, and when `loaded` or `failure` may have changed. It must
+        not raise.
         """
         self.minimum, self.maximum = minimum, max(minimum, maximum)
         self.acquire_timeout_s, self.grow_after_s, self.idle_s = acquire_timeout_s, grow_after_s, idle_s
         self._load = load
+        self._changed = changed
+        self._start_failure: Exception | None = None
         self._counters = Counters()
         self._fleet: Fleet[In, Out] = Fleet(
             self._counters,
@@ -81,14 +88,18 @@ class Pool(Generic[In, Out]):
         if isinstance(self.broken, PoolClosed):
             raise self.broken
         if self._starting is None:
+            self._start_failure = None
             self._starting = self._fleet.spawn(self._start())
+            self._changed()
         await asyncio.shield(self._starting)
 
     async def _start(self) -> None:
         try:
             self._fleet.renew(self._load, await self._fleet.load(self._load))
-        except Exception:
+        except Exception as error:
             self._starting = None  # it may be tried again
+            self._start_failure = error
+            self._changed()
             raise
 
     async def __aenter__(self) -> Self:
@@ -111,6 +122,16 @@ class Pool(Generic[In, Out]):
     def broken(self) -> Exception | None:
         """Why nothing can run any more: `PoolClosed`, or the `EngineError` that broke it."""
         return self._fleet.error
+
+    @property
+    def loaded(self) -> bool:
+        """Whether there is an instance that works."""
+        return bool(self._fleet.sound())
+
+    @property
+    def failure(self) -> Exception | None:
+        """Why there is no instance: `broken`, or what the last `start` raised."""
+        return self.broken or self._start_failure
 
     def open(self, settings: Settings | None = None, *, head_start_s: float = 0.0) -> Stage[In, Out]:
         """A place for one stream, whose items rank as if submitted `head_start_s` earlier than they are."""
@@ -169,6 +190,7 @@ class Pool(Generic[In, Out]):
             self._tend_later()
         else:
             self._dispatcher.fail_waiting(self.broken)
+        self._changed()
 
     def _tend_later(self) -> None:
         """Look again soon, while anything waits that may wait too long or there are not as many instances as needed."""
