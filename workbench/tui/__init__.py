@@ -1,0 +1,1 @@
+"""The interactive interface. Textual is imported nowhere else."""

@@ -1,0 +1,239 @@
+"""The interactive workbench. It only observes and commands a live session; nothing of that is known here."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, cast
+
+from textual import events
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType, Keymap
+from textual.screen import Screen
+from textual.signal import Signal
+from textual.widgets import Input, TextArea
+
+from workbench import paths
+from workbench.errors import WorkbenchError
+from workbench.threads import to_thread
+from workbench.tui import choices as kept
+from workbench.tui.choices import Choices
+from workbench.tui.frame import Frame
+from workbench.tui.screens.starting import StartingScreen
+from workbench.tui.texts import _
+from workbench.tui.themes import THEMES
+from workbench.tui.widgets.notice_line import Notice, Severity
+from workbench.tui.widgets.top_bar import TABS, Tab
+
+if TYPE_CHECKING:
+    from workbench.live import Live
+    from workbench.tui.screens.ask import Ask
+
+OpenLive: TypeAlias = Callable[[], Awaitable["Live"]]
+"""Makes the live session, after the first paint: it takes plugins, hardware and a profile. It is not entered yet."""
+MOST_NOTICES: Final = 1000
+OVER_SSH_HZ: Final = 4.0
+
+
+class WorkbenchApp(App[int]):
+    """`run_async` ends when the user, a signal or an error ends it; `failure` is that error."""
+
+    TITLE = "workbench"
+    CSS = """
+    Screen { background: $background; color: $foreground; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(tab.key, f"show('{tab.mode}')", tab.label, show=False, id=f"app.{tab.mode}") for tab in TABS),
+        Binding("2", "reserved('jobs')", _("Jobs"), show=False, id="app.jobs"),
+        Binding("5", "reserved('bench')", _("Bench"), show=False, id="app.bench"),
+        Binding("colon,ctrl+p", "command_palette", _("Commands"), id="app.commands"),
+        Binding("question_mark,f1", "help", _("Help"), id="app.help"),
+        Binding("f2", "next_theme", _("Next theme"), show=False, id="app.theme"),
+        Binding("q,ctrl+c", "quit", _("Quit"), id="app.quit"),
+        Binding("j", "go('cursor_down', 'scroll_down')", _("Down"), show=False, id="list.down"),
+        Binding("k", "go('cursor_up', 'scroll_up')", _("Up"), show=False, id="list.up"),
+        Binding("h", "go('cursor_left', 'scroll_left')", _("Left"), show=False, id="list.left"),
+        Binding("l", "go('cursor_right', 'scroll_right')", _("Right"), show=False, id="list.right"),
+        Binding("g", "go('first', 'scroll_top', 'scroll_home')", _("First"), show=False, id="list.first"),
+        Binding("G", "go('last', 'scroll_bottom', 'scroll_end')", _("Last"), show=False, id="list.last"),
+        Binding("ctrl+d", "go('page_down', 'scroll_page_down')", _("Page down"), show=False, id="list.page_down"),
+        Binding("ctrl+u", "go('page_up', 'scroll_page_up')", _("Page up"), show=False, id="list.page_up"),
+    ]
+
+    def __init__(self, open_live: OpenLive, choices: Choices, *, keys: Keymap | None = None) -> None:
+        """`keys`: other keys than the usual ones, by the id of their binding."""
+        super().__init__()
+        self.choices = choices
+        self.notices: deque[Notice] = deque(maxlen=MOST_NOTICES)
+        self.noticed: Signal[Notice] = Signal(self, "noticed")
+        self.failure: Exception | None = None
+        self.refresh_hz = OVER_SSH_HZ if "SSH_TTY" in os.environ else 10.0
+        """How often live panels draw at most."""
+        self.animation_level = "none"
+        self._open_live = open_live
+        self._live: Live | None = None
+        self._serving: asyncio.Task[None] | None = None
+        self._leaving = asyncio.Event()
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = choices.theme if choices.theme in self.available_themes else Choices().theme
+        for tab in TABS:
+            self.add_mode(tab.mode, partial(_screen_of, tab))
+        self.set_keymap(keys or {})
+
+    # the live session
+
+    @property
+    def is_open(self) -> bool:
+        """There is a live session."""
+        return self._live is not None
+
+    @property
+    def live(self) -> Live:
+        assert self._live is not None, "screens are shown when there is a live session"
+        return self._live
+
+    def get_default_screen(self) -> Screen[Any]:
+        return StartingScreen()
+
+    def on_mount(self) -> None:
+        self.call_after_refresh(self._serve_from_now_on)
+
+    def _serve_from_now_on(self) -> None:
+        self._serving = asyncio.create_task(self._serve(), name="live session")
+
+    async def _serve(self) -> None:
+        """Hold the live session, from after the first paint until the end."""
+        try:
+            async with await self._open_live() as live:
+                self._live = live
+                await self._opened()
+                await self._leaving.wait()
+        except Exception as error:
+            self._handle_exception(error)
+
+    async def _opened(self) -> None:
+        await self.switch_mode(self.choices.screen if self.choices.screen in self._modes else "live")
+
+    async def on_unmount(self) -> None:
+        self._leaving.set()
+        if self._serving is not None:
+            await self._serving
+        await to_thread(self._save_choices)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """End, and keep the error for the caller, who tells it when the terminal is as it was."""
+        self.failure = self.failure or error
+        super()._handle_exception(error)
+        self._exit_renderables.clear()  # what it would print is a traceback
+
+    # screens
+
+    def action_show(self, mode: str) -> None:
+        if self._live is None:
+            self.choices = replace(self.choices, screen=mode)  # is shown in a moment
+        else:
+            self.switch_mode(mode)
+            self.choose(screen=mode)
+
+    def action_reserved(self, screen: str) -> None:
+        if screen == "jobs":
+            self.notice(_("There is no screen for files yet."), _("In a shell: workbench transcribe FILE"))
+        else:
+            self.notice(_("There is no screen to compare engines."), _("4 Plugins shows how fast each one is."))
+
+    def action_go(self, *actions: str) -> None:
+        """Do the first of `actions` that the focused widget knows."""
+        focused = self.focused or self.screen
+        for action in actions:
+            if do := getattr(focused, f"action_{action}", None):
+                do()
+                return
+
+    # notices
+
+    def notice(self, message: str, hint: str = "", severity: Severity = "information") -> None:
+        """Tell the user something, without taking the focus away. It is kept on the notice screen."""
+        notice = Notice(message, hint, severity)
+        self.notices.append(notice)
+        self.noticed.publish(notice)
+
+    def notify(self, message: str, *, title: str = "", severity: Severity = "information", **_: Any) -> None:
+        self.notice(f"{title}: {message}" if title else message, severity=severity)
+
+    def copy(self, text: str) -> None:
+        """Put `text` on the clipboard, and into a file, for terminals that do not let programs do that."""
+        self.copy_to_clipboard(text)
+        self.run_worker(self._keep_copy(text), group="copy", exclusive=True)
+
+    async def _keep_copy(self, text: str) -> None:
+        from workbench.files import write_atomically
+
+        path = paths.state_dir() / "clipboard.txt"
+        try:
+            await to_thread(write_atomically, path, text.encode("utf-8", "backslashreplace"), overwrite=True)
+        except WorkbenchError as error:
+            self.notice(_("Copied to the clipboard only: {error}", error=error), error.hint, "warning")
+        else:
+            self.notice(_("Copied {count} characters.", count=len(text)), _("Also in {path}", path=path))
+
+    # choices
+
+    def choose(self, **chosen: Any) -> None:
+        """Change `choices`, and keep them."""
+        self.choices = replace(self.choices, **chosen)
+        self.run_worker(to_thread(self._save_choices), group="choices", exclusive=True)
+
+    def _save_choices(self) -> None:
+        with contextlib.suppress(WorkbenchError):  # the next run starts with the defaults
+            kept.save(self.choices)
+
+    def action_next_theme(self) -> None:
+        names = [theme.name for theme in THEMES]
+        place = names.index(self.theme) if self.theme in names else -1
+        self.theme = names[(place + 1) % len(names)]
+        self.notice(_("Theme: {name}", name=self.theme))
+
+    # leaving
+
+    async def action_quit(self) -> None:
+        if self._live is None or self._live.phase.value == "idle":
+            self.exit(0)
+            return
+        from workbench.tui.screens.ask import Ask
+
+        question = Ask(
+            _("A live session is running."),
+            {
+                "s": _("stop, work off what was said, and quit"),
+                "q": _("quit now: the audio is kept, and can be worked off later"),
+            },
+        )
+        self.push_screen(question, self._quit_as_answered)
+
+    def _quit_as_answered(self, answer: str | None) -> None:
+        if answer == "q":
+            self.exit(0)
+        elif answer == "s":
+            self.live.stop()
+            self.run_worker(self._quit_when_finished())
+
+    async def _quit_when_finished(self) -> None:
+        await self.live.finished()
+        self.exit(0)
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        if isinstance(event.widget, Input | TextArea):
+            event.widget.cursor_blink = False  # nothing is written to the terminal when nothing changes
+
+
+def _screen_of(tab: Tab) -> Frame:
+    """Import the screen of `tab`, and make it."""
+    module, _colon, name = tab.screen.partition(":")
+    return cast(Frame, getattr(import_module(module), name)())

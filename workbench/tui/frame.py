@@ -1,0 +1,137 @@
+"""What all screens have: tabs and state above, the last notice and the keys below, search, copying, and a size."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Final, cast
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.screen import Screen
+from textual.widgets import Static
+
+from workbench.tui.texts import _
+from workbench.tui.widgets.find_line import FindLine
+from workbench.tui.widgets.key_line import KeyLine
+from workbench.tui.widgets.notice_line import NoticeLine
+from workbench.tui.widgets.top_bar import TopBar
+
+if TYPE_CHECKING:
+    from workbench.live import Live
+    from workbench.tui.app import WorkbenchApp
+
+SMALLEST: Final = (60, 15)
+"""Columns and rows that a screen needs."""
+
+
+class Frame(Screen[None]):
+    """A numbered screen. Implement `content`, and `find` and `copied` where there is something to find or copy."""
+
+    DEFAULT_CSS = """
+    Frame {
+        layout: vertical;
+        #content { height: 1fr; }
+        #too-small { display: none; height: 1fr; content-align: center middle; text-align: center; }
+        &.-too-small { #content, NoticeLine { display: none; } #too-small { display: block; } }
+        &.-finding NoticeLine { display: none; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "find", _("Find"), id="frame.find"),
+        Binding("n", "find_again(1)", _("Next match"), show=False, id="frame.next"),
+        Binding("N", "find_again(-1)", _("Previous match"), show=False, id="frame.previous"),
+        Binding("y", "copy", _("Copy"), id="frame.copy"),
+    ]
+    finds: ClassVar[bool] = False
+    """Whether the screen implements `find`."""
+    copies: ClassVar[bool] = False
+    """Whether the screen implements `copied`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._wanted = ""
+
+    @property
+    def workbench(self) -> WorkbenchApp:
+        return cast("WorkbenchApp", self.app)
+
+    @property
+    def live(self) -> Live:
+        return self.workbench.live
+
+    def content(self) -> ComposeResult:
+        """What is between the lines that all screens have."""
+        raise NotImplementedError
+
+    def find(self, text: str, step: int) -> str:
+        """Mark what has `text` in it, and go to it: 0: the nearest, 1: the next, -1: the one before.
+
+        An empty text takes the marks away. Gives what is told beside the text, such as "3 of 12".
+        """
+        raise NotImplementedError
+
+    def copied(self) -> str:
+        """What `y` puts on the clipboard; empty when there is nothing."""
+        raise NotImplementedError
+
+    def compose(self) -> ComposeResult:
+        yield TopBar()
+        with Container(id="content"):
+            yield from self.content()
+        yield Static(id="too-small")
+        yield FindLine()
+        yield NoticeLine()
+        yield KeyLine()
+
+    def on_resize(self, event: events.Resize) -> None:
+        columns, rows = SMALLEST
+        too_small = event.size.width < columns or event.size.height < rows
+        self.set_class(too_small, "-too-small")
+        if too_small:
+            has = f"{event.size.width}x{event.size.height}"
+            needed = f"{columns}x{rows}"
+            self.query_one("#too-small", Static).update(
+                _("The terminal has {has} characters; {needed} are needed.", has=has, needed=needed)
+            )
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("find", "find_again"):
+            return self.finds
+        if action == "copy":
+            return self.copies
+        return super().check_action(action, parameters)
+
+    def action_find(self) -> None:
+        self.add_class("-finding")
+        self.query_one(FindLine).open()
+
+    @on(FindLine.Changed)
+    def _find_other(self, event: FindLine.Changed) -> None:
+        self._wanted = event.text
+        self._find(0)
+
+    def action_find_again(self, step: int) -> None:
+        if self._wanted:
+            self._find(step)
+        else:
+            self.workbench.notice(_("Nothing is searched for."), _("/ searches."))
+
+    def _find(self, step: int) -> None:
+        found = self.find(self._wanted, step)
+        line = self.query_one(FindLine)
+        line.tell(found)
+        if not line.has_class("-open"):
+            self.remove_class("-finding")
+            if found:
+                self.workbench.notice(f"/{self._wanted}  {found}")
+
+    @on(FindLine.Closed)
+    def _found(self) -> None:
+        self.remove_class("-finding")
+
+    def action_copy(self) -> None:
+        if text := self.copied():
+            self.workbench.copy(text)
+        else:
+            self.workbench.notice(_("There is nothing to copy here."))

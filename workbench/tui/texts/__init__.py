@@ -1,0 +1,45 @@
+"""The interface's texts: English in the code, other languages in one TOML file for each module of the interface.
+
+`_("Stop")` gives the text in the language in use. It is called where a text is shown as well as where it is written
+down (the descriptions of bindings, when a module is imported), so that the language can change while the workbench
+runs.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from importlib.resources import files
+from typing import Any, Final
+
+LANGUAGES: Final = {"en": "English", "zh": "中文"}
+_catalogue: dict[str, str] = {}
+
+
+def _(text: str, **values: Any) -> str:
+    """`text` in the language in use, with `{name}` replaced by what `values` has under that name."""
+    text = _catalogue.get(text, text)
+    return text.format(**values) if values else text
+
+
+def use(language: str) -> None:
+    """Speak `language`, one of `LANGUAGES`, from now on."""
+    _catalogue.clear()
+    if language != "en":
+        _catalogue.update(catalogue(language))
+
+
+def catalogue(language: str) -> dict[str, str]:
+    """All texts of `language` by their English."""
+    texts: dict[str, str] = {}
+    for file in sorted((files(__name__) / language).iterdir(), key=lambda file: file.name):
+        if file.name.endswith(".toml"):
+            texts |= tomllib.loads(file.read_text("utf-8"))
+    return texts
+
+
+def preferred(chosen: str | None = None) -> str:
+    """The language to start in: what was chosen, else what the environment asks for, else English."""
+    named = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
+    wanted = (chosen or named)[:2].lower()
+    return wanted if wanted in LANGUAGES else "en"

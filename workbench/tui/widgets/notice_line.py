@@ -1,0 +1,61 @@
+"""The line above the footer: the last notice, with what to do next."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
+
+from rich.text import Text
+from textual.widget import Widget
+
+if TYPE_CHECKING:
+    from workbench.tui.app import WorkbenchApp
+
+Severity: TypeAlias = Literal["information", "warning", "error"]
+GLYPHS: Final[dict[Severity, str]] = {"information": "i", "warning": "!", "error": "x"}
+"""Tell the severities apart without colour, on every terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    message: str
+    hint: str = ""
+    """What to do next."""
+    severity: Severity = "information"
+    at: float = field(default_factory=time.time)
+    """Seconds since 1970."""
+
+
+class NoticeLine(Widget):
+    DEFAULT_CSS = """
+    NoticeLine {
+        height: 1;
+        padding: 0 1;
+        color: $text-muted;
+        &.-warning { color: $text-warning; text-style: bold; }
+        &.-error { color: $text-error; text-style: bold; }
+    }
+    """
+
+    def on_mount(self) -> None:
+        app = cast("WorkbenchApp", self.app)
+        app.noticed.subscribe(self, lambda _: self._show())
+        self._show()
+
+    def _show(self) -> None:
+        notices = cast("WorkbenchApp", self.app).notices
+        severity = notices[-1].severity if notices else "information"
+        self.set_class(severity == "warning", "-warning")
+        self.set_class(severity == "error", "-error")
+        self.refresh()
+
+    def render(self) -> Text:
+        notices = cast("WorkbenchApp", self.app).notices
+        return Text(line(notices[-1]) if notices else "", no_wrap=True, overflow="ellipsis", end="")
+
+
+def line(notice: Notice) -> str:
+    """A notice in one line."""
+    words = " ".join(f"{notice.message}  {notice.hint}".split("\n"))
+    return f"{GLYPHS[notice.severity]}  {words.strip()}"

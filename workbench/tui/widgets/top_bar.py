@@ -1,0 +1,136 @@
+"""The first line of every screen: its tabs, and what the live session is doing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, cast
+
+from rich.cells import cell_len
+from rich.text import Text
+from textual import events
+from textual.widget import Widget
+
+from workbench.tui.texts import _
+
+if TYPE_CHECKING:
+    from workbench.live import Live
+    from workbench.tui.app import WorkbenchApp
+
+LOOK_S: Final = 0.25
+"""How often it looks whether something else is to be shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    key: str
+    mode: str
+    label: str
+    screen: str
+    """Where the screen is: "module:class"."""
+
+
+TABS: Final = (
+    Tab("1", "live", "Live", "workbench.tui.screens.live:LiveScreen"),
+    Tab("3", "profile", "Profile", "workbench.tui.screens.profile:ProfileScreen"),
+    Tab("4", "plugins", "Plugins", "workbench.tui.screens.plugins:PluginsScreen"),
+    Tab("6", "sessions", "Sessions", "workbench.tui.screens.sessions:SessionsScreen"),
+    Tab("7", "notices", "Notices", "workbench.tui.screens.notices:NoticesScreen"),
+)
+
+
+class TopBar(Widget):
+    """One line, drawn when its text has changed. A click on a tab shows that screen."""
+
+    COMPONENT_CLASSES = {"top-bar--current", "top-bar--key", "top-bar--state"}
+    DEFAULT_CSS = """
+    TopBar {
+        height: 1;
+        background: $panel;
+        color: $foreground;
+        .top-bar--current { background: $primary; color: $background; text-style: bold; }
+        .top-bar--key { color: $footer-key-foreground; text-style: bold; }
+        .top-bar--state { text-style: bold; }
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._state = ""
+        self._places: list[tuple[int, int, str]] = []
+        """(from, to, mode) of each tab, in cells."""
+
+    def on_mount(self) -> None:
+        self.set_interval(LOOK_S, self._look)
+        self._look()
+
+    def on_show(self) -> None:
+        self._look()
+
+    def _look(self) -> None:
+        app = cast("WorkbenchApp", self.app)
+        state = state_text(app.live) if app.is_open else _("Starting")
+        if state != self._state:
+            self._state = state
+            self.refresh()
+
+    def render(self) -> Text:
+        room = self.size.width - cell_len(self._state) - 1
+        line = self._tabs(short=False)
+        if line.cell_len > room:
+            line = self._tabs(short=True)
+        line.append(" " * max(1, self.size.width - line.cell_len - cell_len(self._state) - 1))
+        return line.append(self._state, self.get_component_rich_style("top-bar--state"))
+
+    def _tabs(self, *, short: bool) -> Text:
+        """The tabs; `short`: with no label but the current one's."""
+        line = Text(no_wrap=True, overflow="ellipsis", end="")
+        self._places = []
+        for tab in TABS:
+            current = tab.mode == self.app.current_mode
+            start = line.cell_len
+            words = f" {_(tab.label)}" if current or not short else ""
+            line.append(" ").append(tab.key, "" if current else self.get_component_rich_style("top-bar--key"))
+            line.append(f"{words} ")
+            if current:
+                line.stylize(self.get_component_rich_style("top-bar--current"), len(line) - len(words) - 3)
+            self._places.append((start, line.cell_len, tab.mode))
+        return line
+
+    async def on_click(self, event: events.Click) -> None:
+        for start, end, mode in self._places:
+            if start <= event.x < end:
+                await self.run_action(f"app.show('{mode}')")
+
+
+def state_text(live: Live) -> str:
+    """What the session is doing, in a word and a sign."""
+    status = live.status()
+    lag = _("lag {seconds:.1f} s", seconds=status.backlog)
+    device = _("NO DEVICE ✗") if status.lost else _("NO SIGNAL !") if status.silent else ""
+    match status.phase.value:
+        case "recording":
+            words = [device or _("REC ●"), clock(status.captured), lag]
+        case "paused":
+            words = [_("PAUSED ‖"), clock(status.captured), lag]
+        case "draining":
+            words = [_("FINISHING ▼"), _("{seconds:.1f} s left", seconds=status.backlog)]
+        case _:
+            words = [engines_text(live)]
+    return "  ".join(words)
+
+
+def engines_text(live: Live) -> str:
+    """How far the engines are, all together."""
+    phases = [state.phase.value for state in live.states]
+    ready = phases.count("ready")
+    if failed := phases.count("failed") + phases.count("absent"):
+        return _("{count} NOT LOADED ✗", count=failed)
+    if ready < len(phases):
+        return _("LOADING ◌ {ready}/{count}", ready=ready, count=len(phases))
+    return _("READY ✓") if phases else _("IDLE")
+
+
+def clock(seconds: float) -> str:
+    """HH:MM:SS."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{rest:02}"
