@@ -91,7 +91,7 @@ class Pools:
 
     def _changed(self, pool: Pool[Any, Any]) -> None:
         """There are engines in `pool`, or none any more, or none yet."""
-        if self._states.phase(pool) is Phase.UNLOADING:
+        if self._states.phase(pool) in (None, Phase.UNLOADING):
             return
         if error := pool.failure:
             phase = Phase.ABSENT if isinstance(error, MissingError) else Phase.FAILED

@@ -177,15 +177,14 @@ class Session:
     def _choose(self, kind: StageKind, settings: Settings) -> Choice:
         """The engine that the profile names; else the first installed one that can do what `settings` ask for."""
         named = self._chosen.get(kind)
+        choice = named and Choice(
+            cast(type[Engine[Any, Any, Any]], named.engine), named.options, named.core, named.stage.instances
+        )
         try:
-            if named is None:
-                return self._first_that_fits(kind, settings)
-            engine = cast(type[Engine[Any, Any, Any]], named.engine)
-            return Choice(engine, named.options, named.core, named.stage.instances).resolve(settings)
+            return choice.resolve(settings) if choice else self._first_that_fits(kind, settings)
         except MissingError as error:
-            wanted = named.engine.name if named else PREFERRED[kind][0]
-            model = str(getattr(named.options, "model", "")) if named else ""
-            self._states.add(kind, kind, ModelState(kind, wanted, model, Phase.ABSENT, message=explained(error)))
+            engine, model = (choice.engine.name, choice.model) if choice else (PREFERRED[kind][0], "")
+            self._states.add(kind, kind, ModelState(kind, engine, model, Phase.ABSENT, message=explained(error)))
             raise
 
     def _first_that_fits(self, kind: StageKind, settings: Settings) -> Choice:
