@@ -22,6 +22,21 @@ class Targets:
     """Where they go, if the user named one."""
 
 
+def chosen_formats(given: str | None, output: str | None, known: Sequence[str]) -> list[str]:
+    """What --format says, else the suffix of -o, else SRT. Raises `UsageError`."""
+    if given is None:
+        suffix = Path(output or "").suffix.lstrip(".").lower()
+        return [suffix if suffix in known else "srt"]
+    formats = list(dict.fromkeys(part.strip().lower() for part in given.split(",") if part.strip()))
+    unknown = [format for format in formats if format not in known]
+    if unknown or not formats:
+        raise UsageError(
+            f"no format is called {given!r}" if not formats else f"no format is called {unknown[0]!r}",
+            hint=f"Formats: {', '.join(known)}.",
+        )
+    return formats
+
+
 def targets(
     inputs: Sequence[Path],
     formats: Sequence[str],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
@@ -11,13 +10,14 @@ from typing import Annotated, Final
 import typer
 
 from workbench.cli import console
+from workbench.cli.options import EngineOptions, Engines, Hotwords, Language, Model, ProfileName, Prompt, Voice
 from workbench.cli.overrides import overridden, settings_of
 from workbench.cli.progress import display
 from workbench.cli.report import Report
 from workbench.engines import Settings
 from workbench.errors import UsageError, WorkbenchError
 from workbench.models import loading_progress
-from workbench.outputs import check_free, targets
+from workbench.outputs import check_free, chosen_formats, targets
 from workbench.pipeline import Stages
 from workbench.plugins import DISABLED, Registry
 from workbench.profiles import affinity
@@ -41,28 +41,19 @@ def transcribe(
     format: Annotated[
         str | None, typer.Option("--format", "-f", metavar="F,F", help="srt, vtt, ass, ttml, json, txt. Default: srt.")
     ] = None,
-    language: Annotated[
-        str | None, typer.Option("--language", "-l", metavar="L", help="What is spoken. Default: detected.")
-    ] = None,
+    language: Language = None,
     translate: Annotated[
         str | None, typer.Option("--translate", "-t", metavar="L", help="Write subtitles in this language.")
     ] = None,
     bilingual: Annotated[bool, typer.Option("--bilingual", help="With --translate: both languages.")] = False,
     speak: Annotated[bool, typer.Option("--speak", help="Also write a WAV that speaks the text.")] = False,
-    voice: Annotated[str | None, typer.Option("--voice", metavar="NAME", help="Who speaks.")] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", "-m", metavar="M", help="ASR model: a name, a folder, or auto.")
-    ] = None,
-    prompt: Annotated[str | None, typer.Option("--prompt", help="Text that shows names and style.")] = None,
-    hotwords: Annotated[str | None, typer.Option("--hotwords", help="Words to favour.")] = None,
-    profile: Annotated[str | None, typer.Option("--profile", "-p", metavar="P", help="Profile name or file.")] = None,
-    engine: Annotated[
-        list[str] | None, typer.Option("--engine", metavar="STAGE=NAME", help="Engine of a stage; repeatable.")
-    ] = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option("--option", metavar="STAGE.KEY=VALUE", help="Option of a stage's engine; repeatable."),
-    ] = None,
+    voice: Voice = None,
+    model: Model = None,
+    prompt: Prompt = None,
+    hotwords: Hotwords = None,
+    profile: ProfileName = None,
+    engine: Engines = None,
+    option: EngineOptions = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a file on standard output.")] = False,
     plain: Annotated[bool, typer.Option("--plain", help="Progress as plain lines.")] = False,
@@ -165,7 +156,7 @@ async def _one(
 def _jobs(session: Session, settings: Settings, request: _Request) -> list[Job]:
     """Raises `UsageError` for what cannot be written where it was asked for."""
     known = session.formats()
-    formats = _formats(request.formats, request.output, known)
+    formats = chosen_formats(request.formats, request.output, known)
     translator = settings.target_language or ("translated" if session.translates(settings) else None)
     found = targets(
         request.files,
@@ -190,18 +181,3 @@ def _jobs(session: Session, settings: Settings, request: _Request) -> list[Job]:
         )
         for one in found
     ]
-
-
-def _formats(given: str | None, output: str | None, known: Sequence[str]) -> list[str]:
-    """What --format says, else the suffix of -o, else SRT."""
-    if given is None:
-        suffix = Path(output or "").suffix.lstrip(".").lower()
-        return [suffix if suffix in known else "srt"]
-    formats = list(dict.fromkeys(part.strip().lower() for part in given.split(",") if part.strip()))
-    unknown = [format for format in formats if format not in known]
-    if unknown or not formats:
-        raise UsageError(
-            f"no format is called {given!r}" if not formats else f"no format is called {unknown[0]!r}",
-            hint=f"Formats: {', '.join(known)}.",
-        )
-    return formats

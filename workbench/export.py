@@ -1,0 +1,86 @@
+"""Captions as subtitle files: rendered by exporters, then written, each complete or not at all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeAlias
+
+from workbench.engines import Exporter
+from workbench.files import write_atomically
+from workbench.plan import attributed
+from workbench.subtitles import Caption, CueRules, Show, build_cues, violations
+from workbench.types import Cue
+
+Output: TypeAlias = tuple[Exporter, str, Path | None]
+"""(engine, format, where to) of one subtitle file; None: only rendered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of the timeline, in seconds. Times in what is made of it count from its start."""
+
+    start: float = 0.0
+    end: float = float("inf")
+
+    def cut(self, cues: Sequence[Cue]) -> Iterator[Cue]:
+        """The cues whose middle lies in it."""
+        for cue in cues:
+            if self.start <= (cue.start + cue.end) / 2 < self.end:
+                words = tuple(replace(w, start=self._moved(w.start), end=self._moved(w.end)) for w in cue.words)
+                yield replace(cue, start=self._moved(cue.start), end=self._moved(cue.end), words=words)
+
+    def _moved(self, time: float) -> float:
+        return round(min(max(time, self.start), self.end) - self.start, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class SubtitleFile:
+    """Ready to be written."""
+
+    path: Path | None
+    data: bytes
+    cues: list[Cue]
+    rules: CueRules
+    translation_rules: CueRules
+
+    def warnings(self) -> list[str]:
+        """One line for each rule that cues break, since the speech leaves no other way."""
+        broken = Counter(v.rule for v in violations(self.cues, self.rules, self.translation_rules))
+        cues = {rule: "1 cue" if count == 1 else f"{count} cues" for rule, count in broken.items()}
+        return [f"{cues[rule]} of {len(self.cues)} cannot keep {rule}" for rule in sorted(broken)]
+
+
+def render(
+    outputs: Sequence[Output], captions: Sequence[Caption], language: str | None, show: Show, span: Span | None = None
+) -> list[SubtitleFile]:
+    """Blocks: call it in a thread. `language` (BCP-47) is what was spoken. Raises `EngineError` of an exporter."""
+    translated = next((caption.translation.language for caption in captions if caption.translation), language)
+    files = []
+    for exporter, format, path in outputs:
+        with attributed(exporter, f"to make {format}"):
+            rules = exporter.rules_for(translated if show == "translation" else language)
+            translation_rules = exporter.rules_for(translated)
+            cues = build_cues(captions, rules, show, translation_rules=translation_rules)
+            if span is not None:
+                cues = list(span.cut(cues))
+            data = exporter.render(cues, format)
+            if not isinstance(data, bytes):
+                raise TypeError(f"it gave a {type(data).__name__}, not bytes")
+        files.append(SubtitleFile(path, data, cues, rules, translation_rules))
+    return files
+
+
+def write_files(files: Sequence[SubtitleFile], *, overwrite: bool) -> None:
+    """Those that have a path. Blocks. Raises `OutputError`."""
+    for file in files:
+        if file.path is not None:
+            write_atomically(file.path, file.data, overwrite=overwrite)
+
+
+def most_common_language(captions: Sequence[Caption]) -> str | None:
+    """What the recognizer took most of it for, where it could not tell beforehand."""
+    languages = Counter(caption.transcript.language for caption in captions).most_common(1)
+    return languages[0][0] if languages else None
