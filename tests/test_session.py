@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import pytest
 
 import workbench
+from tests.fakes import Gate
 from workbench.engines import Settings, StageKind
 from workbench.errors import (
     EngineError,
@@ -21,7 +22,8 @@ from workbench.errors import (
     UnsupportedLanguage,
     UsageError,
 )
-from workbench.plan import Choice
+from workbench.models.states import ModelState, Phase
+from workbench.plan import Choice, Plan
 from workbench.plugins import Plugin, Registry
 from workbench.profiles.schema import Profile, parse_profile
 from workbench.session import Session
@@ -118,6 +120,14 @@ class Microphone(Tape):
 
     class Options(workbench.Options):
         device: str = ""
+
+
+class Line(Microphone):
+    name = "line"
+
+    class Options(workbench.Options):
+        device: str = ""
+        gain: int = 1
 
 
 class Scribe(workbench.Exporter):
@@ -408,7 +418,145 @@ def test_a_language_that_is_found_later_is_checked_against_all_engines() -> None
     run(work())
 
 
-# files
+# what is loaded, and what it shows
+
+
+def test_another_profile_is_planned_with_and_what_is_loaded_stays() -> None:
+    async def work() -> None:
+        async with Session(
+            profile('[asr]\nengine = "parrot"\noptions = { model = "one" }\n'), registry(Ear, Parrot)
+        ) as s:
+            before = s.plan(Settings())
+            first = await s.load(before)
+            s.adopt(profile('[asr]\nengine = "parrot"\noptions = { model = "two" }\n'))
+            after = s.plan(Settings())
+            second = await s.load(after)
+            assert [state.model for state in s.states] == ["", "one", "two"]
+            assert first.detector is second.detector
+            await s.release(after)
+            assert [(state.engine, state.model, state.phase) for state in s.states] == [
+                ("ear", "", Phase.READY),
+                ("parrot", "two", Phase.READY),
+            ]
+
+    run(work())
+    assert [done for done in Parrot.done if not done.startswith("resolved")] == [
+        "loaded one",
+        "loaded two",
+        "closed",
+        "closed",
+    ]
+
+
+def test_a_profile_that_is_wrong_is_not_adopted() -> None:
+    session = Session(profile('[asr]\nengine = "parrot"\noptions = { model = "one" }\n'), registry(Ear, Parrot))
+    with pytest.raises(ProfileError, match="no asr engine is called 'nobody'"):
+        session.adopt(profile('[asr]\nengine = "nobody"\n'))
+    assert session.profile.asr is not None
+    assert session.profile.asr.engine == "parrot"
+    assert chosen(session.plan(Settings()).recognizer).model == "one"
+
+
+def test_stages_that_are_not_wanted_are_not_chosen() -> None:
+    session = Session(profile(), registry(Ear, Parrot, Bridge, Singer))
+    settings = Settings(language="en", target_language="xx")
+    plan = session.plan(settings, speak=True, recognize=False)
+    assert [choice.engine for choice in plan.choices] == [Ear]
+    assert session.plan(settings, speak=True, detect=False, recognize=False).choices == []
+    with pytest.raises(UsageError, match="unless it is found") as raised:
+        session.plan(settings, detect=False)
+    assert "recognition off" in raised.value.hint
+
+
+def test_stages_of_a_plan_without_recognition_have_a_detector_only() -> None:
+    async def work() -> None:
+        async with Session(profile("[vad]\nengine = 'ear'\noptions = { threshold = 0.7 }\n"), registry(Ear)) as session:
+            stages = await session.load(session.plan(Settings(), recognize=False))
+            assert stages.detector is not None
+            assert (stages.recognizer, stages.translator, stages.synthesizer) == (None, None, None)
+            assert stages.segmenter.threshold == 0.7
+            nothing = await session.load(session.plan(Settings(), detect=False, recognize=False))
+            assert nothing.detector is None
+
+    run(work())
+
+
+def test_an_engine_that_is_missing_shows_until_the_next_plan() -> None:
+    class Hollow(Parrot):
+        name = "hollow"
+
+        @classmethod
+        def resolve(cls, options: Any, settings: Settings) -> Any:
+            if settings.language is None:
+                raise MissingError("no model is here", hint="pip install one")
+            return options
+
+    session = Session(profile('[asr]\nengine = "hollow"\noptions = { model = "x" }\n'), registry(Ear, Hollow))
+    seen: list[int] = []
+    session.watch(lambda states: seen.append(len(states)))
+    with pytest.raises(MissingError):
+        session.plan(Settings())
+    message = "no model is here\npip install one"
+    assert session.states == (ModelState(StageKind.ASR, "hollow", "x", Phase.ABSENT, message=message),)
+    session.plan(Settings(language="en"))
+    assert not session.states
+    assert seen == [1, 0]
+
+
+def test_an_engine_that_is_not_installed_shows_as_the_preferred_one() -> None:
+    session = Session(profile(), registry(Ear))
+    with pytest.raises(MissingError):
+        session.plan(Settings())
+    assert [(state.engine, state.phase) for state in session.states] == [("faster-whisper", Phase.ABSENT)]
+
+
+def test_of_two_changes_while_one_loads_only_the_newest_is_shown_and_loaded() -> None:
+    gate = Gate()
+
+    class Slow(Parrot):
+        name = "slow"
+
+        def __init__(self, options: Parrot.Options) -> None:
+            if options.model == "two":
+                gate([])
+            super().__init__(options)
+
+    def using(model: str) -> Profile:
+        return profile(f'[asr]\nengine = "slow"\noptions = {{ model = "{model}" }}\n')
+
+    async def work() -> None:
+        async with Session(using("one"), registry(Ear, Slow)) as session:
+
+            def plan(model: str) -> Plan:
+                session.adopt(using(model))
+                return session.plan(Settings())
+
+            await session.load(plan("one"))
+            loading = asyncio.create_task(session.load(plan("two")))
+            await gate.entered()
+            for model in ("three", "four"):
+                session.queued(plan(model))
+                assert [(s.model, s.next) for s in session.states] == [
+                    ("", ""),
+                    ("one", ""),
+                    ("two", f"slow {model}"),
+                ]
+            gate.open()
+            await loading
+            newest = plan("four")
+            session.queued(None)
+            await session.load(newest)
+            await session.release(newest)
+            assert [(s.model, s.phase, s.next) for s in session.states] == [
+                ("", Phase.READY, ""),
+                ("four", Phase.READY, ""),
+            ]
+
+    run(work())
+    assert [done for done in Parrot.done if done.startswith("loaded")] == ["loaded one", "loaded two", "loaded four"]
+
+
+# files and devices
 
 
 def test_the_capture_engine_of_the_profile_gets_the_path() -> None:
@@ -428,6 +576,66 @@ def test_a_capture_engine_without_a_path_reads_no_files() -> None:
 def test_without_a_capture_engine_for_files_that_is_said() -> None:
     with pytest.raises(UnknownEngine, match="no capture engine is called 'file'"):
         Session(profile(), registry(Ear)).capture(Path("a.wav"))
+
+
+class Deck(Tape):
+    """A file that can be played as if live."""
+
+    name = "deck"
+
+    class Options(workbench.Options):
+        path: Path | None = None
+        pace: float = 0.0
+        track: int = 1
+
+
+def test_a_live_file_is_played_at_its_pace_where_the_engine_can() -> None:
+    paced = Session(profile('[capture]\nengine = "deck"\noptions = { track = 2 }\n'), registry(Deck))
+    capture = paced.source(None, Path("a.wav"), 1.0)
+    assert isinstance(capture, Deck)
+    assert capture.options == Deck.Options(path=Path("a.wav"), pace=1.0, track=2)  # type: ignore[comparison-overlap]
+    plain = Session(profile(), registry(Tape)).source("ignored", Path("a.wav"), 1.0)
+    assert isinstance(plain, Tape)
+    assert plain.options == Tape.Options(path=Path("a.wav"))
+
+
+def test_a_device_is_taken_by_the_profiles_engine_or_the_microphone() -> None:
+    named = Session(
+        profile('[capture]\nengine = "line"\noptions = { device = "a", gain = 2 }\n'), registry(Tape, Microphone, Line)
+    )
+    given, default = named.source("b", None, 1.0), named.source(None, None, 1.0)
+    assert isinstance(given, Line)
+    assert isinstance(default, Line)
+    assert given.options == Line.Options(device="b", gain=2)  # type: ignore[comparison-overlap]
+    assert default.options == Line.Options(device="a", gain=2)  # type: ignore[comparison-overlap]
+    for text in ("", '[capture]\nengine = "file"\noptions = { track = 2 }\n'):
+        capture = Session(profile(text), registry(Tape, Microphone)).source("b", None, 1.0)
+        assert isinstance(capture, Microphone)
+        assert capture.options == Microphone.Options(device="b")  # type: ignore[comparison-overlap]
+
+
+def test_a_live_file_is_read_by_the_default_engine_where_the_profile_names_one_for_devices() -> None:
+    session = Session(profile('[capture]\nengine = "line"\n'), registry(Tape, Line))
+    capture = session.source(None, Path("a.wav"), 1.0)
+    assert type(capture) is Tape
+    assert capture.options == Tape.Options(path=Path("a.wav"))
+
+
+def test_without_a_microphone_engine_that_is_said() -> None:
+    with pytest.raises(UnknownEngine, match="no capture engine is called 'microphone'"):
+        Session(profile(), registry(Tape)).source(None, None, 1.0)
+
+
+def test_a_device_that_the_engine_cannot_choose_is_refused() -> None:
+    class Fixed(workbench.Capture):
+        name = "fixed"
+
+        def open(self, settings: Settings) -> Iterator[workbench.AudioChunk]:
+            raise NotImplementedError
+
+    session = Session(profile('[capture]\nengine = "fixed"\n'), registry(Fixed))
+    with pytest.raises(ProfileError, match=r"capture\.device: unknown option of fixed"):
+        session.source("b", None, 1.0)
 
 
 def test_a_capture_engine_that_fails_is_named_with_the_file(log: Path) -> None:

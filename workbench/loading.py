@@ -34,7 +34,7 @@ class Pools:
         Raises what the first that fails raises; the others stay loaded. Returns only when none of these is being loaded
         any more, even when cancelled.
         """
-        await self._unload([pool for pool in self._choices if pool.broken])
+        await self._unload([pool for pool in self._choices if pool.broken and not self._is_leaving(pool)])
         pools = {choice.key: self._find(choice) or self._open(choice) for choice in choices}
         started = asyncio.gather(*(pool.start() for pool in pools.values()), return_exceptions=True)
         errors = [outcome for outcome in await uninterrupted(started) if outcome is not None]
@@ -50,7 +50,7 @@ class Pools:
 
     def _find(self, choice: Choice) -> Pool[Any, Any] | None:
         for pool, other in self._choices.items():
-            if other.key == choice.key and self._states.phase(pool) is not Phase.UNLOADING:
+            if other.key == choice.key and not self._is_leaving(pool):
                 return pool
         return None
 
@@ -84,6 +84,9 @@ class Pools:
 
     # what becomes of a pool
 
+    def _is_leaving(self, pool: Pool[Any, Any]) -> bool:
+        return self._states.phase(pool) in (None, Phase.UNLOADING)
+
     def _reported(self, pool: Pool[Any, Any], phase: Phase, done: int, total: int) -> None:
         """A thread has come further. Where engines work already, one more that is loaded changes nothing."""
         if self._states.phase(pool) in UNDER_WAY and not pool.failure:
@@ -91,7 +94,7 @@ class Pools:
 
     def _changed(self, pool: Pool[Any, Any]) -> None:
         """There are engines in `pool`, or none any more, or none yet."""
-        if self._states.phase(pool) in (None, Phase.UNLOADING):
+        if self._is_leaving(pool):
             return
         if error := pool.failure:
             phase = Phase.ABSENT if isinstance(error, MissingError) else Phase.FAILED
