@@ -87,6 +87,12 @@ def read_journal(path: Path, wanted: Callable[[bytes], bool] = lambda line: True
     return found, damaged
 
 
+def holds(path: Path, text: str) -> bool:
+    """Whether a line of `path` may hold `text`, whatever the case; nothing is parsed. Raises `InputError`."""
+    needle = json.dumps(text, ensure_ascii=False)[1:-1].casefold()
+    return any(needle in line.decode("utf-8", "replace").casefold() for line in _lines(path))
+
+
 def _line(event: events.Event) -> bytes:
     text = json.dumps(event.to_dict(), ensure_ascii=False, default=float)  # NumPy's numbers, from engines
     body = text.encode("utf-8", "backslashreplace").removesuffix(b"}")  # half a character becomes JSON's own escape

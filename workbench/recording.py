@@ -1,0 +1,299 @@
+"""One recorded session: a folder with its audio, its journal, and what it is about.
+
+    sessions/2026-11-21_090832/session.json    when, from which source, in which languages; title
+                               audio.wav       see `workbench.audio.spool`
+                               journal.jsonl   see `workbench.journal`
+                               lock            held by the process that records
+
+Everything blocks for the disk. Reading is for any thread and process, writing for one thread of one process.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from workbench import events, paths
+from workbench.audio.spool import Spool, read_samples, stored_samples
+from workbench.audio.wav import WavWriter
+from workbench.captions import Captions
+from workbench.errors import UsageError
+from workbench.events import Event
+from workbench.export import Output, Span, SubtitleFile, most_common_language, render, write_files
+from workbench.files import said_plainly, write_atomically
+from workbench.journal import Journal, holds, read_journal
+from workbench.lock import Lock, is_held
+from workbench.subtitles import Caption, Show
+
+SAMPLE_RATE: Final = 16_000
+_DONE_S: Final = 0.1
+"""Audio at the end that holds no word."""
+_PREVIEW: Final = 120
+"""Characters."""
+_INTERIM: Final = b'"is_final": false'
+
+
+class State(StrEnum):
+    LIVE = "live"
+    """A process records it, or works on it."""
+    INTERRUPTED = "interrupted"
+    """Nobody works on it, and there is audio that was not worked on."""
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingInfo:
+    name: str
+    title: str
+    """Empty unless somebody gave one."""
+    started: datetime
+    duration: float
+    """Seconds of audio."""
+    state: State
+    source: str
+    """What people call the device or file."""
+    profile: str
+    language: str | None
+    """BCP-47, of what was spoken; None: not known."""
+    target_language: str | None
+    segments: int
+    """Pieces of text."""
+    preview: str
+    """How the text begins."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self) | {"started": self.started.isoformat(), "duration": round(self.duration, 3)}
+
+
+class _Manifest(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    version: int = 1
+    started: datetime
+    source: str = ""
+    profile: str = ""
+    language: str | None = None
+    target_language: str | None = None
+    title: str = ""
+
+
+class Recording:
+    """One session. It is claimed, and live, from `create`, `spool` or `journal` to `close`, or until the process ends."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.name = folder.name
+        self.audio = folder / "audio.wav"
+        self._journal_path = folder / "journal.jsonl"
+        self._lock = Lock(folder / "lock")
+        self._open: list[Spool | Journal] = []
+
+    @classmethod
+    def create(cls, *, source: str, profile: str, language: str | None, target_language: str | None) -> Self:
+        """A new one, of now, which this process writes. Raises `OutputError`."""
+        started = datetime.now().astimezone()
+        recording = cls(_new_folder(started))
+        recording._claim()
+        recording._write(
+            _Manifest(
+                started=started, source=source, profile=profile, language=language, target_language=target_language
+            )
+        )
+        return recording
+
+    # writing
+
+    def spool(self) -> Spool:
+        """To append audio. Raises `UsageError` when another process writes, `OutputError`."""
+        self._claim()
+        spool = Spool(self.audio, SAMPLE_RATE)
+        self._open.append(spool)
+        return spool
+
+    def journal(self) -> Journal:
+        """To append events; where there are some, the first is `Resumed` at `done_until`. Raises as `spool` does."""
+        self._claim()
+        goes_on = self._journal_path.exists()
+        journal = Journal(self._journal_path)
+        self._open.append(journal)
+        if goes_on:
+            journal.write(events.Resumed(position=self.done_until()))
+        return journal
+
+    def close(self) -> None:
+        """End writing: close what `spool` and `journal` gave. Raises `OutputError`."""
+        try:
+            while self._open:
+                self._open.pop().close()
+        finally:
+            self._lock.release()
+
+    def rename(self, title: str) -> None:
+        """Give it a title for people; its name stays. Raises `OutputError`."""
+        self._write(self._manifest().model_copy(update={"title": " ".join(title.split())}))
+
+    def delete(self) -> None:
+        """Raises `UsageError` when a process writes it, `OutputError`."""
+        with self._claims():
+            if is_held(self._lock.path):
+                raise self._in_use()
+            with said_plainly(self.folder):
+                shutil.rmtree(self.folder)
+
+    # reading
+
+    def events(self) -> list[Event]:
+        """Everything that was told. Raises `InputError`."""
+        return read_journal(self._journal_path)[0]
+
+    def captions(self) -> list[Caption]:
+        """Final texts with their translations, in the order they were told. Raises `InputError`."""
+        return Captions.of(self._final_events()).found
+
+    def done_until(self) -> float:
+        """Seconds on the timeline up to which all audio was worked on: the newest `Progress`, or the end when `Done`.
+
+        Who goes on there with `next_segment_id` neither loses nor repeats a word, as `journal` takes back what was told
+        of later segments. Raises `InputError`.
+        """
+        done = 0.0
+        for event in self._told(events.Progress, events.Resumed, events.Done):
+            match event:
+                case events.Progress(position=position) | events.Done(duration=position):
+                    done = max(done, position)
+                case events.Resumed(position=position):
+                    done = position
+        return min(done, self.duration)
+
+    def next_segment_id(self) -> int:
+        """One that no segment has. Raises `InputError`."""
+        return 1 + max((event.segment_id for event in self._told(events.SpeechStarted)), default=-1)
+
+    @property
+    def duration(self) -> float:
+        """Seconds of audio."""
+        return stored_samples(self.audio) / SAMPLE_RATE if self.audio.exists() else 0.0
+
+    @property
+    def state(self) -> State:
+        with self._claims():
+            if is_held(self._lock.path):
+                return State.LIVE
+        return State.INTERRUPTED if self.duration - self.done_until() > _DONE_S else State.FINISHED
+
+    def info(self) -> RecordingInfo:
+        """Raises `InputError`."""
+        manifest, told = self._manifest(), self._final_events()
+        captions = Captions.of(told).found
+        detected = next((e.language for e in reversed(told) if isinstance(e, events.LanguageDetected)), None)
+        translated = next((c.translation.language for c in captions if c.translation), None)
+        return RecordingInfo(
+            name=self.name,
+            title=manifest.title,
+            started=manifest.started,
+            duration=self.duration,
+            state=self.state,
+            source=manifest.source,
+            profile=manifest.profile,
+            language=manifest.language or detected or most_common_language(captions),
+            target_language=manifest.target_language or translated,
+            segments=len(captions),
+            preview=_preview(caption.transcript.text for caption in captions),
+        )
+
+    def export(
+        self, outputs: Sequence[Output], *, show: Show = "source", span: Span | None = None, overwrite: bool = False
+    ) -> list[SubtitleFile]:
+        """Make subtitles of it, or of a part, and write those that have a path. Raises `EngineError`, `OutputError`."""
+        files = render(outputs, self.captions(), self.info().language, show, span)
+        write_files(files, overwrite=overwrite)
+        return files
+
+    def export_audio(self, path: Path, *, span: Span | None = None, overwrite: bool = False) -> None:
+        """Write its audio, or a part of it, as a WAV. Raises `OutputError`, `InputError`."""
+        span = span or Span()
+        position, end = round(span.start * SAMPLE_RATE), round(min(span.end, self.duration) * SAMPLE_RATE)
+        with WavWriter(path, SAMPLE_RATE, overwrite=overwrite) as wav:
+            while position < end:
+                samples = read_samples(self.audio, position, min(end - position, 60 * SAMPLE_RATE))
+                wav.write(samples)
+                position += len(samples)
+            wav.commit()
+
+    def mentions(self, text: str) -> list[Caption]:
+        """The captions whose text or translation holds `text`, whatever the case. Raises `InputError`."""
+        if not holds(self._journal_path, text):
+            return []
+        return [caption for caption in self.captions() if any(text.casefold() in t.casefold() for t in _texts(caption))]
+
+    def _told(self, *kinds: type[Event]) -> list[Any]:
+        """The events of some kinds; lines of others are not parsed."""
+        begins = tuple(b'{"type": "%b"' % kind.type.encode() for kind in kinds)
+        return read_journal(self._journal_path, lambda line: line.startswith(begins))[0]
+
+    def _final_events(self) -> list[Event]:
+        return read_journal(self._journal_path, lambda line: _INTERIM not in line)[0]
+
+    def _claims(self) -> Lock:
+        """Over claiming, and over looking whether it is claimed: a look must not make a claim fail."""
+        return Lock(self.folder.parent / ".lock")
+
+    def _claim(self) -> None:
+        with self._claims():
+            if not self._lock.acquire():
+                raise self._in_use()
+
+    def _in_use(self) -> UsageError:
+        return UsageError(f"session {self.name!r} is being recorded", hint="Stop it first, where it runs.")
+
+    def _manifest(self) -> _Manifest:
+        """What is known of it; a file that cannot be read is no reason to hide what was recorded."""
+        try:
+            return _Manifest.model_validate_json((self.folder / "session.json").read_bytes())
+        except (OSError, ValidationError):
+            return _Manifest(started=datetime.fromtimestamp(self.folder.stat().st_mtime).astimezone())
+
+    def _write(self, manifest: _Manifest) -> None:
+        write_atomically(self.folder / "session.json", manifest.model_dump_json(indent=2).encode(), overwrite=True)
+
+
+def sessions_dir() -> Path:
+    """Where sessions lie, each in a folder of its own."""
+    return paths.data_dir() / "sessions"
+
+
+def _texts(caption: Caption) -> list[str]:
+    return [caption.transcript.text, caption.translation.text if caption.translation else ""]
+
+
+def _preview(texts: Iterable[str]) -> str:
+    begun = ""
+    for text in texts:
+        begun = f"{begun} {text}".strip()
+        if len(begun) > _PREVIEW:
+            return begun[: _PREVIEW - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    return begun
+
+
+def _new_folder(started: datetime) -> Path:
+    """Sessions that start within a second are told apart by a number."""
+    name, count = started.strftime("%Y-%m-%d_%H%M%S"), 1
+    folder = sessions_dir() / name
+    with said_plainly(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                count += 1
+                folder = folder.with_name(f"{name}-{count}")
+            else:
+                return folder
