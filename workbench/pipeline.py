@@ -213,12 +213,13 @@ class Pipeline:
 
         async with pool.open(self.settings) as stage:
             async for chunk in self._chunks:
-                with _named(StageKind.CAPTURE, self._capture.name, recent.end):
-                    recent.append(chunk)
-                with _named(StageKind.VAD, pool.engine.name, chunk.start):
-                    found = heard(await stage.process(chunk))
-                await take(found)
-                recent.forget(segmenter.needed_from)
+                if len(chunk.samples):
+                    with _named(StageKind.CAPTURE, self._capture.name, recent.end):
+                        recent.append(chunk)
+                    with _named(StageKind.VAD, pool.engine.name, chunk.start):
+                        found = heard(await stage.process(chunk))
+                    await take(found)
+                    recent.forget(segmenter.needed_from)
                 self.next_segment, self._needed_from = segmenter.next_id, segmenter.needed_from
                 if interim:
                     await interim.use(self.settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -57,7 +58,7 @@ class Nowhere:
 
 
 class Recorder:
-    """Runs `record` in a thread; everything else may be called from any. `tell` is called in that thread.
+    """`record` runs in a thread; everything else may be called from any. `tell` is called in that thread.
 
     When the source is lost, silence takes its place and it is opened again and again until it is back. When the disk
     does not take samples, they are counted, and silence takes their place once it does again.
@@ -65,7 +66,6 @@ class Recorder:
 
     def __init__(
         self,
-        store: Store,
         meter: Meter,
         tell: Tell,
         *,
@@ -79,14 +79,18 @@ class Recorder:
         self.overflows = 0
         self.dropped_s = 0.0
         """Seconds of audio that the disk did not take."""
-        self._store = store
+        self._store: Store = Nowhere()
         self._meter = meter
         self._tell = tell
         self._is_muted = muted
         self._lock = threading.Lock()
         self._muted: deque[tuple[float, float]] = deque(maxlen=1000)  # seconds on the timeline
         self._source: OpenSource | None = None
+        self._settings = Settings()
+        self._opened: _Opened | None = None
         self._changed = threading.Event()
+        self._until = math.inf
+        self._paused = False
         self._stopping = False
         self._heard_at = 0.0  # of the monotonic clock: when the last samples came
         self._silence_s = 0.0
@@ -97,22 +101,41 @@ class Recorder:
         self._source = source
         self._changed.set()
 
+    def pause(self) -> None:
+        """Close the source after the chunk at hand, and let no time pass until `resume`."""
+        self._paused = True
+        self._changed.set()
+
+    def resume(self) -> None:
+        self._paused = False
+        self._changed.set()
+
     def stop(self) -> None:
         """Let `record` return after the chunk at hand."""
         self._stopping = True
         self._changed.set()
 
-    def record(self, source: OpenSource, settings: Settings) -> None:
-        """Until the source ends or `stop` is called. Raises `InputError`, `MissingError` when it cannot be opened."""
-        self._source = self._source or source
-        opened: _Opened | None = self._open(settings)
+    def open(self, source: OpenSource, settings: Settings) -> None:
+        """Blocks. Raises `InputError`, `MissingError` when it cannot be opened; else `record` or `close` is next."""
+        self._source, self._settings = source, settings
+        self._opened = self._open()
+
+    def close(self) -> None:
+        """What was opened, and is not to be recorded after all."""
+        if self._opened is not None:
+            self._opened.close()
+
+    def record(self, store: Store, until: float = math.inf) -> None:
+        """Until the source ends, `stop` is called, or the store reaches `until`, seconds on its timeline."""
+        self._store, self._until = store, until
+        opened, self._opened = self._opened, None
         while opened is not None:
             try:
                 if self._take(opened):
                     return
-                opened = self._reopen(settings, None)
+                opened = self._reopen(None)
             except (InputError, MissingError) as error:
-                opened = self._reopen(settings, error)
+                opened = self._reopen(error)
 
     def unmuted(self, chunk: AudioChunk) -> AudioChunk:
         """`chunk`, with silence where it was recorded while muted."""
@@ -128,18 +151,18 @@ class Recorder:
 
     # in the thread of `record`
 
-    def _open(self, settings: Settings) -> _Opened:
+    def _open(self) -> _Opened:
         assert self._source is not None
         self._changed.clear()
         source = self._source
         capture = source()
-        chunks = capture.open(settings)
+        chunks = capture.open(self._settings)
         self.label = capture.label or capture.name
         self._heard_at = time.monotonic()
         return _Opened(source, capture, chunks)
 
     def _take(self, opened: _Opened) -> bool:
-        """Store what comes. True: the source has ended, or it is enough. False: another source is wanted."""
+        """Store what comes. True: the source has ended, or it is enough. False: another one or a pause is wanted."""
         overflows = opened.capture.overflows
         with closing(opened):
             for chunk in opened.chunks:
@@ -148,22 +171,25 @@ class Recorder:
                     self.overflows += opened.capture.overflows - overflows
                     overflows = opened.capture.overflows
                     self._tell(events.Overflow(device=self.label, position=self._store.end, count=self.overflows))
-                if self._stopping:
+                if self._stopping or self._store.end >= self._until:
                     return True
-                if self._source is not opened.source:
+                if self._paused or self._source is not opened.source:
                     return False
         return True
 
-    def _reopen(self, settings: Settings, error: WorkbenchError | None) -> _Opened | None:
+    def _reopen(self, error: WorkbenchError | None) -> _Opened | None:
         """Record silence until there is a source again; None: it is enough. `error`: why there is none."""
         start, waits = self._store.end, iter(RETRY_S)
         wait_s = next(waits)
         if error:
             self._lose(error)
         while not self._stopping:
+            if self._paused:
+                self._rest()
+                continue
             heard_at = self._heard_at
             try:
-                opened = self._open(settings)
+                opened = self._open()
             except (InputError, MissingError) as again:
                 if not self.is_lost:
                     self._lose(again)
@@ -172,9 +198,16 @@ class Recorder:
                 continue
             self._fill(time.monotonic() - heard_at)
             self.is_lost = False
-            self._tell(events.DeviceReturned(device=self.label, start=start, end=self._store.end))
+            if self._store.end > start:
+                self._tell(events.DeviceReturned(device=self.label, start=start, end=self._store.end))
             return opened
         return None
+
+    def _rest(self) -> None:
+        while self._paused and not self._stopping:
+            self._changed.wait()
+            self._changed.clear()
+        self._heard_at = time.monotonic()
 
     def _lose(self, error: WorkbenchError) -> None:
         self.is_lost = True

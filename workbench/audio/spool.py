@@ -53,6 +53,11 @@ class Spool:
         """Seconds that are stored. From any thread."""
         return self._stored / self.sample_rate
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing more will be stored. From any thread."""
+        return self._is_closed
+
     def append(self, samples: Samples) -> None:
         """Store mono samples, [-1, 1]. Raises `OutputError`; what could be written of them is stored then."""
         self._check_room(len(samples))

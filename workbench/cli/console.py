@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
 
 from workbench import paths
@@ -124,8 +124,11 @@ def registry() -> Registry:
     return found
 
 
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run `work` on an event loop. The first signal cancels it and waits for running threads, a second one does not."""
+def run(work: Coroutine[Any, Any, T], *, interrupted: Callable[[], bool] = lambda: False) -> T:
+    """Run `work` on an event loop. The first signal cancels it and waits for running threads, a second one does not.
+
+    `interrupted` is called on the loop for each Ctrl-C; when it gives True, that is all that happens.
+    """
     import asyncio
 
     caught: list[int] = []
@@ -135,6 +138,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         loop = asyncio.get_running_loop()
 
         def stop(number: int) -> None:
+            if number == signal.SIGINT and not caught and interrupted():
+                return
             if caught:
                 _leave_terminal()
                 os._exit(128 + number)

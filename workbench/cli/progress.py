@@ -48,7 +48,7 @@ class Display(ABC):
         factor = f", {result.duration / result.elapsed:.1f}x real time" if result.elapsed else ""
         cues = "no speech" if not result.cues else "1 cue" if result.cues == 1 else f"{result.cues} cues"
         language = f", {result.language}" if result.language else ""
-        self._line(f"{_one_line(result.path)} -> {wrote} ({_clock(result.duration)}{language}, {cues}{factor})")
+        self._line(f"{_one_line(result.path)} -> {wrote} ({clock(result.duration)}{language}, {cues}{factor})")
         for warning in result.warnings:
             self._line(f"  note: {warning}")
 
@@ -189,8 +189,8 @@ def _one_line(path: Path) -> str:
 def _how_far(event: events.Progress, elapsed: float) -> str:
     position, duration = event.position, event.duration
     if not duration:
-        return _clock(position)
-    text = f"{_clock(position)} of {_clock(duration)}"
+        return clock(position)
+    text = f"{clock(position)} of {clock(duration)}"
     left = _left(event, elapsed)
     return f"{text}, {left}" if left else text
 
@@ -200,10 +200,10 @@ def _left(event: events.Progress, elapsed: float) -> str:
     position, duration = event.position, event.duration
     if not duration or not 0 < position < duration:
         return ""
-    return f"{_clock(elapsed * (duration - position) / position)} left"
+    return f"{clock(elapsed * (duration - position) / position)} left"
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
