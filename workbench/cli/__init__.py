@@ -10,8 +10,8 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from workbench.cli.console import disabled_plugins, fail, set_up_log, silence_stdout
-from workbench.errors import WorkbenchError, did_you_mean
+from workbench.cli.console import disabled_plugins, fail, is_terminal, set_up_log, silence_stdout
+from workbench.errors import UsageError, WorkbenchError, did_you_mean
 
 COMMANDS: Final = {
     "transcribe": ("workbench.cli.transcribe:transcribe", "Make subtitles, translations or speech from files."),
@@ -46,6 +46,7 @@ class _LazyGroup(TyperGroup):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        self.no_args_is_help = not _is_on_terminal()
         return super().parse_args(ctx, _take_disabled(args))
 
     def invoke(self, ctx: Any) -> Any:
@@ -58,6 +59,10 @@ class _LazyGroup(TyperGroup):
             raise typer.Exit(128 + 13) from error
         except KeyboardInterrupt as error:  # before or after the event loop, which has its own handler
             raise typer.Exit(128 + 2) from error
+
+
+def _is_on_terminal() -> bool:
+    return all(map(is_terminal, (sys.stdin, sys.stdout, sys.stderr)))
 
 
 def _take_disabled(args: list[str]) -> list[str]:
@@ -82,7 +87,7 @@ app = typer.Typer(
     cls=_LazyGroup,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    no_args_is_help=True,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -97,6 +102,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
+    ctx: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
     ] = False,
@@ -104,9 +110,25 @@ def _root(
         list[str] | None,
         typer.Option("--no-plugin", metavar="NAME", help="Leave a plugin out. Goes with every command."),
     ] = None,
+    profile: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The profile to open the workbench with: a name or a .toml file.")
+    ] = None,
+    theme: Annotated[str | None, typer.Option(metavar="NAME", help="The colours to open it in.")] = None,
+    lang: Annotated[str | None, typer.Option(metavar="LANG", help="The language to open it in: en or zh.")] = None,
+    no_mouse: Annotated[bool, typer.Option("--no-mouse", help="Leave the mouse to the terminal.")] = False,
+    reset_layout: Annotated[bool, typer.Option("--reset-layout", help="Show all panels as at first.")] = False,
 ) -> None:
-    """An audio workbench for the terminal."""
+    """An audio workbench for the terminal. Without a command it opens there."""
     set_up_log()
+    if ctx.invoked_subcommand is not None:
+        if profile or theme or lang or no_mouse or reset_layout:
+            raise UsageError("these options open the workbench; a command has its own, behind its name")
+        return
+    if not _is_on_terminal():
+        raise UsageError("the workbench opens on a terminal only", hint="For pipes and logs: workbench --help")
+    from workbench.cli.tui import open_workbench
+
+    raise typer.Exit(open_workbench(profile, theme=theme, language=lang, mouse=not no_mouse, reset_layout=reset_layout))
 
 
 def main() -> None:

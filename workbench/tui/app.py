@@ -19,12 +19,15 @@ from textual.screen import Screen
 from textual.signal import Signal
 from textual.widgets import Input, TextArea
 
+from workbench import events as told
 from workbench import paths
 from workbench.errors import WorkbenchError
 from workbench.threads import to_thread
 from workbench.tui import choices as kept
+from workbench.tui import keymap, texts
 from workbench.tui.choices import Choices
 from workbench.tui.frame import Frame
+from workbench.tui.live_notices import notice_of
 from workbench.tui.screens.starting import StartingScreen
 from workbench.tui.texts import _
 from workbench.tui.themes import THEMES
@@ -33,7 +36,6 @@ from workbench.tui.widgets.top_bar import TABS, Tab
 
 if TYPE_CHECKING:
     from workbench.live import Live
-    from workbench.tui.screens.ask import Ask
 
 OpenLive: TypeAlias = Callable[[], Awaitable["Live"]]
 """Makes the live session, after the first paint: it takes plugins, hardware and a profile. It is not entered yet."""
@@ -56,14 +58,7 @@ class WorkbenchApp(App[int]):
         Binding("question_mark,f1", "help", _("Help"), id="app.help"),
         Binding("f2", "next_theme", _("Next theme"), show=False, id="app.theme"),
         Binding("q,ctrl+c", "quit", _("Quit"), id="app.quit"),
-        Binding("j", "go('cursor_down', 'scroll_down')", _("Down"), show=False, id="list.down"),
-        Binding("k", "go('cursor_up', 'scroll_up')", _("Up"), show=False, id="list.up"),
-        Binding("h", "go('cursor_left', 'scroll_left')", _("Left"), show=False, id="list.left"),
-        Binding("l", "go('cursor_right', 'scroll_right')", _("Right"), show=False, id="list.right"),
-        Binding("g", "go('first', 'scroll_top', 'scroll_home')", _("First"), show=False, id="list.first"),
-        Binding("G", "go('last', 'scroll_bottom', 'scroll_end')", _("Last"), show=False, id="list.last"),
-        Binding("ctrl+d", "go('page_down', 'scroll_page_down')", _("Page down"), show=False, id="list.page_down"),
-        Binding("ctrl+u", "go('page_up', 'scroll_page_up')", _("Page up"), show=False, id="list.page_up"),
+        *keymap.LISTS,
     ]
 
     def __init__(self, open_live: OpenLive, choices: Choices, *, keys: Keymap | None = None) -> None:
@@ -113,6 +108,7 @@ class WorkbenchApp(App[int]):
         try:
             async with await self._open_live() as live:
                 self._live = live
+                live.observe(self._tell)
                 await self._opened()
                 await self._leaving.wait()
         except Exception as error:
@@ -120,6 +116,14 @@ class WorkbenchApp(App[int]):
 
     async def _opened(self) -> None:
         await self.switch_mode(self.choices.screen if self.choices.screen in self._modes else "live")
+        self.live.change()  # loads the engines of the profile
+        if self._keymap:
+            for problem in keymap.conflicts(self._keymap, await to_thread(keymap.bindings)):
+                self.notice(problem, severity="warning")
+
+    def _tell(self, event: told.Event) -> None:
+        if notice := notice_of(event):
+            self.notice(notice.message, notice.hint, notice.severity)
 
     async def on_unmount(self) -> None:
         self._leaving.set()
@@ -155,6 +159,16 @@ class WorkbenchApp(App[int]):
             if do := getattr(focused, f"action_{action}", None):
                 do()
                 return
+
+    def action_help(self) -> None:
+        from workbench.tui.screens.help import HelpScreen
+
+        self.push_screen(HelpScreen(self.screen))
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        from workbench.tui.commands import commands
+
+        return commands(self, screen)
 
     # notices
 
@@ -197,8 +211,20 @@ class WorkbenchApp(App[int]):
     def action_next_theme(self) -> None:
         names = [theme.name for theme in THEMES]
         place = names.index(self.theme) if self.theme in names else -1
-        self.theme = names[(place + 1) % len(names)]
-        self.notice(_("Theme: {name}", name=self.theme))
+        self.use_theme(names[(place + 1) % len(names)])
+
+    def use_theme(self, name: str) -> None:
+        self.theme = name
+        self.choose(theme=name)
+        self.notice(_("Theme: {name}", name=name))
+
+    def use_language(self, language: str) -> None:
+        self.choose(language=language)
+        self.notice(_("The language is {name} from the next start on.", name=texts.LANGUAGES[language]))
+
+    def reset_layout(self) -> None:
+        self.choose(layout={})
+        self.notice(_("Panels are as at first from the next start on."))
 
     # leaving
 

@@ -21,7 +21,10 @@ class Ask(ModalScreen[str]):
     DEFAULT_CSS = """
     Ask {
         align: center middle;
-        Vertical { width: auto; max-width: 90%; height: auto; border: round $primary; background: $surface; padding: 1 2; }
+        Vertical {
+            width: auto; max-width: 90%; height: auto;
+            border: round $primary; background: $surface; padding: 1 2;
+        }
         Static { width: auto; }
     }
     """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -25,7 +27,7 @@ class FindLine(Horizontal):
         Input { width: 1fr; }
     }
     """
-    BINDINGS: list[BindingType] = [Binding("escape", "close", _("Stop searching"), id="find.close")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", _("Stop searching"), id="find.close")]
 
     class Changed(Message):
         """Another text is searched for; empty: none."""

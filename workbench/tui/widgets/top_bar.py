@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -41,7 +41,7 @@ TABS: Final = (
 class TopBar(Widget):
     """One line, drawn when its text has changed. A click on a tab shows that screen."""
 
-    COMPONENT_CLASSES = {"top-bar--current", "top-bar--key", "top-bar--state"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"top-bar--current", "top-bar--key", "top-bar--state"}
     DEFAULT_CSS = """
     TopBar {
         height: 1;

@@ -1,0 +1,185 @@
+"""`workbench` alone: opens the interface, and leaves the terminal as it was, whatever ends it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+from workbench import paths
+from workbench.cli import console
+from workbench.errors import UsageError, WorkbenchError, did_you_mean, first_error
+
+if TYPE_CHECKING:
+    from workbench.live import Live
+    from workbench.plugins import Registry
+    from workbench.tui.app import WorkbenchApp
+
+PATIENCE_S: Final = 3.0
+"""How long a signal leaves the live session to end."""
+_RESTORE: Final = (
+    b"\x1b[?1000l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?2004l\x1b[?1004l\x1b[?7h\x1b[<u\x1b[?1049l\x1b[?25h"
+)
+"""No mouse, no bracketed paste, no focus reports, lines wrap, the usual keyboard and screen, a cursor."""
+
+
+def open_workbench(
+    profile: str | None = None,
+    *,
+    theme: str | None = None,
+    language: str | None = None,
+    mouse: bool = True,
+    reset_layout: bool = False,
+) -> int:
+    """Run the interface on this terminal. Gives the exit code; raises what went wrong in it."""
+    import asyncio
+
+    with _terminal() as terminal:
+        app = _make(profile, theme, language, reset_layout)
+        asyncio.run(_run(app, terminal, mouse=mouse))
+    if isinstance(app.failure, ExceptionGroup):
+        raise first_error(app.failure)
+    if app.failure is not None:
+        raise app.failure
+    return app.return_code or 0
+
+
+def _make(profile: str | None, theme: str | None, language: str | None, reset_layout: bool) -> WorkbenchApp:
+    from dataclasses import replace
+
+    from workbench.tui import choices, texts
+
+    chosen, problem = choices.load()
+    if language is not None and language not in texts.LANGUAGES:
+        raise UsageError(f"--lang {language!r} is not known", hint=f"There are: {', '.join(texts.LANGUAGES)}.")
+    texts.use(texts.preferred(language or chosen.language))
+
+    from workbench.tui import keymap
+    from workbench.tui.app import WorkbenchApp
+
+    keys, problems = keymap.load()
+    if reset_layout:
+        chosen = replace(chosen, layout={})
+    app = WorkbenchApp(lambda: _open_live(app, profile), chosen, keys=keys)
+    if theme is not None:
+        if theme not in app.available_themes:
+            known = app.available_themes
+            message = f"no theme is called {theme!r}{did_you_mean(theme, known)}"
+            raise UsageError(message, hint=f"There are: {', '.join(known)}.")
+        app.theme = theme
+    for what in filter(None, [problem, *problems]):
+        app.notice(what, severity="warning")
+    return app
+
+
+async def _open_live(app: WorkbenchApp, name: str | None) -> Live:
+    """With the profile of that `name`, or the current one; where that cannot be used, with one made here and now."""
+    from workbench.threads import to_thread
+
+    live, registry, store = await to_thread(_load)
+    _tell_about_plugins(app, registry)
+    try:
+        return live(await to_thread(store.current, name), registry)
+    except WorkbenchError as error:
+        if name is not None:
+            raise
+        app.notice(str(error), error.hint, "error")
+        return live(await to_thread(store.propose), registry)
+
+
+def _load() -> tuple[type[Live], Registry, ModuleType]:
+    """In a thread: it takes a second. (the class of live sessions, all plugins, where profiles are)."""
+    from workbench import plugins
+    from workbench.live import Live
+    from workbench.profiles import store
+
+    return Live, plugins.load([*console.disabled_plugins, *plugins.disabled()]), store
+
+
+def _tell_about_plugins(app: WorkbenchApp, registry: Registry) -> None:
+    from workbench.plugins import DISABLED
+    from workbench.tui import texts
+
+    known = {name for plugin in registry.plugins for name in (plugin.name, plugin.distribution)}
+    for name in console.disabled_plugins:
+        if name not in known:
+            app.notice(f"--no-plugin {name}: no plugin is called so{did_you_mean(name, known)}", severity="warning")
+    for plugin in registry.plugins:
+        if plugin.error not in ("", DISABLED):
+            app.notice(f"plugin {plugin.name} is left out: {plugin.error}", texts._("4 shows all plugins."), "warning")
+
+
+async def _run(app: WorkbenchApp, terminal: int, *, mouse: bool) -> None:
+    """The first signal ends the interface and the live session, which has some seconds; a second ends it at once."""
+    import asyncio
+
+    before = _attributes(terminal)
+    caught: list[int] = []
+
+    def stop(number: int) -> None:
+        if caught:
+            _leave_at_once(terminal, before, number)
+        caught.append(number)
+        patience = threading.Timer(PATIENCE_S, _leave_at_once, (terminal, before, number))
+        patience.daemon = True  # of a process that ends earlier it is no concern
+        patience.start()
+        app.exit(return_code=128 + number)
+
+    loop = asyncio.get_running_loop()
+    for number in console.SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            with contextlib.suppress(NotImplementedError):  # Windows
+                loop.add_signal_handler(number, stop, number)
+    await app.run_async(mouse=mouse)
+
+
+@contextlib.contextmanager
+def _terminal() -> Iterator[int]:
+    """Standard error, for the interface alone: what C libraries print there (ALSA does) goes to the log meanwhile."""
+    terminal, screen = os.dup(2), sys.__stderr__
+    assert screen is not None  # it is a terminal
+    try:
+        os.dup2(_log(), 2)
+        with open(terminal, "w", encoding=screen.encoding, errors="replace", closefd=False) as own:
+            sys.__stderr__ = own  # type: ignore[misc]  # where Textual draws
+            yield terminal
+    finally:
+        sys.__stderr__ = screen  # type: ignore[misc]
+        os.dup2(terminal, 2)
+        os.close(terminal)
+
+
+def _log() -> int:
+    """A descriptor to write to the log file with, or to nowhere."""
+    try:
+        return os.open(paths.log_file(), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    except OSError:
+        return os.open(os.devnull, os.O_WRONLY)
+
+
+def _attributes(terminal: int) -> Any:
+    """How the terminal is set, for `_leave_at_once`."""
+    if sys.platform == "win32":
+        return None
+    import termios
+
+    return termios.tcgetattr(terminal)
+
+
+def _leave_at_once(terminal: int, attributes: Any, number: int) -> None:
+    """End the process without waiting for anything, the terminal least of all: it may be what does not answer."""
+    with contextlib.suppress(OSError):
+        os.set_blocking(terminal, False)
+        os.write(terminal, _RESTORE)
+        os.set_blocking(terminal, True)
+    if attributes is not None:
+        import termios
+
+        with contextlib.suppress(termios.error):
+            termios.tcsetattr(terminal, termios.TCSANOW, attributes)
+    os._exit(128 + number)

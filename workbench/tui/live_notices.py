@@ -1,0 +1,33 @@
+"""Says what happens to a live session, whatever screen is shown: what, where, whether it is safe, what to do next."""
+
+from __future__ import annotations
+
+from workbench import events
+from workbench.tui.texts import _
+from workbench.tui.widgets.notice_line import Notice
+from workbench.tui.widgets.top_bar import clock
+
+
+def notice_of(event: events.Event) -> Notice | None:
+    """What the user is told of `event`; None for what the screens show anyway."""
+    match event:
+        case events.DeviceLost(device=device, position=at):
+            said = _("{device} gives no audio since {at}. What was captured is kept.", device=device, at=clock(at))
+            return Notice(said, _("Waiting for it; another device can be chosen."), "warning")
+        case events.DeviceReturned(device=device, start=start, end=end):
+            gap = end - start
+            return Notice(
+                _("{device} is back; {gap:.1f} s are missing at {at}.", device=device, gap=gap, at=clock(start))
+            )
+        case events.NoSignal(device=device):
+            return Notice(_("No signal from {device}.", device=device), _("Is it muted, or the wrong one?"), "warning")
+        case events.SignalReturned(device=device):
+            return Notice(_("{device} gives a signal again.", device=device))
+        case events.Overflow(device=device, position=at, count=count):
+            said = _(
+                "{device}: samples were lost at {at}, {count} times so far.", device=device, at=clock(at), count=count
+            )
+            return Notice(said, _("Is the machine too busy?"), "warning")
+        case events.Error(message=message, hint=hint):
+            return Notice(message, hint, "error")
+    return None
