@@ -139,28 +139,33 @@ class CoreHardwareDetector:
         return read_limits()
 
 
-def free_space_gb(folder: Path) -> int:
-    """GiB free where `folder` is, or will be once it is made."""
+def free_space(folder: Path) -> int:
+    """Bytes free where `folder` is, or will be once it is made."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
-    return shutil.disk_usage(folder).free // _GIB
+    return shutil.disk_usage(folder).free
+
+
+def free_space_gb(folder: Path) -> int:
+    """The same in GiB."""
+    return free_space(folder) // _GIB
 
 
 def _describe_gpus(nvml: Any) -> dict[str, Any]:
-    handles = list(_visible_gpus(nvml))
+    handles = list(visible_gpus(nvml))
     memory = [nvml.nvmlDeviceGetMemoryInfo(handle) for handle in handles]
     return {
         "gpu_count": len(handles),
         "gpu_memory_mb": tuple(m.total // MIB for m in memory),
         "gpu_memory_free_mb": tuple(m.free // MIB for m in memory),
-        "gpu_names": tuple(_decoded(nvml.nvmlDeviceGetName(handle)) for handle in handles),
+        "gpu_names": tuple(decoded(nvml.nvmlDeviceGetName(handle)) for handle in handles),
         "gpu_capability": tuple(_capability(nvml, handle) for handle in handles),
-        "driver": _decoded(nvml.nvmlSystemGetDriverVersion()),
+        "driver": decoded(nvml.nvmlSystemGetDriverVersion()),
         "cuda_available": bool(handles) and _cuda_loads(),
     }
 
 
-def _visible_gpus(nvml: Any) -> Iterator[Any]:
+def visible_gpus(nvml: Any) -> Iterator[Any]:
     """CUDA takes the devices of CUDA_VISIBLE_DEVICES, numbers or UUIDs, up to the first it does not know."""
     count = nvml.nvmlDeviceGetCount()
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -187,7 +192,8 @@ def _cuda_loads() -> bool:
     return True
 
 
-def _decoded(text: str | bytes) -> str:
+def decoded(text: str | bytes) -> str:
+    """NVML gives the one or the other, by its version."""
     return text.decode() if isinstance(text, bytes) else text
 
 
