@@ -114,14 +114,15 @@ def _unbroken(token: str) -> list[str]:
     units: list[str] = []
     clusters = _clusters(token)
     for before, cluster in pairwise(["", *clusters]):
-        if units and not _may_break(before[0], cluster[0]):
+        if units and not may_break(before[0], cluster[0]):
             units[-1] += cluster
         else:
             units.append(cluster)
     return units
 
 
-def _may_break(before: str, after: str) -> bool:
+def may_break(before: str, after: str) -> bool:
+    """Whether a line may end between two characters of a word, as it may in scripts without spaces."""
     if before in _NEVER_LAST or unicodedata.category(before) in ("Ps", "Pi"):
         return False
     if after in _NEVER_FIRST or after.isspace() or unicodedata.category(after) in ("Pe", "Pf", "Po"):

@@ -1,0 +1,106 @@
+"""A widget of a fixed number of lines that paints only those that changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import ClassVar, TypeAlias
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+Part: TypeAlias = tuple[str, str]
+"""A text, and the name of its style: one of `Panel.COMPONENT_CLASSES`, or empty."""
+Line: TypeAlias = tuple[Part, ...]
+
+
+class Panel(Widget):
+    """Shows lines that are given to it. What does not fit is cut off."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"head", "dim", "good", "warn", "bad", "mark", "wave"}
+    DEFAULT_CSS = """
+    Panel { height: 1; width: 1fr; }
+    Panel > .head { text-style: bold; color: $primary; }
+    Panel > .dim { color: $text-muted; }
+    Panel > .good { color: $success; }
+    Panel > .warn { color: $warning; }
+    Panel > .bad { color: $error; text-style: bold; }
+    Panel > .mark { color: $accent; }
+    Panel > .wave { color: $primary; }
+    """
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._lines: tuple[Line, ...] = ()
+        self._styles_of: dict[str, Style] = {}
+
+    @property
+    def plain(self) -> list[str]:
+        """What is shown, without styles."""
+        return ["".join(text for text, _ in line) for line in self._lines]
+
+    def show(self, lines: Sequence[Line]) -> None:
+        """Show these lines in place of the ones before."""
+        before, self._lines = self._lines, tuple(lines)
+        for y in range(max(len(before), len(self._lines))):
+            old, new = (shown[y] if y < len(shown) else () for shown in (before, self._lines))
+            if old != new:
+                first, last = _difference(old, new)
+                self.refresh(Region(first, y, max(last, first + 1) - first, 1))
+
+    def notify_style_update(self) -> None:
+        self._styles_of.clear()
+        super().notify_style_update()
+
+    def render_line(self, y: int) -> Strip:
+        line = self._lines[y] if y < len(self._lines) else ()
+        segments = [Segment(text, self._style(name)) for text, name in line]
+        return Strip(segments).adjust_cell_length(self.size.width, self._style(""))
+
+    def _style(self, name: str) -> Style:
+        if name not in self._styles_of:
+            self._styles_of[name] = self.get_component_rich_style(name) if name else self.rich_style
+        return self._styles_of[name]
+
+
+def joined(cells: Iterable[Part]) -> Line:
+    """Neighbours of one style as one part."""
+    groups = groupby(cells, key=itemgetter(1))
+    return tuple(("".join(text for text, _ in parts), style) for style, parts in groups)
+
+
+def spread(left: Line, right: Line, width: int) -> Line:
+    """One part of a line at its start and one at its end. Of the left one is shown what fits."""
+    room = max(0, width - sum(cell_len(text) for text, _ in right))
+    parts: list[Part] = []
+    for text, style in left:
+        text = fit(text, min(cell_len(text), room))
+        room -= cell_len(text)
+        parts.append((text, style))
+    return (*parts, (" " * room, ""), *right)
+
+
+def fit(text: str, width: int) -> str:
+    """`text` in exactly `width` cells: filled up, or cut off with an ellipsis."""
+    if cell_len(text) <= width:
+        return text + " " * (width - cell_len(text))
+    return set_cell_size(text, width - 1) + "…" if width > 0 else ""
+
+
+def _difference(old: Line, new: Line) -> tuple[int, int]:
+    """The first and, exclusive, the last column in which two lines differ."""
+    a, b = _cells(old), _cells(new)
+    size = max(len(a), len(b))
+    a, b = a + [("", "")] * (size - len(a)), b + [("", "")] * (size - len(b))
+    differing = [x for x in range(size) if a[x] != b[x]]
+    return (differing[0], differing[-1] + 1) if differing else (0, 0)
+
+
+def _cells(line: Line) -> list[Part]:
+    """What is in each cell; the second one of a wide character is as the first."""
+    return [(char, style) for text, style in line for char in text for _ in range(cell_len(char))]
