@@ -1,4 +1,4 @@
-"""The engines that need no model: file capture, energy VAD, subtitles."""
+"""The engines that need no model: capture, energy VAD, subtitles."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from workbench.hookspecs import Register, hookimpl
 def register_engines(register: Register) -> None:
     from workbench.builtin.energy import EnergyDetector
     from workbench.builtin.file import FileCapture
+    from workbench.builtin.microphone import MicrophoneCapture
     from workbench.builtin.subtitles import SubtitleExporter
 
+    register(MicrophoneCapture)
     register(FileCapture)
     register(EnergyDetector)
     register(SubtitleExporter)

@@ -15,6 +15,7 @@ from workbench.errors import UsageError, WorkbenchError, did_you_mean
 
 COMMANDS: Final = {
     "transcribe": ("workbench.cli.transcribe:transcribe", "Make subtitles, translations or speech from files."),
+    "devices": ("workbench.cli.devices:devices", "List microphones, monitors and outputs."),
     "profile": ("workbench.cli.profile:app", "Detect the hardware; list, show, choose and compare profiles."),
     "plugins": ("workbench.cli.plugins:plugins", "List the engines of all installed plugins."),
     "models": ("workbench.cli.models:models", "List known models and where they are."),
