@@ -2,7 +2,7 @@
 
 A line is the event's `to_dict` with a checksum as its last member, so the file can be searched and read by any tool:
 
-    {"type": "progress", "position": 12.4, "duration": null, "crc": "8c736521"}
+    {"type": "progress", "position": 12.4, "duration": null, "crc": "63d02011"}
 
 The checksum is the CRC-32 of the line's bytes before `, "crc"`. It costs a microsecond and 19 bytes, and tells a line
 that was written from one that is torn or damaged.

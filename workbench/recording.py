@@ -86,7 +86,7 @@ class _Manifest(BaseModel):
 
 
 class Recording:
-    """One session. It is claimed, and live, from `create`, `spool` or `journal` to `close`, or until the process ends."""
+    """One session. It is live from `create`, `spool` or `journal` to `close`, or until that process ends."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -44,9 +44,13 @@ class Spool:
             _check(path, sample_rate)
             self._stored = self._synced = stored_samples(path)
             self._file = path.open("r+b", buffering=0)
-        with self._safe():
-            self._file.truncate(self._place)  # cuts off half a sample
-            self._sync()
+        try:
+            with self._safe():
+                self._file.truncate(self._place)  # cuts off half a sample
+                self._sync()
+        except OutputError:
+            self._file.close()
+            raise
 
     @property
     def end(self) -> float:
