@@ -524,3 +524,62 @@ def test_a_cancelled_swap_is_still_carried_out() -> None:
         assert loads.all_closed_once
 
     fakes.run(test)
+
+
+# what is told of it
+
+
+class Followed:
+    """What a pool shows whenever it tells that something has changed."""
+
+    def __init__(self, loads: Loads, **options: Any) -> None:
+        self.seen: list[Any] = []
+        self.pool: Pool[Any, Any] = Pool(loads, changed=self.look, **options)
+
+    def look(self) -> None:
+        failure = self.pool.failure
+        now = type(failure).__name__ if failure else "loaded" if self.pool.loaded else "loading"
+        if not self.seen or self.seen[-1] != now:
+            self.seen.append(now)
+
+
+def test_a_pool_tells_when_it_loads_breaks_and_works_again() -> None:
+    async def test() -> None:
+        followed = Followed(Loads())
+        async with followed.pool as pool, pool.open() as stage:
+            assert await stage.process(fail(EngineError("broke"), times=1)) == ["recovered"]
+        assert followed.seen == ["loading", "loaded", "loading", "loaded"]
+
+    fakes.run(test)
+
+
+def test_a_pool_that_could_not_start_tells_why_until_it_is_tried_again() -> None:
+    def before(count: int) -> None:
+        if count == 1:
+            raise MissingError("no weights")
+
+    async def test() -> None:
+        followed = Followed(Loads(before=before))
+        assert isinstance(await fakes.outcome(followed.pool.start()), MissingError)
+        assert isinstance(followed.pool.failure, MissingError)
+        assert followed.pool.broken is None
+        await followed.pool.start()
+        assert followed.seen == ["loading", "MissingError", "loading", "loaded"]
+        await followed.pool.close()
+
+    fakes.run(test)
+
+
+def test_a_pool_that_breaks_for_good_tells_it() -> None:
+    def before(count: int) -> None:
+        if count > 1:
+            raise EngineError("gone")
+
+    async def test() -> None:
+        followed = Followed(Loads(before=before))
+        async with followed.pool as pool, pool.open() as stage:
+            assert isinstance(await fakes.outcome(stage.process(fail(EngineError("broke")))), EngineError)
+            assert followed.seen == ["loading", "loaded", "loading", "EngineError"]
+            assert pool.failure is pool.broken
+
+    fakes.run(test)
