@@ -84,6 +84,8 @@ class StageStatus:
     dropped: int
     """Interim items whose place newer ones took."""
     failed: int
+    calls: int = 0
+    """Items that ended, well or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +230,7 @@ class Live:
                 high_water=max(counted.high_water, depth.get("high_water", 0)),
                 dropped=counted.superseded,
                 failed=counted.failed,
+                calls=counted.items,
             )
 
     # which engines
