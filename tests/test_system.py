@@ -80,7 +80,7 @@ def test_this_machine_tells_everything() -> None:
     assert load.cpu_percent is not None
     assert 0 < load.cpu_percent <= 100
     assert load.process_cpu_percent is not None
-    assert 20 < load.process_cpu_percent < 100 * (psutil.cpu_count() or 1) + 50
+    assert 0 < load.process_cpu_percent < 100 * (psutil.cpu_count() or 1) + 50
     assert load.memory_used is not None
     assert load.memory_total is not None
     assert 0 < load.memory_used < load.memory_total <= psutil.virtual_memory().total
