@@ -115,11 +115,36 @@ class WorkbenchApp(App[int]):
             self._handle_exception(error)
 
     async def _opened(self) -> None:
-        await self.switch_mode(self.choices.screen if self.choices.screen in self._modes else "live")
         self.live.change()  # loads the engines of the profile
+        if self.choices.welcomed:
+            self._show_first()
+        else:
+            from workbench.tui.screens.welcome import WelcomeScreen
+
+            self.push_screen(WelcomeScreen(), lambda _: self._welcomed())
         if self._keymap:
             for problem in keymap.conflicts(self._keymap, await to_thread(keymap.bindings)):
                 self.notice(problem, severity="warning")
+        await self._tell_of_interrupted()
+
+    def _welcomed(self) -> None:
+        self.choose(welcomed=True)
+        self._show_first()
+
+    def _show_first(self) -> None:
+        self.switch_mode(self.choices.screen if self.choices.screen in self._modes else "live")
+
+    async def _tell_of_interrupted(self) -> None:
+        from workbench import sessions
+
+        try:
+            count = len(await to_thread(sessions.interrupted))
+        except WorkbenchError as error:
+            self.notice(str(error), error.hint, "warning")
+            return
+        if count:
+            said = _("Sessions that were interrupted: {count}. What they captured is safe.", count=count)
+            self.notice(said, _("6 shows them, and works off the rest."), "warning")
 
     def _tell(self, event: told.Event) -> None:
         if notice := notice_of(event):
