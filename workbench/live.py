@@ -30,10 +30,10 @@ from workbench.plugins import Registry
 from workbench.profiles.options import check_options
 from workbench.profiles.schema import Profile
 from workbench.recorder import Nowhere, Recorder
+from workbench.recording import Recording
 from workbench.session import Session
-from workbench.sessions import Recording
 from workbench.threads import to_thread, uninterrupted
-from workbench.types import AudioChunk
+from workbench.types import AudioChunk, Speech
 
 if TYPE_CHECKING:
     from workbench.audio.playback import Player
@@ -42,6 +42,8 @@ TOLERANCE: Final = 3
 """Items of one stage that fail in a row, after which the stage waits for another engine. The capture goes on."""
 _CHUNK_S: Final = 1.0
 """The most that is taken from the disk at once."""
+_LEFT_S: Final = 0.2
+"""Audio at the end that holds no word."""
 _LOOK_UP_S: Final = 0.25
 """How long the pipeline waits for audio before it looks whether something else is wanted of it."""
 _log = logging.getLogger(__name__)
@@ -291,7 +293,9 @@ class Live:
         await self.unlisten()
         recorder = await self._opened(source)
         try:
-            await self._begin(recording or await to_thread(self._create, recorder.label), recorder, source.duration)
+            if recording is None:
+                recording = await to_thread(self._create, recorder.label)
+            await self._begin(recording, recorder, source.duration)
         except BaseException:
             await to_thread(recorder.close)
             raise
@@ -376,8 +380,12 @@ class Live:
 
     async def _begin(self, recording: Recording, recorder: Recorder | None, duration: float | None) -> None:
         """Let a session run."""
-        self._store = spool = await to_thread(recording.spool)
-        self._journal = await to_thread(recording.journal)
+        try:
+            spool, journal = await to_thread(recording.spool), await to_thread(recording.journal)
+        except BaseException:
+            await to_thread(recording.close)
+            raise
+        self._store, self._journal = spool, journal
         self.recording, self._recorder, self._ended_by = recording, recorder, None
         self.phase = LivePhase.RECORDING if recorder else LivePhase.DRAINING
         self._idle.clear()
@@ -396,11 +404,15 @@ class Live:
             self.phase = LivePhase.DRAINING
             self._stages_changed.set()
             await asyncio.wait([self._following])
+            if self._player is not None and not self._following.cancelled():
+                await self._player.drain()
         except Exception as error:
             self._ended_by = self._told(error)
         finally:
             self._following.cancel()
             await uninterrupted(asyncio.gather(self._following, return_exceptions=True))
+            self._tell_what_is_left(recording, spool.end)
+            await self._close_player()
             await to_thread(recording.close)
             self._recorder = self._journal = self._pipeline = self._following = None
             self.phase = LivePhase.IDLE
@@ -416,7 +428,7 @@ class Live:
                 stages,
                 self._in_use.settings,
                 self._tell,
-                play=await self._play_with(stages),
+                play=self._play if stages.synthesizer else None,
                 tolerance=TOLERANCE,
                 live=LiveMode(self._in_use.profile.live.interim, next_segment),
             )
@@ -432,10 +444,6 @@ class Live:
             finally:
                 self._pipeline_ended.set()
             position, next_segment = pipeline.position, pipeline.next_segment
-        hint = f"The audio is stored. To recognize it: workbench sessions finish {recording.name}"
-        self._tell(
-            events.Error(code="unfinished", message=f"{spool.end - position:.0f} s are not recognized", hint=hint)
-        )
 
     async def _stages_to_use(self) -> Stages | None:
         """The engines, once they are loaded; None: the session is over, and none are being loaded."""
@@ -445,6 +453,31 @@ class Live:
                 return None
             await self._stages_changed.wait()
         return self._stages
+
+    def _tell_what_is_left(self, recording: Recording, end: float) -> None:
+        """After stages that failed, or a backlog that was discarded."""
+        left = end - self._pipeline.position if self._pipeline else end
+        if left > _LEFT_S:
+            hint = f"The audio is stored. To recognize it: workbench sessions finish {recording.name}"
+            self._tell(events.Error(code="unfinished", message=f"{left:.1f} s are not recognized", hint=hint))
+
+    # playing
+
+    async def _play(self, speech: Speech) -> None:
+        """What cannot be played is told, and holds nothing up."""
+        try:
+            if self._player is None:
+                from workbench.audio.playback import Player
+
+                self._player = Player()
+            await self._player.play(speech.audio)
+        except WorkbenchError as error:
+            self._told(error)
+
+    async def _close_player(self) -> None:
+        player, self._player = self._player, None
+        if player is not None:
+            await player.close()
 
     # telling
 

@@ -100,7 +100,9 @@ class Pipeline:
         self._live = live
         self._interim: Interim | None = None
         self._handing_over = False
-        self._unrecognized: deque[float] = deque()  # where windows start that are not recognized yet
+        self._unrecognized: deque[float] = deque()  # seconds on the timeline: where windows start
+        self._untranslated: deque[float] = deque()  # seconds on the timeline: where transcripts start
+        self._told_until = 0.0
         self._needed_from = 0.0  # seconds on the timeline: what comes before is in no segment to come
         self._capture = capture
         self._stages = stages
@@ -147,8 +149,10 @@ class Pipeline:
 
     @property
     def position(self) -> float:
-        """Seconds on the timeline: everything before is recognized."""
-        return min(self._unrecognized[0], self._needed_from) if self._unrecognized else self._needed_from
+        """Seconds on the timeline: everything before is recognized, and translated."""
+        return min(
+            [self._needed_from, *(waiting[0] for waiting in (self._unrecognized, self._untranslated) if waiting)]
+        )
 
     def statistics(self) -> dict[str, Any]:
         edges: dict[str, Edge[Any]] = {
@@ -254,6 +258,8 @@ class Pipeline:
             if not self._live:
                 self._emit(events.Progress(position=transcript.end, duration=self._capture.duration))
             if self._stages.translator is not None or self._stages.synthesizer is not None:
+                if self._stages.translator is not None:
+                    self._untranslated.append(transcript.start)
                 await self._transcripts.put(transcript)
 
         def begun(window: Window) -> Results[Transcript] | None:
@@ -263,7 +269,7 @@ class Pipeline:
             self._unrecognized.popleft()
             if self._interim:
                 self._interim.over(window)
-                self._emit(events.Progress(position=window.segments[-1].audio.end, duration=self._capture.duration))
+                self._tell_progress()
 
         if (pool := self._stages.recognizer) is not None:
             first = await self._windows.peek()
@@ -293,9 +299,19 @@ class Pipeline:
             if self._stages.synthesizer is not None:
                 await self._translations.put(translation)
 
-        if self._stages.translator is not None:
-            await self._fan_out(StageKind.TRANSLATION, self._stages.translator, self._transcripts, take)
+        def done(transcript: Transcript) -> None:
+            self._untranslated.popleft()
+            self._tell_progress()
+
+        if (pool := self._stages.translator) is not None:
+            await self._fan_out(StageKind.TRANSLATION, pool, self._transcripts, take, done=done)
             self._translations.close()
+
+    def _tell_progress(self) -> None:
+        """Of live audio: that of files is told by transcript."""
+        if self._live and self.position > self._told_until:
+            self._told_until = self.position
+            self._emit(events.Progress(position=self.position, duration=self._capture.duration))
 
     async def _speak(self) -> None:
         async def take(text: Translation | Transcript, speech: Speech) -> None:

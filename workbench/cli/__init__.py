@@ -14,6 +14,7 @@ from workbench.cli.console import disabled_plugins, fail, is_terminal, set_up_lo
 from workbench.errors import UsageError, WorkbenchError, did_you_mean
 
 COMMANDS: Final = {
+    "live": ("workbench.cli.live:live", "Captions of what a microphone hears, line by line."),
     "transcribe": ("workbench.cli.transcribe:transcribe", "Make subtitles, translations or speech from files."),
     "devices": ("workbench.cli.devices:devices", "List microphones, monitors and outputs."),
     "profile": ("workbench.cli.profile:app", "Detect the hardware; list, show, choose and compare profiles."),

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, TypeAlias
 
 import typer
 
-from workbench import events, sessions
+from workbench import events
 from workbench.cli import console
 from workbench.cli.options import EngineOptions, Engines, Hotwords, Language, Model, ProfileName, Prompt, Voice
 from workbench.cli.overrides import overridden, settings_of
 from workbench.cli.progress import clock
 from workbench.errors import UsageError
+from workbench.export import Output
+from workbench.files import NewFile
 from workbench.live import Live, LivePhase, Source
 from workbench.models.states import ModelState, Phase
+from workbench.plugins import Registry
 from workbench.profiles import affinity
-from workbench.threads import limit_arenas, to_thread
-from workbench.types import Transcript
+from workbench.profiles.schema import Profile
+from workbench.recording import Recording
+from workbench.subtitles import Show
+from workbench.threads import limit_arenas
 
-_LOOK_S = 0.05
-"""Seconds between two looks at how much is captured, where that ends the session."""
+_Teller: TypeAlias = Callable[[events.Event], None]
 
 
 def live(
@@ -43,6 +47,7 @@ def live(
     translate: Annotated[
         str | None, typer.Option("--translate", "-t", metavar="L", help="Translate into this language.")
     ] = None,
+    bilingual: Annotated[bool, typer.Option("--bilingual", help="With -o and --translate: both languages.")] = False,
     speak: Annotated[bool, typer.Option("--speak", help="Speak the translation, or else the text.")] = False,
     voice: Voice = None,
     interim: Annotated[bool, typer.Option(help="Recognize speech while it goes on.")] = True,
@@ -73,20 +78,70 @@ def live(
     )
     affinity.apply(chosen.hardware.cpu_affinity)
     limit_arenas()
-    teller = _Json() if as_json else _Lines(shows_interim=not plain and console.is_terminal(sys.stdout))
     session = Live(chosen, registry, settings)
-    console.run(_run(session, Source(device, file, pace, duration), teller), interrupted=lambda: _interrupted(session))
+    outputs = _outputs(session, output, force=force)
+    work = _record(session, Source(device, file, pace, duration), _teller(as_json=as_json, plain=plain))
+    console.run(work, interrupted=lambda: _interrupted(session))
+    recording = session.recording
+    assert recording is not None
+    if outputs:
+        show: Show = "both" if bilingual else "translation" if session.session.translates(settings) else "source"
+        recording.export(outputs, show=show, overwrite=force)
+    console.say(_summary(recording, output))
 
 
-async def _run(live: Live, source: Source, teller: _Lines | _Json) -> None:
+def finish(recording: Recording, profile: Profile, registry: Registry, *, as_json: bool, plain: bool) -> None:
+    """Recognize what a session has that is not recognized yet, and show it as `live` does."""
+    settings = settings_of(
+        profile, language=recording.info().language, target_language=recording.info().target_language
+    )
+    session = Live(profile, registry, settings)
+    limit_arenas()
+    console.run(
+        _finish(session, recording, _teller(as_json=as_json, plain=plain)), interrupted=lambda: _interrupted(session)
+    )
+    console.say(_summary(recording, None))
+
+
+async def _record(live: Live, source: Source, teller: _Teller) -> None:
     async with live:
-        live.watch(_Loading())
-        live.change()
-        await live.settled()
+        await _load(live)
         live.observe(teller)
         await live.start(source)
         console.say(f"Listening to {live.status().label}. Ctrl-C stops.")
         await live.finished()
+
+
+async def _finish(live: Live, recording: Recording, teller: _Teller) -> None:
+    async with live:
+        await _load(live)
+        live.observe(teller)
+        await live.finish(recording)
+        await live.finished()
+
+
+async def _load(live: Live) -> None:
+    live.watch(_Loading())
+    live.change()
+    await live.settled()
+
+
+def _outputs(live: Live, path: Path | None, *, force: bool) -> list[Output]:
+    """What is to be written at the end. Raises `UsageError` for what could not be."""
+    if path is None:
+        return []
+    format, known = path.suffix.lstrip(".").lower(), live.session.formats()
+    if format not in known:
+        raise UsageError(f"{path.name!r} has no suffix of a subtitle format", hint=f"Formats: {', '.join(known)}.")
+    with NewFile(path, overwrite=force):
+        return [(live.session.exporter(format), format, path)]
+
+
+def _summary(recording: Recording, output: Path | None) -> str:
+    info = recording.info()
+    count = "1 caption" if info.segments == 1 else f"{info.segments} captions"
+    wrote = f" -> {output}" if output else f". To write subtitles of it: workbench sessions export {recording.name}"
+    return f"{recording.name}: {clock(info.duration)}, {count}{wrote}"
 
 
 def _interrupted(live: Live) -> bool:
@@ -117,6 +172,10 @@ class _Loading:
         if line not in self._said:
             self._said.add(line)
             console.say(line)
+
+
+def _teller(*, as_json: bool, plain: bool) -> _Teller:
+    return _Json() if as_json else _Lines(shows_interim=not plain and console.is_terminal(sys.stdout))
 
 
 class _Json:
