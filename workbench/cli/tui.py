@@ -103,15 +103,17 @@ def _load() -> tuple[type[Live], Registry, ModuleType]:
 
 def _tell_about_plugins(app: WorkbenchApp, registry: Registry) -> None:
     from workbench.plugins import DISABLED
-    from workbench.tui import texts
+    from workbench.tui.texts import _
 
     known = {name for plugin in registry.plugins for name in (plugin.name, plugin.distribution)}
     for name in console.disabled_plugins:
         if name not in known:
-            app.notice(f"--no-plugin {name}: no plugin is called so{did_you_mean(name, known)}", severity="warning")
+            meant = did_you_mean(name, known)
+            app.notice(_("no plugin is called {name!r}{meant}", name=name, meant=meant), severity="warning")
     for plugin in registry.plugins:
         if plugin.error not in ("", DISABLED):
-            app.notice(f"plugin {plugin.name} is left out: {plugin.error}", texts._("4 shows all plugins."), "warning")
+            said = _("plugin {name} is left out: {error}", name=plugin.name, error=plugin.error)
+            app.notice(said, _("4 shows all plugins."), "warning")
 
 
 async def _run(app: WorkbenchApp, terminal: int, *, mouse: bool) -> None:
