@@ -141,9 +141,9 @@ def test_a_session_is_live_until_it_is_closed(recording: Recording) -> None:
     recording.close()
     assert other.info().state is State.FINISHED, "there is nothing in it that could be worked on"
     other.spool().append(np.zeros(RATE, np.float32))
-    assert recording.state is State.LIVE
+    assert recording.info().state is State.LIVE
     other.close()
-    assert recording.state is State.INTERRUPTED
+    assert recording.info().state is State.INTERRUPTED
     assert [r.name for r in sessions.interrupted()] == [recording.name]
 
 
@@ -178,7 +178,7 @@ def test_finishing_after_a_crash_neither_loses_nor_repeats_a_word(recording: Rec
     journal.write(events.Done(duration=20.0))
     again.close()
     assert texts(again) == ["one", "first half", "second half", "end"]
-    assert again.state is State.FINISHED
+    assert again.info().state is State.FINISHED
 
 
 def test_a_finished_session_that_goes_on_keeps_everything(recording: Recording) -> None:
@@ -191,7 +191,7 @@ def test_a_finished_session_that_goes_on_keeps_everything(recording: Recording) 
     recording.journal()
     assert (recording.done_until(), recording.next_segment_id(), texts(recording)) == (5.0, 1, ["one"])
     recording.close()
-    assert recording.state is State.INTERRUPTED
+    assert recording.info().state is State.INTERRUPTED
 
 
 def test_what_a_power_failure_took_from_the_audio_is_not_done(recording: Recording) -> None:
