@@ -208,12 +208,30 @@ def _cuda(machine: _Machine) -> Iterator[Check]:
         yield Check("gpu", "ok", f"{', '.join(hardware.gpu_names)}, driver {hardware.driver}")
 
 
+def _microphone(machine: _Machine) -> Iterator[Check]:
+    from workbench.audio.devices import devices
+
+    try:
+        sources = [device for device in devices() if device.kind != "output"]
+    except WorkbenchError as error:
+        yield Check("microphone", "warn", f"{error.message}; files still work", error.hint)
+        return
+    if not sources:
+        fix = "Connect one; on Linux also see that PulseAudio or PipeWire runs, and libasound2-plugins is installed."
+        yield Check("microphone", "warn", "there is no microphone or other source: files still work", fix)
+        return
+    default = next((device for device in sources if device.is_default), sources[0])
+    others = f", and {len(sources) - 1} more" if len(sources) > 1 else ""
+    yield Check("microphone", "ok", f"{default.name} ({default.sample_rate} Hz, {default.host}){others}")
+
+
 _PARTS: Sequence[Callable[[_Machine], Iterator[Check]]] = (
     _python,
     _plugins,
     _engines,
     _models,
     _profile,
+    _microphone,
     _cuda,
     _memory,
     _disk,

@@ -107,7 +107,8 @@ def _found(sounddevice: Any) -> Iterator[tuple[Device, int | str]]:
     """Each device, and what PortAudio takes for it."""
     portaudio.refresh(sounddevice)
     ports = list(sounddevice.query_devices())
-    if any(port["name"] == pulse.PORT for port in ports) and (endpoints := pulse.endpoints()):
+    is_pulse = any(port["name"] == pulse.PORT for port in ports)
+    if is_pulse and (endpoints := pulse.endpoints()) is not None:
         for end in endpoints:
             kind: Kind = "output" if end.is_output else "monitor" if end.is_monitor else "input"
             yield (

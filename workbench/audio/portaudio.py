@@ -106,6 +106,11 @@ def close(stream: Any) -> None:
         call(lambda sounddevice: _end(stream), at_any_time=True)
 
 
+def close_later(stream: Any) -> None:
+    """The same, for PortAudio's own threads: a stream cannot be closed in its."""
+    _start(close, stream)
+
+
 @contextmanager
 def environment(values: Mapping[str, str]) -> Iterator[None]:
     """Set environment variables for a while; for use inside `call`, which keeps others from reading them."""

@@ -32,8 +32,8 @@ class Endpoint:
     is_default: bool
 
 
-def endpoints() -> list[Endpoint]:
-    """All sources and sinks; none where no server answers. Blocks for as long as the server hangs."""
+def endpoints() -> list[Endpoint] | None:
+    """All sources and sinks; None where there is no server. Blocks for as long as the server hangs."""
     try:
         with _server() as server:
             info = server.server_info()
@@ -43,7 +43,7 @@ def endpoints() -> list[Endpoint]:
             ]
     except Exception as error:  # pulsectl is young and libpulse is not everywhere: PortAudio's own list has to do
         _log.info("PulseAudio's devices are not listed: %s", error)
-        return []
+        return None
 
 
 def variables(token: str, *, source: str | None = None, sink: str | None = None) -> dict[str, str]:

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.cells import cell_len
 
 from workbench.cli import console
 
@@ -33,11 +32,7 @@ def devices(
 def _print_table(found: list[Device]) -> None:
     table = [("KIND", "ID", "NAME", "RATE", "CHANNELS", "HOST")]
     table += [(_kind(d), d.id, d.name, f"{d.sample_rate} Hz", str(d.channels), d.host) for d in found]
-    printable = [tuple(map(console.printable, row)) for row in table]
-    widths = [max(cell_len(row[column]) for row in printable) for column in range(len(table[0]))]
-    for row in printable:
-        cells = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
-        typer.echo("  ".join(cells).rstrip())
+    typer.echo(console.table(table))
 
 
 def _kind(device: Device) -> str:
