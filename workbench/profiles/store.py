@@ -16,7 +16,7 @@ from workbench.errors import UsageError, did_you_mean
 from workbench.files import write_text as write_file
 from workbench.profiles.hardware import CoreHardwareDetector, HardwareInfo
 from workbench.profiles.optimizer import DEFAULT_ENGINES, CoreOptimizer, Plan
-from workbench.profiles.schema import Hardware, Instances, Profile, Stage, load_profile
+from workbench.profiles.schema import Hardware, Instances, Profile, Stage, load_profile, parse_profile, read_text
 
 AUTO: Final = "auto"
 """The name of no file: the profile that the optimizer makes for this machine, each time anew."""
@@ -131,9 +131,55 @@ def user_path(name: str) -> Path:
     return user_dir() / f"{name}.toml"
 
 
+def new_path(name: str) -> Path:
+    """Where a user's profile of that name will be. Raises `UsageError` when there is one, as `user_path` does."""
+    path = user_path(name)
+    if path.exists():
+        raise UsageError(f"profile {name!r} is there already: {path}", hint="Choose another name.")
+    return path
+
+
 def dumps(profile: Profile) -> str:
     """The TOML of `profile`."""
     return tomli_w.dumps(profile.to_dict())
+
+
+def own_file(profile: Profile) -> Path | None:
+    """The file that `profile` was read from, where that is the user's own; None for presets, and where there is none."""
+    path = Path(profile.source)
+    return path if profile.source and path.resolve().parent != presets_dir().resolve() else None
+
+
+def with_engine(profile: Profile, kind: str, engine: str, options: Mapping[str, Any]) -> Profile:
+    """`profile` with that engine and just those options for stages of `kind`. They are not checked."""
+    stage = profile.stages().get(kind) or Stage(engine=engine)
+    return profile.model_copy(update={kind: stage.model_copy(update={"engine": engine, "options": dict(options)})})
+
+
+def save_stage(profile: Profile, path: Path, kind: str, engine: str, options: Mapping[str, Any]) -> Profile:
+    """Write the TOML of `profile` with that engine and just those options for stages of `kind` to `path`.
+
+    Comments survive. The file becomes the profile in use where it is not the one that `profile` came from. Gives the
+    profile that it holds. Raises `ProfileError` or `OutputError`, and leaves all files as they were.
+    """
+    text = with_stage(read_text(Path(profile.source)) if profile.source else dumps(profile), kind, engine, options)
+    is_new = own_file(profile) != path
+    if is_new:
+        text = renamed(text, path.stem)
+    saved = parse_profile(text, str(path))
+    write_file(path, text)
+    if is_new:
+        use(path.stem)
+    return saved
+
+
+def renamed(text: str, name: str) -> str:
+    """The TOML `text` of a profile, under another name."""
+    import tomlkit
+
+    document = tomlkit.parse(text)
+    document["name"] = name
+    return tomlkit.dumps(document)
 
 
 def with_stage(text: str, kind: str, engine: str, options: Mapping[str, Any]) -> str:

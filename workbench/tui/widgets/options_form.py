@@ -70,6 +70,11 @@ class OptionsForm(VerticalScroll):
             yield Label(_("This engine has no options."), markup=False)
 
     @property
+    def keys(self) -> frozenset[str]:
+        """Of the options that can be set."""
+        return frozenset(self._fields)
+
+    @property
     def values(self) -> dict[str, Any]:
         """The options that are set, as they stand in a profile; they may be wrong."""
         known = {key: row.value for key, row in self._rows.items() if row.value is not UNSET}

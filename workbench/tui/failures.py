@@ -1,0 +1,32 @@
+"""What goes wrong in the background of a screen is told, and ends nothing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from workbench import paths
+from workbench.errors import ProfileError, WorkbenchError, in_one_line
+from workbench.tui.texts import _
+
+if TYPE_CHECKING:
+    from workbench.tui.app import WorkbenchApp
+
+_log = logging.getLogger(__name__)
+
+
+@contextmanager
+def noticed(app: WorkbenchApp) -> Iterator[None]:
+    """Make an exception a notice with what to do next."""
+    try:
+        yield
+    except ProfileError as error:
+        app.notice("; ".join([error.message, *error.problems]), error.hint, "error")
+    except WorkbenchError as error:
+        app.notice(error.message, error.hint, "error")
+    except Exception as error:
+        _log.exception("on a screen")
+        hint = _("This is a bug of the workbench. Details: {path}", path=paths.log_file())
+        app.notice(in_one_line(error), hint, "error")

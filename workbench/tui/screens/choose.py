@@ -1,0 +1,53 @@
+"""A choice of one out of a list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from workbench.tui.texts import _
+
+
+class Choose(ModalScreen[str]):
+    """Gives the name of what was chosen; Esc gives ""."""
+
+    DEFAULT_CSS = """
+    Choose {
+        align: center middle;
+        Vertical {
+            width: auto; min-width: 40; max-width: 90%; height: auto; max-height: 90%;
+            border: round $primary; background: $surface; padding: 0 1;
+        }
+        OptionList { width: auto; height: auto; border: none; background: $surface; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss('')", _("Back"), id="choose.back")]
+
+    def __init__(self, title: str, choices: Mapping[str, str], current: str = "") -> None:
+        """`choices`: what to show for each name. `current` is where the list begins."""
+        super().__init__()
+        self._title = title
+        self._choices = dict(choices)
+        self._current = current
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as box:
+            box.border_title = Content(self._title)
+            yield OptionList(*(Option(Content(shown), id=name) for name, shown in self._choices.items()))
+
+    def on_mount(self) -> None:
+        names = list(self._choices)
+        self.query_one(OptionList).highlighted = names.index(self._current) if self._current in names else 0
+
+    @on(OptionList.OptionSelected)
+    def _chosen(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(event.option_id or "")

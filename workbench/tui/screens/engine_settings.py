@@ -1,0 +1,98 @@
+"""The settings of one engine, in a form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Button, Static
+
+from workbench.tui.screens.ask import Ask
+from workbench.tui.texts import _
+from workbench.tui.widgets.options_form import OptionsForm
+
+if TYPE_CHECKING:
+    from workbench.hookspecs import EngineClass
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    options: Mapping[str, Any]
+    """Those that are to be set; all others get their defaults."""
+    saves: bool
+    """They are to hold from the next start on, too."""
+
+
+class EngineSettings(ModalScreen[Decision | None]):
+    """Gives what was decided; None when nothing is to change."""
+
+    DEFAULT_CSS = """
+    EngineSettings {
+        align: center middle;
+        #box {
+            width: 100; max-width: 96%; height: auto; max-height: 96%;
+            border: round $primary; background: $surface;
+        }
+        #about { padding: 0 1; color: $text-muted; }
+        #wrong { padding: 0 1; color: $text-error; }
+        #buttons { height: 1; padding: 0 1; }
+        Button { margin-right: 2; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f3", "decide(False)", _("Apply"), id="settings.apply"),
+        Binding("f4", "decide(True)", _("Apply and save"), id="settings.save"),
+        Binding("escape", "back", _("Back"), id="settings.back"),
+    ]
+
+    def __init__(self, engine: EngineClass, options: Mapping[str, Any], about: str = "") -> None:
+        super().__init__()
+        self._form = OptionsForm(engine, options)
+        self._about = about
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="box") as box:
+            box.border_title = Content(f"{self._form.engine.kind} / {self._form.engine.name}")
+            if self._about:
+                yield Static(self._about, id="about", markup=False)
+            yield self._form
+            yield Static(id="wrong", markup=False)
+            with Horizontal(id="buttons"):
+                yield Button(_("Apply") + " F3", id="apply", compact=True, action="screen.decide(False)")
+                yield Button(_("Apply and save") + " F4", id="save", compact=True, action="screen.decide(True)")
+                yield Button(_("Back") + " Esc", id="back", compact=True, action="screen.back")
+
+    def on_mount(self) -> None:
+        self._tell()
+
+    @on(OptionsForm.Changed)
+    def _tell(self) -> None:
+        problems = self._form.problems
+        lines = [f"✗ {key}: {text}" for key, text in problems.items() if key not in self._form.keys]
+        if problems:
+            lines.append(_("Correct what is marked with ✗ first."))
+        self.query_one("#wrong", Static).update("\n".join(lines))
+        for button in ("#apply", "#save"):
+            self.query_one(button, Button).disabled = bool(problems)
+
+    def action_decide(self, saves: bool) -> None:
+        if not self._form.problems:
+            self.dismiss(Decision(self._form.values, saves))
+
+    def action_back(self) -> None:
+        if not self._form.is_changed:
+            self.dismiss(None)
+            return
+        question = Ask(_("The settings were changed."), {"d": _("discard the changes")})
+        self.app.push_screen(question, self._leave_as_answered)
+
+    def _leave_as_answered(self, answer: str | None) -> None:
+        if answer == "d":
+            self.dismiss(None)
