@@ -67,11 +67,12 @@ class Result:
             "language": self.language,
             "duration": round(self.duration, 3),
             "elapsed": round(self.elapsed, 3),
-            "segments": [_segment(caption) for caption in self.captions],
+            "segments": [segment(caption) for caption in self.captions],
         }
 
 
-def _segment(caption: Caption) -> dict[str, Any]:
+def segment(caption: Caption) -> dict[str, Any]:
+    """One of `segments`; plain JSON values, times in seconds."""
     transcript = caption.transcript
     return {
         "start": _rounded(transcript.start),

@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "live": ("workbench.cli.live:live", "Captions of what a microphone hears, line by line."),
     "transcribe": ("workbench.cli.transcribe:transcribe", "Make subtitles, translations or speech from files."),
     "devices": ("workbench.cli.devices:devices", "List microphones, monitors and outputs."),
+    "sessions": ("workbench.cli.sessions:app", "List, show, search, export and finish what was recorded."),
     "profile": ("workbench.cli.profile:app", "Detect the hardware; list, show, choose and compare profiles."),
     "plugins": ("workbench.cli.plugins:plugins", "List the engines of all installed plugins."),
     "models": ("workbench.cli.models:models", "List known models and where they are."),

@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
 
 from workbench import paths
@@ -62,6 +62,16 @@ def print_json(value: Any) -> None:
     """One line of JSON on standard output, in UTF-8 whatever the locale; see `write`."""
     text = json.dumps(value, ensure_ascii=False) + "\n"
     write(text.encode("utf-8", "backslashreplace"))  # half a character in a file's name becomes JSON's own escape
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Lines with their cells in columns as wide as they look, without what a terminal would obey."""
+    from rich.cells import cell_len
+
+    shown = [[printable(cell).replace("\n", " ") for cell in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(*shown, strict=True)]
+    padded = ([cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)] for row in shown)
+    return "\n".join("  ".join(cells).rstrip() for cells in padded)
 
 
 def silence_stdout() -> None:

@@ -1,0 +1,242 @@
+"""`workbench sessions`: what was recorded."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from workbench import sessions
+from workbench.cli import console
+from workbench.cli.options import ProfileName
+from workbench.cli.overrides import overridden
+from workbench.cli.progress import clock
+from workbench.errors import UsageError
+from workbench.export import Output, Span
+from workbench.files import said_plainly
+from workbench.outputs import Targets, check_free, chosen_formats, targets
+from workbench.session import Session
+from workbench.sessions import Recording, RecordingInfo, State
+from workbench.subtitles import Show
+from workbench.transcribe import segment
+
+app = typer.Typer(
+    help="What was recorded. Without a command: a list of it.",
+    invoke_without_command=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Name = Annotated[str, typer.Argument(help='The name of a session, how it begins, or "last".')]
+Search = Annotated[str | None, typer.Option("--search", metavar="TEXT", help="Only those that hold it.")]
+
+_TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?)")
+
+
+@app.callback()
+def sessions_(context: typer.Context, as_json: Json = False, search: Search = None) -> None:
+    """What was recorded. Without a command: a list of it."""
+    if context.invoked_subcommand is None:
+        list_(as_json, search)
+
+
+@app.command("list")
+def list_(as_json: Json = False, search: Search = None) -> None:
+    """List all sessions, the newest first."""
+    found = [recording.info() for recording in sessions.recordings() if search is None or _holds(recording, search)]
+    if as_json:
+        console.print_json([info.to_dict() for info in found])
+    elif found:
+        rows = [("NAME", "LENGTH", "STATE", "LANGUAGE", "SOURCE", "TEXT"), *map(_row, found)]
+        typer.echo(console.table(rows))
+    else:
+        console.say("There is no session yet." if search is None else f"No session holds {search!r}.")
+
+
+@app.command()
+def show(
+    name: Name,
+    times: Annotated[bool, typer.Option(help="Put the time before each caption.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Print what was said, each translation under its source."""
+    recording = sessions.find(name)
+    info, captions = recording.info(), recording.captions()
+    if as_json:
+        console.print_json(info.to_dict() | {"segments": [segment(caption) for caption in captions]})
+        return
+    console.say("  ".join(filter(None, [info.name, info.title, info.source, clock(info.duration), info.state])))
+    for caption in captions:
+        time = f"[{clock(caption.transcript.start)}] " if times else ""
+        typer.echo(console.printable(time + caption.transcript.text))
+        if caption.translation:
+            typer.echo(console.printable(" " * len(time) + caption.translation.text))
+
+
+@app.command()
+def search(text: Annotated[str, typer.Argument(help="Whatever the case.")], as_json: Json = False) -> None:
+    """Find what was said, in all sessions."""
+    if not text.strip():
+        raise UsageError("there is nothing to search for", hint="Name some text.")
+    hits = list(sessions.search(text))
+    if as_json:
+        console.print_json([{"name": hit.recording.name} | segment(hit.caption) for hit in hits])
+    elif hits:
+        typer.echo(console.table([row for hit in hits for row in _found(hit)]))
+    else:
+        console.say(f"No session holds {text!r}.")
+
+
+@app.command()
+def export(
+    name: Name,
+    format: Annotated[
+        str | None,
+        typer.Option("--format", "-f", metavar="F,F", help="srt, vtt, ass, ttml, json, txt, wav. Default: srt."),
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="PATH", help="A file, a folder, or - for standard output.")
+    ] = None,
+    shown: Annotated[str, typer.Option("--show", help="source, translation or both.")] = "source",
+    bilingual: Annotated[bool, typer.Option("--bilingual", help="As --show both.")] = False,
+    start: Annotated[str, typer.Option("--from", metavar="TIME", help="Such as 1:30 or 90.5.")] = "0",
+    end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Times count from --from.")] = None,
+    profile: ProfileName = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files.")] = False,
+) -> None:
+    """Write subtitles, text or audio of a session or of a part of it; by default NAME.srt in this folder."""
+    recording = sessions.find(name)
+    wanted = _show("both" if bilingual else shown)
+    span = Span(_seconds(start), _seconds(end) if end is not None else float("inf"))
+    if span.end <= span.start:
+        raise UsageError(f"nothing lies between {start} and {end}", hint="--to comes after --from.")
+    registry = console.registry()
+    session = Session(overridden(profile, registry, [], []), registry)
+    info = recording.info()
+    target = _target(recording, format, output, session.formats(), wanted, info)
+    texts = [(format, path) for format, path in target.subtitles if format != "wav"]
+    _check(info, target, texts, wanted)
+    if not force:
+        check_free([target])
+    if target.folder is not None:
+        with said_plainly(target.folder):
+            target.folder.mkdir(parents=True, exist_ok=True)
+    outputs: list[Output] = [(session.exporter(format), format, path) for format, path in texts]
+    for file in recording.export(outputs, show=wanted, span=span, overwrite=force):
+        if file.path is None:
+            console.write(file.data)
+    for format, path in target.subtitles:
+        if format == "wav" and path is not None:
+            recording.export_audio(path, span=span, overwrite=force)
+    for _, path in target.subtitles:
+        if path is not None:
+            console.say(f"written: {path}")
+
+
+@app.command()
+def rename(name: Name, title: Annotated[str, typer.Argument(help="For people; the name stays.")]) -> None:
+    """Give a session a title."""
+    sessions.find(name).rename(title)
+
+
+@app.command()
+def delete(name: Name, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Delete a session with its audio."""
+    recording = sessions.find(name)
+    info = recording.info()
+    if info.state is not State.LIVE and not yes:
+        if not console.is_terminal(sys.stdin):
+            raise UsageError("deleting asks, and nobody can answer", hint="Add --yes.")
+        what = f"Delete {info.name} with {clock(info.duration)} of audio and {info.segments} captions?"
+        typer.confirm(what, abort=True, err=True)
+    recording.delete()
+
+
+@app.command()
+def path(name: Name) -> None:
+    """Print the folder of a session."""
+    typer.echo(str(sessions.find(name).folder))
+
+
+@app.command()
+def finish(
+    name: Name,
+    profile: ProfileName = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One event a line on standard output.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Only final captions, one a line.")] = False,
+) -> None:
+    """Recognize what was recorded and not recognized yet: after a crash, say."""
+    from workbench.cli.live import finish as work_off
+
+    recording = sessions.find(name)
+    registry = console.registry()
+    work_off(recording, overridden(profile, registry, [], []), registry, as_json=as_json, plain=plain)
+
+
+def _holds(recording: Recording, text: str) -> bool:
+    return text.casefold() in recording.info().title.casefold() or bool(recording.mentions(text))
+
+
+def _row(info: RecordingInfo) -> tuple[str, ...]:
+    languages = " > ".join(filter(None, [info.language or "-", info.target_language]))
+    text = info.title or info.preview
+    return (
+        info.name,
+        clock(info.duration),
+        info.state,
+        languages,
+        info.source,
+        text if len(text) <= 60 else text[:59] + "…",
+    )
+
+
+def _found(hit: sessions.Hit) -> Iterator[tuple[str, str, str]]:
+    yield hit.recording.name, clock(hit.caption.transcript.start), hit.caption.transcript.text
+    if hit.caption.translation:
+        yield "", "", hit.caption.translation.text
+
+
+def _target(
+    recording: Recording,
+    format: str | None,
+    output: str | None,
+    formats: Sequence[str],
+    wanted: Show,
+    info: RecordingInfo,
+) -> Targets:
+    known = [*formats, "wav"]
+    middle = info.target_language if wanted != "source" else None
+    chosen = chosen_formats(format, output, known)
+    [target] = targets([Path(recording.name)], chosen, known, output=output, translation=middle)
+    return target
+
+
+def _check(info: RecordingInfo, target: Targets, texts: Sequence[tuple[str, Path | None]], wanted: Show) -> None:
+    """Refuse what would be empty, or garbage on a terminal."""
+    if ("wav", None) in target.subtitles:
+        raise UsageError("audio is not written to standard output", hint="Name a file with -o.")
+    if texts and not info.segments:
+        hint = f"Finish it first: workbench sessions finish {info.name}" if info.state is State.INTERRUPTED else ""
+        raise UsageError(f"session {info.name!r} has no text", hint=hint or "Its audio can be exported: -f wav")
+    if wanted != "source" and info.target_language is None:
+        raise UsageError(f"session {info.name!r} has no translation", hint="Leave --show and --bilingual out.")
+
+
+def _show(given: str) -> Show:
+    match given:
+        case "source" | "translation" | "both":
+            return given
+    raise UsageError(f"--show {given!r} names nothing to show", hint="There are: source, translation, both.")
+
+
+def _seconds(given: str) -> float:
+    """A time such as 1:02:03.5, 1:30 or 90."""
+    if not (found := _TIME.fullmatch(given.strip())):
+        raise UsageError(f"{given!r} is no time", hint="Write it as 90, 1:30 or 1:02:03.5.")
+    hours, minutes, seconds = (float(part or 0) for part in found.groups())
+    return 3600 * hours + 60 * minutes + seconds
