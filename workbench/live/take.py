@@ -1,0 +1,215 @@
+"""One live session from its first sample to its last result."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from workbench import events
+from workbench.audio.spool import Spool
+from workbench.errors import OutputError, WorkbenchError
+from workbench.journal import Journal
+from workbench.live.engines import Engines
+from workbench.live.following import Following
+from workbench.live.status import LivePhase
+from workbench.pipeline import LiveMode, Pipeline
+from workbench.recorder import Recorder
+from workbench.recording import Recording
+from workbench.threads import to_thread, uninterrupted
+from workbench.types import AudioChunk, Speech
+
+if TYPE_CHECKING:
+    from workbench.audio.playback import Player
+
+TOLERANCE: Final = 3
+"""Items of one stage that fail in a row, after which the stage waits for another engine. The capture goes on."""
+LEFT_S: Final = 0.2
+"""Audio at the end that holds no word."""
+
+
+class Take:
+    """Made by `begin`; then `run` does the work, in a task. Everything is called on the loop."""
+
+    def __init__(
+        self,
+        recording: Recording,
+        spool: Spool,
+        journal: Journal,
+        recorder: Recorder | None,
+        engines: Engines,
+        show: Callable[[events.Event], None],
+        told: Callable[[Exception], WorkbenchError],
+    ) -> None:
+        """Without a recorder, what is stored is worked off and nothing is captured.
+
+        `show` gets all events after they are in the journal; `told` is called with what goes wrong.
+        """
+        self.recording = recording
+        self.spool = spool
+        self.phase = LivePhase.RECORDING if recorder else LivePhase.DRAINING
+        self.error: WorkbenchError | None = None
+        """What ended it before its time."""
+        self._journal = journal
+        self._journal_fails = False
+        self._recorder = recorder
+        self._engines = engines
+        self._show = show
+        self._told = told
+        self._position = 0.0
+        self._pipeline: Pipeline | None = None
+        self._pipeline_ended = asyncio.Event()
+        self._pipeline_ended.set()
+        self._working: asyncio.Task[None] | None = None
+        self._player: Player | None = None
+
+    @property
+    def position(self) -> float:
+        """Seconds on the timeline up to which everything is worked on."""
+        return self._position if self._pipeline is None else self._pipeline.position
+
+    @property
+    def is_playing(self) -> bool:
+        """Whether speech is to be heard. From any thread."""
+        return self._player is not None and self._player.active
+
+    def statistics(self) -> dict[str, Any]:
+        """Of the edges between the stages, as `Pipeline.statistics`."""
+        return self._pipeline.statistics() if self._pipeline else {}
+
+    # commands
+
+    def pause(self) -> None:
+        if self._recorder is not None and self.phase is LivePhase.RECORDING:
+            self._recorder.pause()
+            self.phase = LivePhase.PAUSED
+
+    def resume(self) -> None:
+        if self._recorder is not None and self.phase is LivePhase.PAUSED:
+            self._recorder.resume()
+            self.phase = LivePhase.RECORDING
+
+    def stop(self) -> None:
+        """End the capture."""
+        if self._recorder is not None:
+            self._recorder.stop()
+
+    def discard(self) -> None:
+        """Drop what is not worked on yet. The audio stays."""
+        self.stop()
+        if self._working is not None:
+            self._working.cancel()
+
+    async def hand_over(self) -> None:
+        """Let the engines that are loaded now take over where nobody speaks; returns when the old ones are free."""
+        if self._pipeline is not None:
+            self._pipeline.hand_over()
+        await self._pipeline_ended.wait()
+
+    # the work
+
+    async def run(self, until: float = math.inf) -> None:
+        """To the last result. `until`: seconds on the timeline, where the capture ends. Raises only when cancelled."""
+        self._working = asyncio.ensure_future(self._work())
+        try:
+            await self._record(until)
+            self.phase = LivePhase.DRAINING
+            self._engines.look_again()
+            await asyncio.wait([self._working])
+            if self._player is not None and not self._working.cancelled():
+                await self._player.drain()
+        finally:
+            self.stop()
+            self._working.cancel()
+            await uninterrupted(asyncio.gather(self._working, return_exceptions=True))
+            self._tell_what_is_left()
+            await self._close()
+            self.phase = LivePhase.IDLE
+
+    async def _record(self, until: float) -> None:
+        """To the end of the capture. What breaks it is told; what was stored is still worked on."""
+        try:
+            if self._recorder is not None:
+                await to_thread(self._recorder.record, self.spool, until)
+        except Exception as error:
+            self.error = self._told(error)
+        try:
+            await to_thread(self.spool.close)
+        except OutputError as error:
+            self.error = self._told(error)
+
+    async def _work(self) -> None:
+        """On what is stored. Raises only when cancelled."""
+        try:
+            self._position = await to_thread(self.recording.done_until)
+            await self._follow(await to_thread(self.recording.next_segment_id))
+        except Exception as error:
+            self.error = self._told(error)
+
+    async def _follow(self, next_segment: int) -> None:
+        """With one pipeline after the other as engines change."""
+        unmuted = self._recorder.unmuted if self._recorder else _as_it_is
+        while loaded := await self._engines.to_use(is_last_call=lambda: self.phase is LivePhase.DRAINING):
+            pipeline = self._pipeline = Pipeline(
+                Following(self.spool, self._position, unmuted),
+                loaded.stages,
+                loaded.settings,
+                self.tell,
+                play=self._play if loaded.stages.synthesizer else None,
+                tolerance=TOLERANCE,
+                live=LiveMode(loaded.profile.live.interim, next_segment, self._position),
+            )
+            self._pipeline_ended.clear()
+            try:
+                await pipeline.run()
+                if not pipeline.handed_over:
+                    return
+            except Exception as error:
+                self._told(error)
+                self._engines.give_up()
+            finally:
+                self._position, next_segment = pipeline.position, pipeline.next_segment
+                self._pipeline = None
+                self._pipeline_ended.set()
+
+    async def _play(self, speech: Speech) -> None:
+        """What cannot be played is told, and holds nothing up."""
+        try:
+            if self._player is None:
+                from workbench.audio.playback import Player
+
+                self._player = Player()
+            await self._player.play(speech.audio)
+        except WorkbenchError as error:
+            self._told(error)
+
+    async def _close(self) -> None:
+        if self._player is not None:
+            await self._player.close()
+        try:
+            await to_thread(self.recording.close)
+        except OutputError as error:
+            self.error = self._told(error)
+
+    # telling
+
+    def tell(self, event: events.Event) -> None:
+        try:
+            self._journal.write(event)
+            self._journal_fails = False
+        except OutputError as error:
+            if not self._journal_fails:  # said once
+                self._journal_fails = True
+                self._show(events.Error(code=error.code, message=error.message, hint=error.hint, stage="journal"))
+        self._show(event)
+
+    def _tell_what_is_left(self) -> None:
+        """After stages that failed, or what was discarded."""
+        if (left := self.spool.end - self._position) > LEFT_S:
+            hint = f"The audio is stored. To recognize it: workbench sessions finish {self.recording.name}"
+            self.tell(events.Error(code="unfinished", message=f"{left:.1f} s are not recognized", hint=hint))
+
+
+def _as_it_is(chunk: AudioChunk) -> AudioChunk:
+    return chunk
