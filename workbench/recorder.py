@@ -207,7 +207,7 @@ class Recorder:
         while self._paused and not self._stopping:
             self._changed.wait()
             self._changed.clear()
-        self._heard_at = time.monotonic()
+        self._heard_at = math.inf  # until the source is open again no time passes
 
     def _lose(self, error: WorkbenchError) -> None:
         self.is_lost = True
@@ -222,6 +222,8 @@ class Recorder:
             self._heard_at = now
 
     def _fill(self, seconds: float) -> None:
+        if seconds <= 0:
+            return
         with suppress(OutputError):  # silence needs no room; what else is wrong shows with the next samples
             self._store.append_silence(seconds)
         self._meter.add(np.zeros(round(seconds * SAMPLE_RATE), np.float32), SAMPLE_RATE)
