@@ -72,6 +72,8 @@ class LiveMode:
     """Whether interim text is wanted."""
     first_segment: int = 0
     """The id of the first segment."""
+    start: float = 0.0
+    """Seconds on the timeline: where the capture begins."""
 
 
 class Pipeline:
@@ -103,7 +105,7 @@ class Pipeline:
         self._unrecognized: deque[float] = deque()  # seconds on the timeline: where windows start
         self._untranslated: deque[float] = deque()  # seconds on the timeline: where transcripts start
         self._told_until = 0.0
-        self._needed_from = 0.0  # seconds on the timeline: what comes before is in no segment to come
+        self._needed_from = live.start if live else 0.0  # seconds: what comes before is in no segment to come
         self._capture = capture
         self._stages = stages
         self._emit = emit
@@ -189,6 +191,8 @@ class Pipeline:
         if (pool := self._stages.detector) is None:
             async for chunk in self._chunks:
                 self._heard = self._needed_from = chunk.end
+                if self._handing_over:
+                    await self._leave()
             self._windows.close()
             return
         recent = RecentAudio(SAMPLE_RATE)
