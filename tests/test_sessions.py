@@ -194,6 +194,18 @@ def test_a_finished_session_that_goes_on_keeps_everything(recording: Recording) 
     assert recording.info().state is State.INTERRUPTED
 
 
+def test_what_is_discarded_counts_as_done_and_keeps_what_was_told(recording: Recording) -> None:
+    recording.spool().append(np.zeros(9 * RATE, np.float32))
+    journal = recording.journal()
+    said(journal, 0, "one", 1.0)
+    journal.write(events.Progress(position=2.2))
+    said(journal, 1, "half", 4.0)
+    recording.close()
+    recording.discard()
+    assert (recording.info().state, recording.done_until()) == (State.FINISHED, 9.0)
+    assert texts(recording) == ["one", "half"]
+
+
 def test_what_a_power_failure_took_from_the_audio_is_not_done(recording: Recording) -> None:
     recording.spool().append(np.zeros(3 * RATE, np.float32))
     recording.journal().write(events.Progress(position=4.5))

@@ -90,10 +90,11 @@ class Speech(_Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress(_Event):
-    """Everything before `position` is done, and would be lost by nobody who goes on from there.
+    """Everything before `position` is recognized.
 
-    Each segment that starts before `position` has ended, and its final transcripts and their translations have been
-    told, or an `Error` in their place, or it was discarded; no segment to come starts before it. Speech may still come.
+    Of live audio it is all done, so that whoever goes on from there neither loses nor repeats a word: each segment that
+    starts before `position` has ended, and its final transcripts and their translations have been told, or an `Error`
+    in their place, or it was discarded; no segment to come starts before it. Speech may still come.
     """
 
     type = "progress"

@@ -136,6 +136,13 @@ class Recording:
         finally:
             self._lock.release()
 
+    def discard(self) -> None:
+        """Count all audio as worked on: it stays as it is, and so does what was told of it. Raises as `spool` does."""
+        self._claim()
+        self._open.append(journal := Journal(self._journal_path))
+        journal.write(events.Progress(position=self.duration))
+        self.close()
+
     def rename(self, title: str) -> None:
         """Give it a title for people; its name stays. Raises `OutputError`."""
         self._write(self._manifest().model_copy(update={"title": " ".join(title.split())}))

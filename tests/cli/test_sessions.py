@@ -198,6 +198,11 @@ def test_a_session_that_goes_on_is_listed_and_not_deleted(command: Command, sile
     silent.close()
 
 
+def test_the_rest_of_an_interrupted_session_can_be_left(command: Command, silent: Recording) -> None:
+    assert command("sessions", "finish", "last", "--discard").exit_code == 0
+    assert "finished" in command("sessions").stdout
+
+
 def test_the_folder_is_printed(command: Command, talk: Recording) -> None:
     assert command("sessions", "path", talk.name[:-1]).stdout == f"{talk.folder}\n"
 

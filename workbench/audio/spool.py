@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -47,7 +47,7 @@ class Spool:
         try:
             with self._safe():
                 self._file.truncate(self._place)  # cuts off half a sample
-                self._sync()
+                self._sync(self._stored)
         except OutputError:
             self._file.close()
             raise
@@ -63,28 +63,18 @@ class Spool:
         return self._is_closed
 
     def append(self, samples: Samples) -> None:
-        """Store mono samples, [-1, 1]. Raises `OutputError`; what could be written of them is stored then."""
-        self._check_room(len(samples))
+        """Store mono samples, [-1, 1], all or none of them. Raises `OutputError`."""
         rest = memoryview(pcm16(samples))
-        place = self._place
-        with self._safe():
-            try:
-                self._file.seek(place)
-                while rest:
-                    written = self._file.write(rest)
-                    place, rest = place + written, rest[written:]
-            finally:
-                self._grow((place - HEADER.size) // 2)
-            self._sync_if_due()
+        with self._growing(len(samples)):
+            self._file.seek(self._place)
+            while rest:
+                rest = rest[self._file.write(rest) :]
 
     def append_silence(self, seconds: float) -> None:
         """Store digital silence, as a hole that takes no space where the file system has such. Raises `OutputError`."""
         count = round(seconds * self.sample_rate)
-        self._check_room(count)
-        with self._safe():
+        with self._growing(count):
             self._file.truncate(self._place + 2 * count)
-            self._grow(self._stored + count)
-            self._sync_if_due()
 
     def read(self, start: float, seconds: float, timeout_s: float | None = None) -> Samples:
         """At most `seconds` of the audio from `start` on, as much of it as is stored. From any thread.
@@ -106,27 +96,36 @@ class Spool:
             self._is_closed = True
             self._grown.notify_all()
         with self._safe(), self._file:
-            self._sync()
+            self._sync(self._stored)
 
     @property
     def _place(self) -> int:
         """Of the next sample, in bytes."""
         return HEADER.size + 2 * self._stored
 
-    def _grow(self, stored: int) -> None:
+    @contextmanager
+    def _growing(self, count: int) -> Iterator[None]:
+        """Count samples as stored once they are written, and on disk where that is due."""
+        self._check_room(count)
+        stored = self._stored + count
+        with self._safe():
+            try:
+                yield
+                if stored - self._synced >= _SYNC_S * self.sample_rate:
+                    self._sync(stored)
+            except OSError:
+                with suppress(OSError):  # what is left there is overwritten, or cut off when it is opened again
+                    self._file.truncate(self._place)
+                raise
         with self._grown:
             self._stored = stored
             self._grown.notify_all()
 
-    def _sync_if_due(self) -> None:
-        if self._stored - self._synced >= _SYNC_S * self.sample_rate:
-            self._sync()
-
-    def _sync(self) -> None:
+    def _sync(self, stored: int) -> None:
         self._file.seek(0)
-        self._file.write(header(self._stored, self.sample_rate))
+        self._file.write(header(stored, self.sample_rate))
         _sync_data(self._file.fileno())
-        self._synced = self._stored
+        self._synced = stored
 
     def _check_room(self, count: int) -> None:
         if self._stored + count > MOST_SAMPLES:

@@ -169,11 +169,15 @@ def finish(
     profile: ProfileName = None,
     as_json: Annotated[bool, typer.Option("--json", help="One event a line on standard output.")] = False,
     plain: Annotated[bool, typer.Option("--plain", help="Only final captions, one a line.")] = False,
+    discard: Annotated[bool, typer.Option("--discard", help="Leave the rest as it is; its audio stays.")] = False,
 ) -> None:
     """Recognize what was recorded and not recognized yet: after a crash, say."""
     from workbench.cli.live import finish as work_off
 
     recording = sessions.find(name)
+    if discard:
+        recording.discard()
+        return
     registry = console.registry()
     work_off(recording, overridden(profile, registry, [], []), registry, as_json=as_json, plain=plain)
 
