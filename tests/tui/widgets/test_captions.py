@@ -162,7 +162,7 @@ def test_it_follows_until_one_scrolls_up_and_counts_what_is_new() -> None:
         await pilot.pause()
         assert rows(view) == seen
         assert view.unseen == 3
-        await pilot.press("f")
+        await pilot.press("end")
         assert (view.follow, view.unseen) == (True, 0)
         assert rows(view)[-1].endswith("caption 32")
         await pilot.press("home")

@@ -59,7 +59,7 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
     COMPONENT_CLASSES: ClassVar[set[str]] = {"dim", "stable", "interim", "translation", "cursor", "match"}
     DEFAULT_CSS = """
     CaptionView {
-        height: 1fr; width: 1fr; overflow-x: hidden; overflow-y: scroll; scrollbar-size-vertical: 1;
+        height: 1fr; width: 1fr; overflow-x: hidden; overflow-y: scroll; scrollbar-size-vertical: 1; scrollbar-background: $background;
         & > .dim { color: $text-muted; }
         & > .stable { text-style: italic; }
         & > .interim { text-style: italic dim; }
@@ -69,15 +69,15 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "cursor_up", _("Line up"), id="captions.up", show=False),
-        Binding("down", "cursor_down", _("Line down"), id="captions.down", show=False),
-        Binding("shift+up,K", "extend(-1)", _("Select upwards"), id="captions.select_up", show=False),
-        Binding("shift+down,J", "extend(1)", _("Select downwards"), id="captions.select_down", show=False),
-        Binding("pageup", "page_up", _("Page up"), id="captions.page_up", show=False),
-        Binding("pagedown", "page_down", _("Page down"), id="captions.page_down", show=False),
-        Binding("home", "first", _("First line"), id="captions.first", show=False),
-        Binding("end,f", "last", _("Follow"), id="captions.follow"),
-        Binding("escape", "leave", _("Select nothing"), id="captions.leave", show=False),
+        Binding("up", "cursor_up", _("Line up"), id="live.up", show=False),
+        Binding("down", "cursor_down", _("Line down"), id="live.down", show=False),
+        Binding("shift+up,K", "extend(-1)", _("Select upwards"), id="live.select_up", show=False),
+        Binding("shift+down,J", "extend(1)", _("Select downwards"), id="live.select_down", show=False),
+        Binding("pageup", "page_up", _("Page up"), id="live.page_up", show=False),
+        Binding("pagedown", "page_down", _("Page down"), id="live.page_down", show=False),
+        Binding("home", "first", _("First line"), id="live.first", show=False),
+        Binding("end", "last", _("Last line"), id="live.last", show=False),
+        Binding("escape", "leave", _("Select nothing"), id="live.leave", show=False),
     ]
 
     follow = var(True)

@@ -9,7 +9,8 @@ from workbench.tui.widgets.panel import Line, Panel, fit, joined
 LOWEST_DB = -60.0
 LOUD_DB = -18.0
 TOO_LOUD_DB = -6.0
-_MARKS_DB = (-60, -48, -36, -24, -18, -12, -6, 0)
+_MARKS_DB = (-60, 0, -18, -6, -36, -12, -24, -48)
+"""The first ones first, where there is not room for all."""
 _NUMBERS = 24
 """Cells for the numbers at the right."""
 _HELD = "┃"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
+from rich.cells import cell_len
+
 from workbench.engines import StageKind
 from workbench.models.states import ModelState, Phase
 from workbench.tui.texts import _
@@ -81,7 +83,8 @@ def _figures_of(state: ModelState, stages: dict[StageKind, StageStatus]) -> Stag
 
 
 def _header(width: int) -> Line:
-    figures = f"{_('p50 / p95'):>13} {_('queue'):>7} {_('drop'):>5} {_('fail'):>5}"
+    heads = ((_("p50 / p95"), 13), (_("queue"), 8), (_("drop"), 6), (_("fail"), 6))
+    figures = "".join(" " * (room - cell_len(head)) + head for head, room in heads)
     names = f"{fit(_('Stages'), 12)}{fit(_('engine'), max(0, width - 61))} {_('state')}"
     return spread(((names, "head"),), ((figures, "dim"),), width)
 
@@ -99,8 +102,14 @@ def _narrow(state: ModelState, stage: StageStatus | None, width: int) -> Iterato
     yield spread(((fit(kind_name(state.kind), 12), ""), (engine, "dim")), _state(state), width)
     if said := _said(state):
         yield spread((("  " + said, _SIGNS[state.phase][1]),), (), width)
+    elif stage:
+        names = ("", _("queue"), _("drop"), _("fail"))
+        figures = zip(names, _figures(stage), strict=True)
+        yield tuple(
+            part for name, (text, style) in figures for part in (("  " + name, "dim"), (" " + text.strip(), style))
+        )
     else:
-        yield spread((("  " + _("p50 / p95 queue drop fail"), "dim"),), tuple(_figures(stage)) if stage else (), width)
+        yield ()
 
 
 def _compact(rows: Sequence[tuple[ModelState, StageStatus | None]]) -> Line:

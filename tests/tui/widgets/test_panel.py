@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from textual.app import App, ComposeResult
+from textual.geometry import Region
+
+from workbench.tui.widgets.panel import Line, Panel, fit, spread
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "fitted"),
+    [
+        ("abc", 5, "abc  "),
+        ("abcdef", 4, "abc…"),
+        ("中文字", 6, "中文字"),
+        ("中文字", 4, "中 …"),
+        ("中文字", 5, "中文…"),
+        ("a", 0, ""),
+    ],
+)
+def test_text_is_fitted_to_cells(text: str, width: int, fitted: str) -> None:
+    assert fit(text, width) == fitted
+
+
+def test_the_right_part_keeps_its_place_and_the_left_one_gives_way() -> None:
+    left: Line = (("中文字", ""), ("abc", ""))
+    assert "".join(text for text, _ in spread(left, (("end", ""),), 12)) == "中文字abcend"
+    assert "".join(text for text, _ in spread(left, (("end", ""),), 10)) == "中文字…end"
+    assert "".join(text for text, _ in spread(left, (("end", ""),), 14)) == "中文字abc  end"
+
+
+def test_only_the_cells_that_changed_are_painted() -> None:
+    painted: list[Region] = []
+
+    class Watched(Panel):
+        def refresh(self, *regions: Region, **kwargs: bool) -> Watched:
+            painted.extend(regions)
+            return super().refresh(*regions, **kwargs)
+
+    class Shower(App[None]):
+        def compose(self) -> ComposeResult:
+            yield Watched()
+
+    async def run() -> None:
+        app = Shower()
+        async with app.run_test(size=(20, 4)) as pilot:
+            panel = app.query_one(Watched)
+            panel.show([(("level ", ""), ("12", "good")), (("same", ""),)])
+            await pilot.pause()
+            painted.clear()
+            panel.show([(("level ", ""), ("12", "good")), (("same", ""),)])
+            assert painted == []
+            panel.show([(("level ", ""), ("13", "good")), (("same", ""),)])
+            assert painted == [Region(7, 0, 1, 1)]
+            painted.clear()
+            panel.show([(("level ", ""), ("13", "bad"))])
+            assert painted == [Region(6, 0, 2, 1), Region(0, 1, 4, 1)]
+
+    asyncio.run(run())

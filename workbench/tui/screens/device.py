@@ -1,0 +1,152 @@
+"""Where live audio comes from: one of the devices that are there now, or a file played as if it were one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from workbench.errors import WorkbenchError
+from workbench.live import Source
+from workbench.threads import to_thread
+from workbench.tui.keymap import LISTS
+from workbench.tui.texts import _
+
+if TYPE_CHECKING:
+    from workbench.audio.devices import Device
+
+LOOK_S: Final = 2.0
+"""Seconds between two looks at which devices are there."""
+_DEFAULT: Final = ":default"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    source: Source
+    label: str
+    """What people call it, with its rate."""
+
+
+def label_of(device: Device) -> str:
+    return f"{device.name}  {device.sample_rate} Hz"
+
+
+def _devices() -> list[Device]:
+    from workbench.audio.devices import devices
+
+    return devices()
+
+
+class DeviceScreen(ModalScreen[Chosen | None]):
+    """Gives what was chosen; Esc gives None. The list follows what is plugged in and out."""
+
+    DEFAULT_CSS = """
+    DeviceScreen {
+        align: center middle;
+        Vertical {
+            width: 76; max-width: 95%; height: auto; max-height: 90%;
+            border: round $primary; background: $surface; padding: 0 1;
+        }
+        OptionList, OptionList:focus { height: auto; max-height: 12; border: none; background: $surface; }
+        #wrong { color: $text-error; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", _("Back"), id="device.back"),
+        *LISTS,
+    ]
+
+    def __init__(self, current: Source, list_devices: Callable[[], list[Device]] = _devices) -> None:
+        """`list_devices` is called in a thread, and raises `WorkbenchError` when it cannot tell."""
+        super().__init__()
+        self._current = current
+        self._list_devices = list_devices
+        self._found: list[Device] | None = None
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as box:
+            box.border_title = Content(_("Listen to"))
+            yield OptionList(Option(_("Looking for devices ..."), id=_DEFAULT))
+            yield Static(id="wrong", markup=False)
+            yield Static(_("or to a file, played as if it were live:"), markup=False)
+            yield Input(str(self._current.path or ""), placeholder=_("path of a file"), compact=True)
+
+    def on_mount(self) -> None:
+        self._look()
+        self.set_interval(LOOK_S, self._look)
+
+    def _look(self) -> None:
+        self.run_worker(self._find(), group="devices", exclusive=True)
+
+    async def _find(self) -> None:
+        try:
+            found = await to_thread(self._list_devices)
+        except WorkbenchError as error:
+            self._say(error)
+            found = []
+        if found != self._found:
+            self._found = found
+            self._list(found)
+
+    def _list(self, found: list[Device]) -> None:
+        options = self.query_one(OptionList)
+        shown = [device for device in found if device.kind != "output"]
+        ids = [_DEFAULT, *(device.id for device in shown)]
+        wanted = self._highlighted() or self._current.device or _DEFAULT
+        options.clear_options()
+        options.add_option(Option(_("The default device"), id=_DEFAULT))
+        options.add_options(Option(Content(_described(device)), id=device.id) for device in shown)
+        options.highlighted = ids.index(wanted) if wanted in ids else 0
+
+    def _highlighted(self) -> str | None:
+        options = self.query_one(OptionList)
+        if options.highlighted is None or options.option_count < 2:
+            return None
+        return options.get_option_at_index(options.highlighted).id
+
+    @on(OptionList.OptionSelected)
+    def _device_chosen(self, event: OptionList.OptionSelected) -> None:
+        if event.option_id == _DEFAULT:
+            default = next(
+                (device for device in self._found or () if device.is_default and device.kind != "output"), None
+            )
+            self.dismiss(Chosen(Source(), label_of(default) if default else _("The default device")))
+            return
+        device = next(device for device in self._found or () if device.id == event.option_id)
+        self.dismiss(Chosen(Source(device=device.id), label_of(device)))
+
+    @on(Input.Submitted)
+    async def _file_chosen(self, event: Input.Submitted) -> None:
+        path = await to_thread(_file, event.value)
+        if path is not None:
+            self.dismiss(Chosen(Source(path=path), path.name))
+        elif event.value:
+            self.query_one("#wrong", Static).update(_("There is no file {path}", path=event.value))
+
+    def _say(self, error: WorkbenchError) -> None:
+        self.query_one("#wrong", Static).update(f"{error.message}\n{error.hint}".strip())
+
+
+def _file(typed: str) -> Path | None:
+    """The file of that name, if there is one. Blocks."""
+    path = Path(typed).expanduser()
+    return path if path.is_file() else None
+
+
+def _described(device: Device) -> str:
+    words = [label_of(device), device.host]
+    if device.kind == "monitor":
+        words.append(_("what is played"))
+    if device.is_default:
+        words.append(_("default"))
+    return "  ".join(words)

@@ -1,0 +1,460 @@
+"""Live: the input's level, the captions, the stages that make them, and the machine that bears it."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from textual import events as ui
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Vertical
+from textual.timer import Timer
+from textual.worker import Worker
+
+from workbench import events
+from workbench.engines import Settings
+from workbench.errors import WorkbenchError
+from workbench.live import LivePhase, LiveStatus, Source
+from workbench.models.states import ModelState, Phase
+from workbench.threads import to_thread
+from workbench.tui.frame import Frame
+from workbench.tui.screens import language
+from workbench.tui.screens.ask import Ask
+from workbench.tui.screens.device import Chosen, DeviceScreen, label_of
+from workbench.tui.texts import _
+from workbench.tui.widgets.captions import LAYOUTS, CaptionView, Layout, clock
+from workbench.tui.widgets.meter import LevelMeter
+from workbench.tui.widgets.panel import Line, Panel, spread
+from workbench.tui.widgets.stages import StagePanel
+from workbench.tui.widgets.system import SystemPanel
+from workbench.tui.widgets.waveform import SECONDS, Marks, Waveform
+
+if TYPE_CHECKING:
+    from workbench.recording import Recording
+    from workbench.system import SystemMonitor
+
+LOOK_S: Final = 0.25
+"""Between two looks at what moves, while something does."""
+_MOVING: Final = frozenset({Phase.DOWNLOADING, Phase.LOADING, Phase.WARMING, Phase.UNLOADING})
+_LOOKS_A_SAMPLE: Final = 4
+"""Looks between two samples of how busy the machine is."""
+
+
+class LiveScreen(Frame):
+    DEFAULT_CSS = """
+    LiveScreen {
+        #live { height: 1fr; padding: 0 1; }
+        #left { height: 1fr; }
+        #side { height: auto; }
+        &.-wide #live { layout: horizontal; }
+        &.-wide #left { width: 1fr; height: 100%; }
+        &.-wide #side { width: 48; height: 100%; padding: 0 0 0 2; }
+        &.-wide SystemPanel { margin: 1 0 0 0; }
+        &.-short Waveform, &.-short SystemPanel { display: none; }
+        &.-short LevelMeter { height: 1; }
+    }
+    """
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012 - as in Textual
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-tall")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "record", _("Record"), id="live.record"),
+        Binding("r", "stop", _("Stop"), id="live.stop"),
+        Binding("space", "pause", _("Pause"), id="live.pause"),
+        Binding("space", "resume", _("Resume"), id="live.resume"),
+        Binding("d", "device", _("Device"), id="live.device"),
+        Binding("i", "listen", _("Test input"), id="live.listen"),
+        Binding("l", "language", _("Language"), id="live.language"),
+        Binding("T", "target", _("Translate"), id="live.target"),
+        Binding("b", "layout", _("Both languages"), id="live.layout"),
+        Binding("t", "times", _("Times"), id="live.times"),
+        Binding("f", "follow", _("Follow"), id="live.follow"),
+        Binding("c", "reset", _("Reset clip"), id="live.reset"),
+        Binding("v", "speak", _("Speak"), id="live.speak"),
+    ]
+    finds = True
+    copies = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._source = Source()
+        self._label = ""
+        """Of the source, for when nothing is captured."""
+        self._listening = False
+        self._opening: Worker[None] | None = None
+        self._marks = Marks()
+        self._phases: list[Phase] = []
+        self._timer: Timer | None = None
+        self._phase = LivePhase.IDLE
+        self._looks = 0
+        self._monitor: SystemMonitor | None = None
+
+    def content(self) -> ComposeResult:
+        with Container(id="live"):
+            with Vertical(id="left"):
+                yield Panel(id="input")
+                yield LevelMeter()
+                yield Waveform(self.live.meter.waveform)
+                yield Panel(id="caption-head")
+                yield CaptionView()
+            with Vertical(id="side"):
+                yield StagePanel()
+                yield SystemPanel()
+
+    def on_mount(self) -> None:
+        kept = self._kept
+        self._source = Source(device=self.workbench.choices.device)
+        if "target_language" in kept:
+            self._set(target_language=kept["target_language"], language=kept.get("language"))
+        order = next((order for order in LAYOUTS if order == kept.get("order")), LAYOUTS[0])
+        self._captions.lay_out(times=bool(kept.get("times", True)), order=order)
+        self._leave = [self.live.observe(self._take), self.live.watch(self._look_at_states)]
+        self.watch(self._captions, "follow", self._followed, init=False)
+        self.watch(self._captions, "unseen", self._show_caption_head, init=False)
+        self.run_worker(self._look_around(), group="start")
+
+    def on_unmount(self) -> None:
+        for leave in self._leave:
+            leave()
+
+    async def _look_around(self) -> None:
+        """What takes a thread: the input's name, how busy the machine is, what an earlier run left undone."""
+        self._label = await to_thread(_default_label, self._source.device)
+        self._look()
+        await self._sample()
+        await self._offer_interrupted()
+
+    # choices
+
+    @property
+    def _kept(self) -> dict[str, Any]:
+        kept = self.workbench.choices.layout.get("live", {})
+        return kept if isinstance(kept, dict) else {}
+
+    def _keep(self, **chosen: Any) -> None:
+        self.workbench.choose(layout={**self.workbench.choices.layout, "live": {**self._kept, **chosen}})
+
+    def _set(self, **changed: Any) -> None:
+        """Change the settings of the session."""
+        settings: Settings = replace(self.live.settings, **changed)
+        self.live.change(settings=settings)
+
+    # looking: only while something moves
+
+    @property
+    def _captions(self) -> CaptionView:
+        return self.query_one(CaptionView)
+
+    def _wake(self) -> None:
+        if self._timer is None:
+            self._timer = self.set_interval(LOOK_S, self._look)
+
+    def _look(self) -> None:
+        """Show what is now; look again soon if something moves."""
+        status = self.live.status()
+        moving = status.phase is not LivePhase.IDLE or self._listening or not _MOVING.isdisjoint(self._phases)
+        if moving:
+            self._wake()
+        elif self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+        if status.phase is not self._phase:
+            self._phase = status.phase
+            self.refresh_bindings()
+        if self in self.app.screen_stack and self.size:
+            self._show(status)
+            if self._looks % _LOOKS_A_SAMPLE == 0:
+                self.run_worker(self._sample(), group="system", exclusive=True)
+            self._looks += 1
+
+    def _show(self, status: LiveStatus) -> None:
+        self._marks.forget(status.captured - 2 * SECONDS)
+        self._show_input(status)
+        self._show_caption_head()
+        self._show_stages()
+        meter = self.query_one(LevelMeter)
+        meter.show_levels(self.live.meter.read(), _banner(status, meter.size.width), height=meter.size.height)
+        if not self.has_class("-short"):
+            self.query_one(Waveform).show_until(status.captured, self._marks)
+
+    def _show_input(self, status: LiveStatus) -> None:
+        panel = self.query_one("#input", Panel)
+        name = status.label if status.label and status.label not in self._label else self._label
+        doing = _("  listening") if self._listening else ""
+        right: Line = (
+            (_("● speech"), "good") if self._marks.speaking else (_("○ no speech"), "dim"),
+            ("  " + _("overflows {count}", count=status.overflows), "bad" if status.overflows else "dim"),
+        )
+        panel.show([spread(((_("Input") + "  ", "head"), (name, ""), (doing, "mark")), right, panel.size.width)])
+
+    def _show_caption_head(self) -> None:
+        panel, view, settings = self.query_one("#caption-head", Panel), self._captions, self.live.settings
+        follow: Line = ((_("following"), "dim"),)
+        if not view.follow:
+            follow = ((_("↓ {count} new, f follows", count=view.unseen), "mark"),)
+        spoken = settings.language or _("any language")
+        languages = f"{spoken} → {settings.target_language}" if settings.target_language else spoken
+        words = [languages, _layout_name(view.order)] if settings.target_language else [languages]
+        if self.live.profile.live.speak:
+            words.append(_("spoken"))
+        panel.show([spread(((_("Captions") + "  ", "head"), ("  ".join(words), "")), follow, panel.size.width)])
+
+    def _followed(self) -> None:
+        self._show_caption_head()
+        self.refresh_bindings()
+
+    def _show_stages(self) -> None:
+        compact = self.has_class("-short")
+        self.query_one(StagePanel).show_stages(self.live.states, self.live.status().stages, compact=compact)
+
+    async def _sample(self) -> None:
+        from workbench.system import SystemMonitor
+
+        if self._monitor is None:
+            self._monitor = await to_thread(SystemMonitor)
+        load = await to_thread(self._monitor.sample)
+        if self._timer is None:  # a share of the time would not stay true
+            load = replace(load, cpu_percent=None, process_cpu_percent=None)
+        self.query_one(SystemPanel).show_load(load, lines=self.has_class("-wide"))
+
+    def on_resize(self, event: ui.Resize) -> None:
+        self.call_after_refresh(self._look)
+
+    def on_screen_resume(self) -> None:
+        self._look()
+
+    # what is told
+
+    def _take(self, event: events.Event) -> None:
+        self._marks.take(event)
+        self._captions.take(event, self.live.settings.target_language)
+        self._wake()
+
+    def _look_at_states(self, states: tuple[ModelState, ...]) -> None:
+        phases = [state.phase for state in states]
+        if phases != self._phases:
+            self._phases = phases
+            self._look()
+
+    # frame
+
+    def find(self, text: str, step: int) -> str:
+        return self._captions.find(text, step)
+
+    def copied(self) -> str:
+        return self._captions.copied()
+
+    # recording
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        phase = self.live.phase
+        match action:
+            case "record" | "listen":
+                return phase is LivePhase.IDLE
+            case "stop":
+                return phase is not LivePhase.IDLE
+            case "pause":
+                return phase is LivePhase.RECORDING
+            case "resume":
+                return phase is LivePhase.PAUSED
+            case "follow":
+                return not self._captions.follow
+        return super().check_action(action, parameters)
+
+    def action_record(self) -> None:
+        self._work(self._record())
+
+    def action_stop(self) -> None:
+        """The first time, end the capture; while the rest is worked off, ask whether to drop it."""
+        if self.live.phase is LivePhase.DRAINING:
+            left = self.live.status().backlog
+            question = _("{seconds:.1f} s of audio are not recognized yet.", seconds=left)
+            answers = {"d": _("drop them; the audio is kept, and can be recognized later")}
+            self.app.push_screen(Ask(question, answers), self._discard_as_answered)
+        else:
+            self.live.stop()
+
+    def _discard_as_answered(self, answer: str | None) -> None:
+        if answer == "d":
+            self.live.discard()
+
+    def _work(self, opening: Coroutine[Any, Any, None]) -> None:
+        """Open an input or a session, one at a time."""
+        if self._opening is not None and not self._opening.is_finished:
+            opening.close()
+            self.workbench.notice(_("The input is being opened."))
+        else:
+            self._opening = self.run_worker(opening, group="record")
+
+    async def _record(self, recording: Recording | None = None) -> None:
+        self._listening = False
+        told = await to_thread(recording.events) if recording else []
+        try:
+            await self.live.start(self._source, recording)
+        except WorkbenchError as error:
+            self.workbench.notice(error.message, error.hint or _("d chooses another device."), "error")
+        else:
+            self._begin(told)
+        self._look()
+
+    async def _finish(self, recording: Recording) -> None:
+        """Recognize what an interrupted session left."""
+        told = await to_thread(recording.events)
+        try:
+            await self.live.finish(recording)
+        except WorkbenchError as error:
+            self.workbench.notice(error.message, error.hint, "error")
+        else:
+            self._begin(told)
+        self._look()
+
+    def _begin(self, told: list[events.Event]) -> None:
+        self._marks = Marks()
+        self._captions.restore(told, self.live.settings.target_language)
+        self.live.meter.reset()
+        self.run_worker(self._until_idle(), group="session")
+
+    async def _until_idle(self) -> None:
+        try:
+            await self.live.finished()
+        except WorkbenchError:
+            return  # an event told it already
+        if (recording := self.live.recording) is not None:
+            said = _("Saved as session {name}.", name=recording.name)
+            self.workbench.notice(said, _("6 Sessions exports it; r records the next one."))
+
+    def action_pause(self) -> None:
+        self.live.pause()
+        self._look()
+
+    def action_resume(self) -> None:
+        self.live.resume()
+        self._look()
+
+    async def _offer_interrupted(self) -> None:
+        from workbench import sessions
+
+        found = await to_thread(sessions.interrupted)
+        if not found or self.live.phase is not LivePhase.IDLE:
+            return
+        info = await to_thread(found[0].info)
+        question = _(
+            "Session {name} was interrupted; {length} of audio are kept.", name=info.name, length=clock(info.duration)
+        )
+        answers = {"f": _("recognize what is left of it"), "c": _("go on recording it")}
+        self.app.push_screen(Ask(question, answers), partial(self._go_on, found[0]))
+
+    def _go_on(self, recording: Recording, answer: str | None) -> None:
+        if answer == "f":
+            self._work(self._finish(recording))
+        elif answer == "c":
+            self._work(self._record(recording))
+
+    # input
+
+    def action_device(self) -> None:
+        self.app.push_screen(DeviceScreen(self._source), self._use)
+
+    def _use(self, chosen: Chosen | None) -> None:
+        if chosen is None:
+            return
+        self._source, self._label = chosen.source, chosen.label
+        if chosen.source.path is None:
+            self.workbench.choose(device=chosen.source.device)
+        if self.live.phase is not LivePhase.IDLE or self._listening:
+            self.live.use(chosen.source)
+        self._look()
+
+    def action_listen(self) -> None:
+        self._work(self._listen())
+
+    async def _listen(self) -> None:
+        if self._listening:
+            self._listening = False
+            await self.live.unlisten()
+        else:
+            try:
+                await self.live.listen(self._source)
+            except WorkbenchError as error:
+                self.workbench.notice(error.message, error.hint or _("d chooses another device."), "error")
+                return
+            self._listening = True
+        self._look()
+
+    def action_reset(self) -> None:
+        self.live.meter.reset()
+        self._look()
+
+    # how it is shown
+
+    def action_follow(self) -> None:
+        self._captions.action_last()
+
+    def action_times(self) -> None:
+        self._lay_out(not self._captions.times, self._captions.order)
+
+    def action_layout(self) -> None:
+        self._lay_out(self._captions.times, LAYOUTS[(LAYOUTS.index(self._captions.order) + 1) % len(LAYOUTS)])
+        self.workbench.notice(_layout_name(self._captions.order))
+
+    def _lay_out(self, times: bool, order: Layout) -> None:
+        self._captions.lay_out(times=times, order=order)
+        self._keep(times=times, order=order)
+        self._show_caption_head()
+
+    def action_language(self) -> None:
+        title, current = _("Spoken language"), self.live.settings.language
+        language.ask(self.workbench, title, _("find out"), current, lambda tag: self._choose(language=tag))
+
+    def action_target(self) -> None:
+        title, current = _("Translate into"), self.live.settings.target_language
+        language.ask(self.workbench, title, _("no translation"), current, lambda tag: self._choose(target_language=tag))
+
+    def _choose(self, **chosen: str | None) -> None:
+        self._set(**chosen)
+        settings = self.live.settings
+        self._keep(language=settings.language, target_language=settings.target_language)
+        self._look()
+
+    def action_speak(self) -> None:
+        profile = self.live.profile
+        live = profile.live.model_copy(update={"speak": not profile.live.speak})
+        try:
+            self.live.change(profile=profile.model_copy(update={"live": live}))
+        except WorkbenchError as error:
+            self.workbench.notice(error.message, error.hint, "error")
+        else:
+            self.workbench.notice(_("Captions are spoken.") if live.speak else _("Captions are not spoken any more."))
+        self._look()
+
+
+def _default_label(device: str | None) -> str:
+    """What people call a device; blocks. A device that is not there is told by what fails when it is used."""
+    from workbench.audio.devices import find_device
+
+    try:
+        return label_of(find_device(device, "input"))
+    except WorkbenchError as error:
+        return error.message
+
+
+def _banner(status: LiveStatus, width: int) -> Line | None:
+    """What is wrong with the input, and what to do."""
+    if status.lost:
+        text = _("✗ DEVICE LOST  what was captured is kept; waiting for it.  d other device  r stop")
+    elif status.silent:
+        text = _("! NO SIGNAL  muted, or the wrong input?  d other device")
+    else:
+        return None
+    return spread(((text, "bad"),), (), width)
+
+
+def _layout_name(order: Layout) -> str:
+    return {
+        "source-first": _("source first"),
+        "translation-first": _("translation first"),
+        "translation": _("translation only"),
+        "source": _("source only"),
+    }[order]
