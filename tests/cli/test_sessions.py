@@ -201,6 +201,7 @@ def test_a_session_that_goes_on_is_listed_and_not_deleted(command: Command, sile
 def test_the_rest_of_an_interrupted_session_can_be_left(command: Command, silent: Recording) -> None:
     assert command("sessions", "finish", "last", "--discard").exit_code == 0
     assert "finished" in command("sessions").stdout
+    assert command("sessions", "finish", "last").stderr == f"Session {silent.name} is finished.\n"
 
 
 def test_the_folder_is_printed(command: Command, talk: Recording) -> None:

@@ -12,7 +12,7 @@ import typer
 
 from workbench import sessions
 from workbench.cli import console
-from workbench.cli.options import ProfileName
+from workbench.cli.options import EngineOptions, Engines, Model, ProfileName
 from workbench.cli.overrides import overridden
 from workbench.cli.progress import clock
 from workbench.errors import UsageError
@@ -166,7 +166,10 @@ def path(name: Name) -> None:
 @app.command()
 def finish(
     name: Name,
+    model: Model = None,
     profile: ProfileName = None,
+    engine: Engines = None,
+    option: EngineOptions = None,
     as_json: Annotated[bool, typer.Option("--json", help="One event a line on standard output.")] = False,
     plain: Annotated[bool, typer.Option("--plain", help="Only final captions, one a line.")] = False,
     discard: Annotated[bool, typer.Option("--discard", help="Leave the rest as it is; its audio stays.")] = False,
@@ -175,11 +178,14 @@ def finish(
     from workbench.cli.live import finish as work_off
 
     recording = sessions.find(name)
-    if discard:
+    if recording.state is State.FINISHED:
+        console.say(f"Session {recording.name} is finished.")
+    elif discard:
         recording.discard()
-        return
-    registry = console.registry()
-    work_off(recording, overridden(profile, registry, [], []), registry, as_json=as_json, plain=plain)
+    else:
+        registry = console.registry()
+        chosen = overridden(profile, registry, engine or [], option or [], model)
+        work_off(recording, chosen, registry, as_json=as_json, plain=plain)
 
 
 def _holds(recording: Recording, text: str) -> bool:
