@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import pytest
-from pydantic import Field
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-import workbench
 from tests import fakes
 from tests.tui.conftest import SIZES, FakeLive, drive, lines
+from tests.tui.small_engines import Ears, small_registry
 from workbench import plugins
 from workbench.engines import StageKind
-from workbench.errors import EngineError
 from workbench.live import Live, StageStatus
 from workbench.models.states import ModelState, Phase
 from workbench.plugins import Plugin, Registry
@@ -44,67 +42,9 @@ interim = false
 """
 
 
-class Gate(workbench.Detector[None]):
-    name = "gate"
-
-    def open(self, settings: workbench.Settings) -> None: ...
-
-    def process(self, item: workbench.AudioChunk, state: None) -> tuple[()]:
-        return ()
-
-
-class Ears(workbench.Recognizer):
-    name = "ears"
-    made: list[Any]
-
-    class Options(workbench.Options):
-        beam_size: int = Field(default=5, ge=1)
-        """How many texts are followed at once."""
-        device: Literal["auto", "cpu"] = "auto"
-
-    def __init__(self, options: Options) -> None:
-        self.made.append(options)
-
-    def process(self, item: workbench.Window, state: workbench.Settings) -> Iterator[workbench.Transcript]:
-        yield from ()
-
-
-class OtherEars(Ears):
-    name = "other-ears"
-
-
-class Deaf(Ears):
-    name = "deaf"
-
-    def __init__(self, options: Ears.Options) -> None:
-        raise EngineError("the weights are damaged", hint="Fetch them anew.")
-
-
-class Plug:
-    def __init__(self, *engines: Any) -> None:
-        self.engines = engines
-
-    @workbench.hookimpl
-    def register_engines(self, register: workbench.Register) -> None:
-        for engine in self.engines:
-            register(engine)
-
-
-def _fail() -> Any:
-    raise RuntimeError("no luck at import")
-
-
 @pytest.fixture
 def registry(folders: Path) -> Registry:
-    Ears.made = []
-    registry = Registry()
-    registry.add(Plugin("builtin", "audio-workbench", "1.0"), lambda: Plug(Gate))
-    registry.add(Plugin("ears", "workbench-ears", "0.2"), lambda: Plug(Ears, OtherEars))
-    registry.add(Plugin("deaf", "workbench-deaf", "0.3"), lambda: Plug(Deaf))
-    registry.add(Plugin("old", "workbench-old", "0.0.9"), _fail)
-    registry.plugins.append(Plugin("quiet", "workbench-quiet", "1.1", plugins.DISABLED))
-    plugins.disable(registry.named("quiet"))
-    return registry
+    return small_registry()
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from workbench import plugins
 from workbench.plugins import Plugin
 from workbench.profiles import store
 from workbench.threads import to_thread
+from workbench.tui.changing import change
 from workbench.tui.failures import noticed
 from workbench.tui.frame import Frame
 from workbench.tui.plugin_rows import PluginRow, details, rows
@@ -27,7 +28,7 @@ from workbench.tui.texts import _
 from workbench.tui.widgets.find_line import FindLine
 
 if TYPE_CHECKING:
-    from workbench.profiles.schema import Profile, Stage
+    from workbench.profiles.schema import Stage
 
 LOOK_S: Final = 1.0
 """How often the counts are looked at."""
@@ -271,18 +272,9 @@ class PluginsScreen(Frame):
             if save_as is not None:
                 wanted = await to_thread(store.save_stage, before, save_as, row.kind, row.name, options)
                 self.workbench.notice(_("Written: {path}", path=save_as))
-            await self._change(wanted, before)
+            await change(self.live, wanted)
             self.workbench.notice(_("{name} is at work.", name=row.name))
         self.look()
-
-    async def _change(self, wanted: Profile, before: Profile) -> None:
-        self.live.change(profile=wanted)
-        try:
-            await self.live.settled()
-        except Exception:
-            if self.live.profile is wanted:  # nobody asked for something else meanwhile
-                self.live.change(profile=before)
-            raise
 
 
 def _cell(name: str, text: str, row: PluginRow) -> Text:

@@ -1,0 +1,27 @@
+"""Other engines or settings for the live session, while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from workbench.profiles.schema import Profile
+
+if TYPE_CHECKING:
+    from workbench.live import Live
+
+
+async def change(live: Live, wanted: Profile, *, with_settings: bool = False) -> None:
+    """Use `wanted`, and where `with_settings`, the settings of streams that it names. Returns when all is loaded.
+
+    Raises why it could not be loaded; then what was in use goes on.
+    """
+    before, settings = live.profile, live.settings
+    named = wanted.settings.model_dump(exclude_unset=True) if with_settings else {}
+    live.change(profile=wanted, settings=replace(settings, **named))
+    try:
+        await live.settled()
+    except Exception:
+        if live.profile is wanted:  # nobody asked for something else meanwhile
+            live.change(profile=before, settings=settings)
+        raise
