@@ -1,0 +1,521 @@
+"""Live sessions from a scripted source to what is on disk, with engines whose turns the tests arrange."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+import pytest
+
+import workbench
+from tests.fakes import Loudness, outcome, run, until
+from workbench import events, sessions
+from workbench.engines import Settings
+from workbench.errors import DeviceLost, EngineError, MissingError, UsageError
+from workbench.live import Live, LivePhase, Source
+from workbench.models.states import Phase
+from workbench.plugins import Plugin, Registry
+from workbench.profiles.schema import Profile, parse_profile
+from workbench.recording import Recording, State
+from workbench.types import AudioChunk, Samples, Transcript, Window
+
+RATE = 16_000
+Part: TypeAlias = "Samples | Exception | Callable[[], object]"
+PROFILE = """
+schema = 1
+name = "test"
+[settings]
+language = "en"
+[capture]
+engine = "script"
+[vad]
+engine = "loud"
+options = { min_silence_ms = 300, speech_pad_ms = 100 }
+[asr]
+engine = "first"
+"""
+
+
+def speech(seconds: float, value: float = 0.5) -> Samples:
+    return np.full(round(seconds * RATE), value, np.float32)
+
+
+def silence(seconds: float) -> Samples:
+    return np.zeros(round(seconds * RATE), np.float32)
+
+
+TALK = [part for value in (0.1, 0.2, 0.3, 0.4) for part in (speech(1.0, value), silence(1.0))]
+"""Said are "1", "2", "3" and "4"."""
+
+
+class World:
+    """What the engines of one test do; they find it through their class."""
+
+    def __init__(self) -> None:
+        self.sources: list[Sequence[Part]] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.loading = threading.Event()
+        self.loading.set()
+        self.entered = threading.Event()
+        self.broken: set[str] = set()
+        self.source_is_closed = threading.Event()
+        self.closed: list[str] = []
+        self.heard: list[tuple[str, str]] = []
+
+
+world = World()
+
+
+class Script(workbench.Capture):
+    """Gives the parts of the next source in chunks of 0.1 s; calls and raises what else stands among them."""
+
+    name = "script"
+
+    class Options(workbench.Options):
+        device: str | None = None
+
+    def __init__(self, options: Options) -> None:
+        self.label = options.device or "the microphone"
+
+    def open(self, settings: Settings) -> Iterator[AudioChunk]:
+        if not world.sources:
+            raise MissingError(f"there is no {self.label}")
+        return self._parts(world.sources.pop(0))
+
+    def _parts(self, parts: Sequence[Part]) -> Iterator[AudioChunk]:
+        try:
+            for part in parts:
+                if isinstance(part, Exception):
+                    raise part
+                if callable(part):
+                    part()
+                    continue
+                for first in range(0, len(part), RATE // 10):
+                    yield AudioChunk(part[first : first + RATE // 10], RATE, 0.0)
+        finally:
+            world.source_is_closed.set()
+
+
+class Loud(Loudness):
+    name = "loud"
+
+    def __init__(self, options: Any) -> None:
+        super().__init__()
+
+
+class First(workbench.Recognizer):
+    """Hears the loudness of a final window as a word."""
+
+    name = "first"
+
+    def __init__(self, options: Any) -> None:
+        world.entered.set()
+        assert world.loading.wait(5)
+        if f"{self.name} loads" in world.broken:
+            raise EngineError("no luck")
+
+    def process(self, item: Window, state: Settings) -> Iterator[Transcript]:
+        if not item.is_final:
+            return
+        assert world.gate.wait(5)
+        if self.name in world.broken:
+            raise RuntimeError("no luck")
+        words = " ".join(sorted({str(round(10 * x)) for x in np.abs(item.samples).round(1).tolist() if x > 0.05}))
+        world.heard.append((self.name, words))
+        yield item.transcript(words, language="en", start=0.0, end=item.duration)
+
+    def close(self) -> None:
+        world.closed.append(self.name)
+
+
+class Second(First):
+    name = "second"
+
+
+class Third(First):
+    name = "third"
+
+
+class Beep(workbench.Synthesizer):
+    name = "beep"
+    voices: ClassVar[dict[str, str]] = {"a": "en"}
+
+    def process(self, item: Any, state: Settings) -> Iterator[workbench.Speech]:
+        yield workbench.Speech(segment_id=item.segment_id, audio=AudioChunk(speech(0.1), RATE, item.start))
+
+
+@pytest.fixture(autouse=True)
+def new_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKBENCH_DATA_DIR", str(tmp_path))
+    world.__init__()  # type: ignore[misc]
+
+
+def registry() -> Registry:
+    @workbench.hookimpl
+    def register_engines(register: Any) -> None:
+        for engine in (Script, Loud, First, Second, Third, Beep):
+            register(engine)
+
+    found = Registry()
+    found.add(Plugin("test", "test", "1"), lambda: SimpleNamespace(register_engines=register_engines))
+    assert not found.plugins[0].error, found.plugins[0].error
+    return found
+
+
+def profile(asr: str = "first", more: str = "") -> Profile:
+    return parse_profile(PROFILE.replace("first", asr) + more)
+
+
+@asynccontextmanager
+async def live(
+    *source: Part, chosen: Profile | None = None, loads: bool = True
+) -> AsyncIterator[tuple[Live, list[Any]]]:
+    """A place whose engines are loaded, and what it told. `source` is what the first source gives."""
+    seen: list[Any] = []
+    if source:
+        world.sources.append(source)
+    async with Live(chosen or profile(), registry()) as place:
+        place.observe(seen.append)
+        place.change()
+        if loads:
+            await place.settled()
+        yield place, seen
+
+
+def texts(recording: Recording | None) -> list[str]:
+    assert recording is not None
+    return [caption.transcript.text for caption in recording.captions()]
+
+
+def test_what_is_heard_is_stored_recognized_and_listed() -> None:
+    async def test() -> None:
+        async with live(*TALK) as (place, seen):
+            await place.start(Source())
+            assert place.phase is LivePhase.RECORDING
+            await place.finished()
+            assert place.status().phase is LivePhase.IDLE
+            assert place.status().backlog == pytest.approx(0.0, abs=1e-3)
+        assert [event.type for event in seen][-1] == "done"
+        (recording,) = sessions.recordings()
+        assert texts(recording) == ["1", "2", "3", "4"]
+        info = recording.info()
+        assert (info.state, info.duration, info.source) == (State.FINISHED, 8.0, "the microphone")
+        assert [event.to_dict() for event in recording.events()] == [event.to_dict() for event in seen]
+
+    run(test)
+
+
+def test_capture_begins_while_engines_are_still_loading() -> None:
+    async def test() -> None:
+        world.loading.clear()
+        async with live(*TALK, world.loading.set, loads=False) as (place, _):
+            await place.start(Source())
+            await place.finished()
+            assert texts(place.recording) == ["1", "2", "3", "4"]
+
+    run(test)
+
+
+def test_stopping_works_off_what_was_captured() -> None:
+    async def test() -> None:
+        world.gate.clear()
+        captured = threading.Event()
+        async with live(*TALK, captured.set, *[silence(0.1)] * 5000) as (place, _):
+            await place.start(Source())
+            await asyncio.to_thread(captured.wait, 5)
+            place.stop()
+            await until(lambda: place.phase is LivePhase.DRAINING)
+            assert place.status().backlog > 5.0
+            world.gate.set()
+            await place.finished()
+            assert texts(place.recording) == ["1", "2", "3", "4"]
+            assert place.recording is not None
+            assert place.recording.state is State.FINISHED
+
+    run(test)
+
+
+def test_what_is_discarded_can_be_recognized_later() -> None:
+    async def test() -> None:
+        world.gate.clear()
+        async with live(*TALK) as (place, seen):
+            await place.start(Source())
+            await until(lambda: place.phase is LivePhase.DRAINING)
+            asyncio.get_running_loop().call_later(0.01, world.gate.set)
+            place.discard()
+            await place.finished()
+            recording = place.recording
+            assert recording is not None
+            assert recording.info().state is State.INTERRUPTED
+            assert (seen[-1].type, seen[-1].code) == ("error", "unfinished")
+            assert recording.name in seen[-1].hint
+            await place.finish(recording)
+            await place.finished()
+            assert texts(recording) == ["1", "2", "3", "4"]
+            assert recording.state is State.FINISHED
+
+    run(test)
+
+
+def test_a_session_that_was_left_is_finished_without_losing_or_repeating_a_word() -> None:
+    async def test() -> None:
+        said = threading.Event()
+        parts: list[Part] = [*TALK[:5], said.set, *[speech(0.1, 0.3)] * 500]
+        async with live(*parts) as (place, _):
+            await place.start(Source())
+            await asyncio.to_thread(said.wait, 5)
+            await until(lambda: len(world.heard) >= 2)
+        (recording,) = sessions.interrupted()
+        before = texts(recording)
+        assert before[:2] == ["1", "2"]
+        async with live() as (place, _):
+            await place.finish(recording)
+            await place.finished()
+        assert texts(recording)[:2] == ["1", "2"]
+        assert set(texts(recording)[2:]) == {"3"}
+        assert recording.state is State.FINISHED
+
+    run(test)
+
+
+def test_a_session_goes_on_where_it_ended() -> None:
+    async def test() -> None:
+        async with live(*TALK[:4]) as (place, _):
+            await place.start(Source())
+            await place.finished()
+            world.sources.append(TALK[4:])
+            await place.start(Source(), place.recording)
+            await place.finished()
+            assert texts(place.recording) == ["1", "2", "3", "4"]
+            assert place.recording is not None
+            captions = place.recording.captions()
+            assert captions[2].transcript.start == pytest.approx(3.9, abs=0.2)
+            assert len({caption.transcript.segment_id for caption in captions}) == 4
+
+    run(test)
+
+
+def test_another_engine_takes_over_while_it_records_and_no_word_is_lost() -> None:
+    async def test() -> None:
+        first_is_heard, second_is_there = threading.Event(), threading.Event()
+        parts: list[Part] = [*TALK[:3], first_is_heard.set, second_is_there.wait, *TALK[3:]]
+        async with live(*parts) as (place, _):
+            await place.start(Source())
+            await asyncio.to_thread(first_is_heard.wait, 5)
+            place.change(profile=profile("second"))
+            await until(lambda: any(s.engine == "second" and s.phase is Phase.READY for s in place.states))
+            second_is_there.set()
+            await place.settled()
+            await place.finished()
+            assert texts(place.recording) == ["1", "2", "3", "4"]
+            assert [name for name, _ in world.heard] == ["first", "first", "second", "second"]
+            assert world.closed == ["first"]
+            assert [state.engine for state in place.states] == ["loud", "second"]
+
+    run(test)
+
+
+def test_of_several_changes_while_something_loads_the_newest_counts() -> None:
+    async def test() -> None:
+        async with live() as (place, _):
+            world.loading.clear()
+            world.entered.clear()
+            place.change(profile=profile("second"))
+            await asyncio.to_thread(world.entered.wait, 5)
+            place.change(profile=profile("first"))
+            place.change(profile=profile("third"))
+            assert [state.next for state in place.states if state.engine == "second"] == ["third"]
+            world.loading.set()
+            await place.settled()
+            assert [state.engine for state in place.states] == ["loud", "third"]
+
+    run(test)
+
+
+def test_what_cannot_be_loaded_leaves_the_engines_that_work() -> None:
+    async def test() -> None:
+        world.broken.add("second loads")
+        async with live(*TALK) as (place, seen):
+            place.change(profile=profile("second"))
+            assert isinstance(await outcome(place.settled()), EngineError)
+            assert "no luck" in seen[-1].message
+            assert [s.phase for s in place.states if s.engine == "second"] == [Phase.FAILED]
+            await place.start(Source())
+            await place.finished()
+            assert texts(place.recording) == ["1", "2", "3", "4"]
+
+    run(test)
+
+
+def test_capture_goes_on_when_a_stage_fails_and_another_engine_works_it_off() -> None:
+    async def test() -> None:
+        world.broken.add("first")
+        async with live(*TALK, *TALK) as (place, seen):
+            await place.start(Source())
+            await until(lambda: sum(event.type == "error" for event in seen) >= 3)
+            place.change(profile=profile("second"))
+            await place.finished()
+            assert place.recording is not None
+            assert place.recording.info().duration == 16.0
+            heard = texts(place.recording)
+            assert heard == ["1", "2", "3", "4"] * 2 or heard[-4:] == ["1", "2", "3", "4"]
+
+    run(test)
+
+
+def test_with_no_engine_that_works_what_was_captured_is_kept() -> None:
+    async def test() -> None:
+        world.broken.add("first loads")
+        async with live(*TALK, loads=False) as (place, seen):
+            await place.start(Source())
+            await place.finished()
+            assert seen[-1].code == "unfinished"
+            assert place.recording is not None
+            assert (place.recording.state, place.recording.duration) == (State.INTERRUPTED, 8.0)
+
+    run(test)
+
+
+def test_a_device_that_is_not_there_leaves_no_session_behind() -> None:
+    async def test() -> None:
+        async with live() as (place, _):
+            with pytest.raises(MissingError, match="there is no headset"):
+                await place.start(Source("headset"))
+            assert place.phase is LivePhase.IDLE
+        assert sessions.recordings() == []
+
+    run(test)
+
+
+def test_a_lost_device_and_its_return_are_in_the_journal() -> None:
+    async def test() -> None:
+        async with live(*TALK[:2], DeviceLost("the cable is out")) as (place, _):
+            world.sources.append(TALK[2:4])
+            await place.start(Source())
+            await place.finished()
+            assert place.recording is not None
+            types = [event.type for event in place.recording.events()]
+            assert types.index("device_lost") < types.index("device_returned")
+            assert texts(place.recording) == ["1", "2"]
+
+    run(test)
+
+
+def test_only_one_session_runs_at_a_time() -> None:
+    async def test() -> None:
+        held = threading.Event()
+        async with live(silence(0.1), held.wait, silence(0.1)) as (place, _):
+            await place.start(Source())
+            with pytest.raises(UsageError, match="runs already"):
+                await place.start(Source())
+            held.set()
+            await place.finished()
+
+    run(test)
+
+
+def test_listening_measures_and_stores_nothing() -> None:
+    async def test() -> None:
+        async with live(*[speech(0.1)] * 5000) as (place, _):
+            await place.listen(Source())
+            await until(lambda: place.meter.read().peak_db > -7)
+            await place.unlisten()
+            assert place.phase is LivePhase.IDLE
+        assert sessions.recordings() == []
+
+    run(test)
+
+
+def test_leaving_while_it_listens_ends_that() -> None:
+    async def test() -> None:
+        async with live(*[speech(0.1)] * 100_000) as (place, _):
+            await place.listen(Source())
+
+    run(test)
+
+
+def test_pausing_lets_no_time_pass() -> None:
+    async def test() -> None:
+        said, paused = threading.Event(), threading.Event()
+        async with live(*TALK[:2], said.set, paused.wait, silence(0.1), silence(9.0)) as (place, _):
+            world.sources.append(TALK[2:4])
+            await place.start(Source())
+            await asyncio.to_thread(said.wait, 5)
+            place.pause()
+            paused.set()
+            assert place.phase is LivePhase.PAUSED
+            await asyncio.to_thread(world.source_is_closed.wait, 5)
+            await until(lambda: len(world.heard) == 1)
+            place.resume()
+            await place.finished()
+            assert texts(place.recording) == ["1", "2"]
+            assert place.status().captured < 4.5
+
+    run(test)
+
+
+def test_without_stages_audio_is_only_stored() -> None:
+    async def test() -> None:
+        chosen = profile(more="[live]\ndetect = false\nrecognize = false\n")
+        async with live(*TALK, chosen=chosen) as (place, seen):
+            await place.start(Source())
+            await place.finished()
+            assert place.states == ()
+            assert [event.type for event in seen] == ["ready", "done"]
+            assert place.recording is not None
+            assert place.recording.state is State.FINISHED
+
+    run(test)
+
+
+def test_speech_is_played_and_not_heard_as_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    played: list[Any] = []
+
+    class Loudspeaker:
+        active = False
+
+        async def play(self, audio: AudioChunk) -> None:
+            played.append(audio)
+            Loudspeaker.active = True
+
+        async def drain(self) -> None:
+            played.append("drained")
+
+        async def close(self) -> None:
+            played.append("closed")
+
+    monkeypatch.setattr("workbench.audio.playback.Player", Loudspeaker)
+
+    async def test() -> None:
+        is_played = threading.Event()
+        chosen = profile(more='[tts]\nengine = "beep"\n[live]\nspeak = true\n')
+        async with live(*TALK[:2], is_played.wait, *TALK[2:], chosen=chosen) as (place, _):
+            await place.start(Source())
+            await until(lambda: Loudspeaker.active)
+            is_played.set()
+            await place.finished()
+            assert texts(place.recording) == ["1"], "the rest is what the loudspeaker says"
+            assert played[1:] == ["drained", "closed"]
+            assert place.recording is not None
+            assert place.recording.duration == 8.0
+
+    run(test)
+
+
+def test_a_capture_that_breaks_ends_the_session_and_nothing_is_lost() -> None:
+    async def test() -> None:
+        async with live(*TALK[:4], ValueError("a bug of a plugin")) as (place, seen):
+            await place.start(Source())
+            error = await outcome(place.finished())
+            assert "a bug of a plugin" in str(error)
+            assert texts(place.recording) == ["1", "2"]
+            assert any("a bug of a plugin" in event.message for event in seen if isinstance(event, events.Error))
+
+    run(test)
