@@ -310,7 +310,7 @@ def test_another_engine_takes_over_while_it_records_and_no_word_is_lost() -> Non
             await place.start(Source())
             await asyncio.to_thread(first_is_heard.wait, 5)
             place.change(profile=profile("second"))
-            await until(lambda: any(s.engine == "second" and s.phase is Phase.READY for s in place.states))
+            await until(lambda: "second" in [stage.engine for stage in place.status().stages])
             second_is_there.set()
             await place.settled()
             await place.finished()
