@@ -12,14 +12,13 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, cast
 
-from textual import events
+from textual import events, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType, Keymap
 from textual.screen import Screen
 from textual.signal import Signal
 from textual.widgets import Input, TextArea
 
-from workbench import events as told
 from workbench import paths
 from workbench.errors import WorkbenchError
 from workbench.threads import to_thread
@@ -27,7 +26,6 @@ from workbench.tui import choices as kept
 from workbench.tui import keymap, texts
 from workbench.tui.choices import Choices
 from workbench.tui.frame import Frame
-from workbench.tui.live_notices import notice_of
 from workbench.tui.screens.starting import StartingScreen
 from workbench.tui.texts import _
 from workbench.tui.themes import THEMES
@@ -35,6 +33,7 @@ from workbench.tui.widgets.notice_line import Notice, Severity
 from workbench.tui.widgets.top_bar import TABS, Tab
 
 if TYPE_CHECKING:
+    from workbench.events import Event
     from workbench.live import Live
 
 OpenLive: TypeAlias = Callable[[], Awaitable["Live"]]
@@ -146,7 +145,9 @@ class WorkbenchApp(App[int]):
             said = _("Sessions that were interrupted: {count}. What they captured is safe.", count=count)
             self.notice(said, _("6 shows them, and works off the rest."), "warning")
 
-    def _tell(self, event: told.Event) -> None:
+    def _tell(self, event: Event) -> None:
+        from workbench.tui.live_notices import notice_of
+
         if notice := notice_of(event):
             self.notice(notice.message, notice.hint, notice.severity)
 
@@ -154,7 +155,7 @@ class WorkbenchApp(App[int]):
         self._leaving.set()
         if self._serving is not None:
             await self._serving
-        await to_thread(self._save_choices)
+        await self._keep_choices()
 
     def _handle_exception(self, error: Exception) -> None:
         """End, and keep the error for the caller, who tells it when the terminal is as it was."""
@@ -209,8 +210,9 @@ class WorkbenchApp(App[int]):
     def copy(self, text: str) -> None:
         """Put `text` on the clipboard, and into a file, for terminals that do not let programs do that."""
         self.copy_to_clipboard(text)
-        self.run_worker(self._keep_copy(text), group="copy", exclusive=True)
+        self._keep_copy(text)
 
+    @work(group="copy", exclusive=True)
     async def _keep_copy(self, text: str) -> None:
         from workbench.files import write_atomically
 
@@ -227,11 +229,15 @@ class WorkbenchApp(App[int]):
     def choose(self, **chosen: Any) -> None:
         """Change `choices`, and keep them."""
         self.choices = replace(self.choices, **chosen)
-        self.run_worker(to_thread(self._save_choices), group="choices", exclusive=True)
+        self._keep_chosen()
 
-    def _save_choices(self) -> None:
-        with contextlib.suppress(WorkbenchError):  # the next run starts with the defaults
-            kept.save(self.choices)
+    @work(group="choices", exclusive=True)
+    async def _keep_chosen(self) -> None:
+        await self._keep_choices()
+
+    async def _keep_choices(self) -> None:
+        with contextlib.suppress(WorkbenchError):  # the next run starts with the ones before
+            await to_thread(kept.save, self.choices)
 
     def action_next_theme(self) -> None:
         names = [theme.name for theme in THEMES]
@@ -273,8 +279,9 @@ class WorkbenchApp(App[int]):
             self.exit(0)
         elif answer == "s":
             self.live.stop()
-            self.run_worker(self._quit_when_finished())
+            self._quit_when_finished()
 
+    @work
     async def _quit_when_finished(self) -> None:
         await self.live.finished()
         self.exit(0)

@@ -36,7 +36,7 @@ def load() -> tuple[Choices, str]:
         kept = json.loads(path.read_bytes())
     except FileNotFoundError:
         return Choices(), ""
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         return Choices(welcomed=True), f"{path}: {error}"
     if not isinstance(kept, dict):
         return Choices(welcomed=True), f"{path}: holds no table"

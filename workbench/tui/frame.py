@@ -92,7 +92,7 @@ class Frame(Screen[None]):
             has = f"{event.size.width}x{event.size.height}"
             needed = f"{columns}x{rows}"
             self.query_one("#too-small", Static).update(
-                _("The terminal has {has} characters; {needed} are needed.", has=has, needed=needed)
+                _("Too small: {has}. Needed: {needed}.", has=has, needed=needed)
             )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -115,7 +115,7 @@ class Frame(Screen[None]):
         if self._wanted:
             self._find(step)
         else:
-            self.workbench.notice(_("Nothing is searched for."), _("/ searches."))
+            self.query_one(NoticeLine).tell(_("Nothing is searched for: / does."))
 
     def _find(self, step: int) -> None:
         found = self.find(self._wanted, step)
@@ -123,8 +123,7 @@ class Frame(Screen[None]):
         line.tell(found)
         if not line.has_class("-open"):
             self.remove_class("-finding")
-            if found:
-                self.workbench.notice(f"/{self._wanted}  {found}")
+            self.query_one(NoticeLine).tell(f"/{self._wanted}  {found}" if self._wanted else "")
 
     @on(FindLine.Closed)
     def _found(self) -> None:

@@ -85,7 +85,7 @@ def _groups(screen: Screen[object]) -> dict[str, list[tuple[str, str, str]]]:
 
 def _row(screen: Screen[object], same: list[Binding]) -> tuple[str, str, str]:
     keys = " ".join(dict.fromkeys(screen.app.get_key_display(binding) for binding in same))
-    return keys, _(same[0].description), same[0].id or ""
+    return keys, _(same[0].description), next((binding.id for binding in same if binding.id), "")
 
 
 def _place(node: DOMNode) -> str:

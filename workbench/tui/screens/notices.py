@@ -43,10 +43,15 @@ class NoticesScreen(Frame):
 
     def _add(self, notice: Notice) -> None:
         notices = self._list
-        follows = notices.highlighted in (None, notices.option_count - 1)
+        here, last = notices.highlighted, notices.option_count - 1
         notices.add_option(_option(notice))
-        if follows:
-            notices.highlighted = notices.option_count - 1
+        gone = notices.option_count - len(self.workbench.notices)
+        for _oldest in range(gone):
+            notices.remove_option_at_index(0)
+        if here is not None:
+            notices.highlighted = notices.option_count - 1 if here == last else max(0, here - gone)
+        elif last < 0:
+            notices.highlighted = 0
 
     def find(self, text: str, step: int) -> str:
         wanted = text.casefold()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, cast
 
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
@@ -79,16 +80,17 @@ class WelcomeScreen(ModalScreen[None]):
 
     def _begin(self) -> None:
         """Show the step that it is at."""
-        title, work = self._steps[self._step]
+        title, step = self._steps[self._step]
         words = _("Welcome  {number}/{count}  {title}", number=self._step + 1, count=len(self._steps), title=title)
         self.query_one("#step", Static).update(words)
         self._say("")
-        self.run_worker(self._told(work()), group="step", exclusive=True)
+        self._do(step)
         self.refresh_bindings()
 
-    async def _told(self, work: Coroutine[None, None, None]) -> None:
+    @work(group="step", exclusive=True)
+    async def _do(self, step: Callable[[], Awaitable[None]]) -> None:
         try:
-            await work
+            await step()
         except WorkbenchError as error:
             self._say(f"{error}\n\n{error.hint}")
 
@@ -147,7 +149,7 @@ class WelcomeScreen(ModalScreen[None]):
         self._say(_("Say something. Listening to: {device}", device=live.status().label), "", heard)
 
     async def action_next_device(self) -> None:
-        self.run_worker(self._told(self._other_microphone()), group="step", exclusive=True)
+        self._do(self._other_microphone)
 
     async def _other_microphone(self) -> None:
         from workbench.audio.devices import devices

@@ -40,7 +40,7 @@ class FindLine(Horizontal):
         """The line is hidden again."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(disabled=True)
         self._before: Widget | None = None
         """What has the focus again afterwards."""
 
@@ -52,6 +52,7 @@ class FindLine(Horizontal):
     def open(self) -> None:
         self._before = self.screen.focused
         self.add_class("-open")
+        self.disabled = False  # until now, Input would take the focus of a screen that has nothing else for it
         field = self.query_one(Input)
         field.value = ""
         field.focus()
@@ -76,5 +77,6 @@ class FindLine(Horizontal):
 
     def _hide(self) -> None:
         self.remove_class("-open")
+        self.disabled = True
         self.screen.set_focus(self._before)
         self.post_message(self.Closed())

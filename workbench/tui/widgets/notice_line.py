@@ -38,6 +38,16 @@ class NoticeLine(Widget):
     }
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._passing = ""
+        """What is shown instead, until the next notice."""
+
+    def tell(self, text: str) -> None:
+        """Show what is not worth keeping."""
+        self._passing = text
+        self.refresh()
+
     def on_mount(self) -> None:
         app = cast("WorkbenchApp", self.app)
         app.noticed.subscribe(self, lambda _: self._show())
@@ -46,13 +56,14 @@ class NoticeLine(Widget):
     def _show(self) -> None:
         notices = cast("WorkbenchApp", self.app).notices
         severity = notices[-1].severity if notices else "information"
+        self._passing = ""
         self.set_class(severity == "warning", "-warning")
         self.set_class(severity == "error", "-error")
         self.refresh()
 
     def render(self) -> Text:
         notices = cast("WorkbenchApp", self.app).notices
-        return Text(line(notices[-1]) if notices else "", no_wrap=True, overflow="ellipsis", end="")
+        return Text(self._passing or (line(notices[-1]) if notices else ""), no_wrap=True, overflow="ellipsis", end="")
 
 
 def line(notice: Notice) -> str:
