@@ -10,9 +10,12 @@ import typer
 from typer.testing import CliRunner, Result
 
 import workbench
+from benchmarks.sound import SoundServer
 from workbench import doctor as checks
 from workbench import plugins
+from workbench.audio import portaudio
 from workbench.cli.doctor import doctor
+from workbench.errors import MissingError
 from workbench.models import Model, Package
 from workbench.profiles.hardware import CoreHardwareDetector, HardwareInfo
 
@@ -162,3 +165,27 @@ def test_the_users_home_is_not_told(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     assert str(tmp_path) not in run("--json").stdout
     assert "~" in check("folders")["message"]
+
+
+def test_the_microphone_is_named_with_its_rate(sound_server: SoundServer) -> None:
+    sound_server.load("desk", 48_000)
+    sound_server.load("phone", 16_000)
+    found = check("microphone")
+    assert (found["status"], found["fix"]) == ("ok", "")
+    assert found["message"] == "Monitor of phone Speaker (16000 Hz, PulseAudio), and 1 more"
+
+
+def test_no_microphone_is_a_warning_that_says_what_to_look_at(sound_server: SoundServer) -> None:
+    found = check("microphone")
+    assert found["status"] == "warn"
+    assert "libasound2-plugins" in found["fix"]
+
+
+def test_without_portaudio_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load() -> None:
+        raise MissingError("PortAudio is not on this machine", hint="sudo apt-get install libportaudio2")
+
+    monkeypatch.setattr(portaudio, "load", load)
+    found = check("microphone")
+    assert (found["status"], found["fix"]) == ("warn", "sudo apt-get install libportaudio2")
+    assert "files still work" in found["message"]

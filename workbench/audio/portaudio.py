@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 PATIENCE_S: Final = 5.0
 """The longest that a caller waits: a Bluetooth headset takes 2 s to change its profile."""
+_CLOSING_S: Final = 1.0
 _INSTALL: Final = {
     "apt-get": "sudo apt-get install libportaudio2 libasound2-plugins",
     "dnf": "sudo dnf install portaudio alsa-plugins-pulseaudio",
@@ -59,7 +60,13 @@ def load() -> Any:
     return sounddevice
 
 
-def call(work: Callable[[Any], T], *, undo: Callable[[T], object] | None = None, at_any_time: bool = False) -> T:
+def call(
+    work: Callable[[Any], T],
+    *,
+    undo: Callable[[T], object] | None = None,
+    at_any_time: bool = False,
+    patience_s: float = PATIENCE_S,
+) -> T:
     """`work(sounddevice)`, alone. Blocks; raises what it raises, `MissingError`, and `InputError` when it hangs.
 
     What comes too late goes to `undo`, in another thread. When its turn does not come in time it is not done at all, or
@@ -68,12 +75,12 @@ def call(work: Callable[[Any], T], *, undo: Callable[[T], object] | None = None,
     sounddevice, result = load(), Future[T]()
     _start(_work, result, work, sounddevice)
     try:
-        return result.result(PATIENCE_S)
+        return result.result(patience_s)
     except TimeoutError:
         if (at_any_time or not result.cancel()) and undo:
             result.add_done_callback(lambda late: None if late.exception() else _start(undo, late.result()))
         raise InputError(
-            f"the sound server gave no answer for {PATIENCE_S:.0f} s", hint="Start the sound server again."
+            f"the sound server gave no answer for {patience_s:g} s", hint="Start the sound server again."
         ) from None
 
 
@@ -103,7 +110,7 @@ def start(sounddevice: Any, stream: Any) -> Any:
 def close(stream: Any) -> None:
     """End a stream at once. One that hangs is left to a thread of its own: nothing is to be had from it any more."""
     with suppress(InputError):
-        call(lambda sounddevice: _end(stream), at_any_time=True)
+        call(lambda sounddevice: _end(stream), at_any_time=True, patience_s=_CLOSING_S)
 
 
 def close_later(stream: Any) -> None:

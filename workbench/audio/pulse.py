@@ -68,8 +68,11 @@ class SourceWatch:
         self._thread.start()
 
     def close(self) -> None:
-        """End it. Does not wait for a server that hangs."""
+        """End it: when the stream is closed, or half a second later."""
         self._closed.set()
+
+    def join(self) -> None:
+        """Wait until it has ended, but not for a server that hangs."""
         self._thread.join(1.0)
 
     def _watch(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, Final
 from uuid import uuid4
@@ -76,14 +76,20 @@ class _Chunks(Iterator[AudioChunk]):
 
     def close(self) -> None:
         """Let the device go; from any thread, as often as you like."""
+        if self._release(portaudio.close) and self._watch:
+            self._watch.join()
+
+    def _release(self, close: Callable[[Any], None]) -> bool:
+        """False: another thread does it, or did."""
         with self._closing:
             if self._closed.is_set():
-                return
+                return False
             self._closed.set()
         self._end("it was closed")
-        portaudio.close(self._source.stream)
         if self._watch:
             self._watch.close()
+        close(self._source.stream)
+        return True
 
     def _resampled(self) -> Iterator[AudioChunk]:
         import soxr
@@ -107,7 +113,7 @@ class _Chunks(Iterator[AudioChunk]):
         if self._closed.is_set():
             return
         yield np.zeros(0, np.float32)
-        self.close()
+        self._release(portaudio.close_later)  # it may hang
         raise DeviceLost(
             f"{self._capture.label!r} gives no sound any more: {self._why}",
             hint="Connect it again, or choose another one of: workbench devices",
