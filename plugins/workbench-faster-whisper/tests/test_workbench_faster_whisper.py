@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -22,6 +23,7 @@ import workbench
 from benchmarks.wer import word_errors
 from workbench import models, plugins
 from workbench.audio.decode import decode
+from workbench.speech.stability import stabilizer
 from workbench.testing import assert_streams_are_independent, run, window
 from workbench_faster_whisper import FasterWhisper, catalog
 
@@ -68,6 +70,12 @@ def clips(folder: str, language: str) -> dict[Path, str]:
 
 def samples(path: Path) -> workbench.Samples:
     return np.concatenate([chunk.samples for chunk in decode(path)])
+
+
+def so_far(audio: workbench.Samples, *, start: float = 0.0) -> workbench.Window:
+    """A segment that still grows."""
+    chunk = workbench.AudioChunk(audio, 16_000, start)
+    return workbench.Window((workbench.SpeechSegment(id=0, audio=chunk, is_final=False),))
 
 
 def text(transcripts: list[workbench.Transcript]) -> str:
@@ -182,10 +190,8 @@ def test_each_transcript_of_a_packed_window_belongs_to_its_segment(tiny: FasterW
 def test_sentences_are_told_apart_once_they_are_final(tiny: FasterWhisper) -> None:
     audio = samples(AUDIO / "phone/en-vm-rec-busy.wav")
     audio = np.concatenate([samples(AUDIO / "phone/en-agent-incorrect.wav"), audio])
-    chunk = workbench.AudioChunk(audio, 16_000, 0.0)
-    growing = workbench.Window((workbench.SpeechSegment(id=0, audio=chunk, is_final=False),))
     final = run(tiny, [window(audio)], ENGLISH)
-    interim = run(tiny, [growing], ENGLISH)
+    interim = run(tiny, [so_far(audio)], ENGLISH)
     assert len(final) >= 2
     assert len(interim) == 1
     assert text(interim) == text(final)
@@ -202,6 +208,89 @@ def test_speech_after_a_long_pause_is_not_lost(tiny: FasterWhisper) -> None:
     assert "please try again" in said
 
 
+@needs_audio
+@pytest.mark.parametrize("model", ["tiny", "base"])
+def test_interim_text_is_close_to_the_final_text(model: str, request: pytest.FixtureRequest) -> None:
+    engine = request.getfixturevalue(model)
+    audio = [samples(path) for path in clips("read", "en")]
+    final = " ".join(text(run(engine, [window(clip)], ENGLISH)) for clip in audio)
+    interim = " ".join(text(run(engine, [so_far(clip)], ENGLISH)) for clip in audio)
+    errors, words = word_errors(final, interim)
+    assert errors <= 0.05 * words
+
+
+@needs_audio
+def test_interim_text_covers_its_audio_and_has_no_words(tiny: FasterWhisper) -> None:
+    audio = samples(JFK)
+    [transcript] = run(tiny, [so_far(audio, start=100.0)], ENGLISH)
+    assert (transcript.start, transcript.end) == (100.0, 100.0 + len(audio) / 16_000)
+    assert (transcript.words, transcript.stable, transcript.is_final) == ((), "", False)
+
+
+@needs_audio
+def test_captions_settle_while_someone_speaks(tiny: FasterWhisper) -> None:
+    audio = samples(AUDIO / "read/librivox-0870.wav")
+    chosen = stabilizer(tiny.stability)
+    looks = [run(tiny, [so_far(audio[:end])], ENGLISH) for end in range(8_000, len(audio), 8_000)]
+    shown = [chosen.update(transcript) for found in looks for transcript in found]
+    said = word_errors("", shown[-1].stable)[0]
+    assert len(shown) >= len(looks) - 1
+    assert said >= 18
+    assert word_errors(text(run(tiny, [window(audio)], ENGLISH)), shown[-1].text)[0] <= 3
+
+
+@needs_audio
+def test_a_language_that_is_not_given_is_named_in_interim_text(base: FasterWhisper) -> None:
+    [transcript] = run(base, [so_far(samples(AUDIO / "phone/fr-vm-intro.wav"))])
+    assert transcript.language == "fr"
+
+
+@needs_audio
+def test_interim_text_costs_less_than_final_text(tiny: FasterWhisper) -> None:
+    audio = samples(JFK)[: 3 * 16_000]
+
+    def cost(item: workbench.Window) -> float:
+        began = time.process_time()
+        run(tiny, [item], ENGLISH)
+        return time.process_time() - began
+
+    interim, final = (min(cost(item) for _ in range(3)) for item in (so_far(audio), window(audio)))
+    assert interim < 0.8 * final
+
+
+@needs_audio
+def test_one_thread_for_a_window_keeps_one_core_busy(tiny: FasterWhisper) -> None:
+    item = window(samples(JFK))
+    took, busy = time.perf_counter(), time.process_time()
+    for _ in range(3):
+        run(tiny, [item], ENGLISH)
+    took, busy = time.perf_counter() - took, time.process_time() - busy
+    assert busy <= 1.15 * took
+
+
+def test_warming_up_shows_nothing_and_a_closed_engine_cannot(cache: None) -> None:
+    engine = FasterWhisper(FasterWhisper.Options(model=_model("tiny.en"), device="cpu"))
+    engine.warm_up()
+    engine.close()
+    with pytest.raises(workbench.EngineError, match="closed"):
+        engine.warm_up()
+
+
+def breath(seconds: float, peak: float) -> workbench.Samples:
+    """Noise that swells and fades, without the highest frequencies."""
+    noise = np.random.default_rng(0).normal(0.0, 1.0, round(seconds * 16_000))
+    swelling = np.convolve(noise, np.ones(6), "same") * np.sin(np.linspace(0.0, np.pi, len(noise))) ** 2
+    breath: workbench.Samples = (peak / np.abs(swelling).max() * swelling).astype(np.float32)
+    return breath
+
+
+@pytest.mark.parametrize("peak", [0.01, 0.05, 0.25])
+@pytest.mark.parametrize("seconds", [0.4, 0.7, 1.2])
+@pytest.mark.parametrize("model", ["tiny", "base"])
+def test_breath_gives_no_interim_text(model: str, seconds: float, peak: float, request: pytest.FixtureRequest) -> None:
+    assert run(request.getfixturevalue(model), [so_far(breath(seconds, peak))], ENGLISH) == []
+
+
 SILENCE = {
     "digital silence": np.zeros(5 * 16_000, np.float32),
     "30 s of digital silence": np.zeros(30 * 16_000, np.float32),
@@ -214,7 +303,7 @@ SILENCE = {
 @pytest.mark.parametrize("name", SILENCE)
 @pytest.mark.parametrize("model", ["tiny", "base"])
 def test_what_is_not_speech_gives_no_text(name: str, model: str, request: pytest.FixtureRequest) -> None:
-    assert run(request.getfixturevalue(model), [window(SILENCE[name])], ENGLISH) == []
+    assert run(request.getfixturevalue(model), [window(SILENCE[name]), so_far(SILENCE[name])], ENGLISH) == []
 
 
 @needs_audio
@@ -228,6 +317,7 @@ def test_a_prompt_shows_how_names_are_spelled(tiny: FasterWhisper) -> None:
 def test_endless_prompt_and_hotwords_do_not_break_a_window(tiny: FasterWhisper) -> None:
     endless = workbench.Settings(language="en", prompt="President Kennedy. " * 500, hotwords="country " * 500)
     assert "country" in text(run(tiny, [window(samples(JFK))], endless))
+    assert "country" in text(run(tiny, [so_far(samples(JFK))], endless))
 
 
 @needs_audio
@@ -244,9 +334,10 @@ def test_without_word_timestamps_there_are_transcripts_with_times(cache: None) -
 
 @needs_audio
 def test_a_model_for_english_refuses_another_language(tiny: FasterWhisper) -> None:
-    item = window(samples(AUDIO / "phone/fr-vm-intro.wav"))
-    with pytest.raises(workbench.UnsupportedLanguage, match="'fr'"):
-        run(tiny, [item], workbench.Settings(language="fr"))
+    audio = samples(AUDIO / "phone/fr-vm-intro.wav")
+    for item in (window(audio), so_far(audio)):
+        with pytest.raises(workbench.UnsupportedLanguage, match="'fr'"):
+            run(tiny, [item], workbench.Settings(language="fr"))
 
 
 def test_audio_of_another_rate_is_refused(tiny: FasterWhisper) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypedDict
 
+import numpy as np
 from pydantic import Field
 
 import workbench
@@ -51,9 +53,9 @@ class FasterWhisper(workbench.Recognizer):
         threads_per_call: int = Field(default=1, ge=1)
         """CPU threads for one window. More `concurrency` pays better."""
         beam_size: int = Field(default=5, ge=1)
-        """Texts that are weighed against each other; 1 is a little faster and a little worse."""
+        """Texts that are weighed against each other; 1 is a little faster and a little worse. Interim text has 1."""
         word_timestamps: bool = True
-        """Whether each word gets its time."""
+        """Whether each word of a final text gets its time."""
 
     def __init__(self, options: Options) -> None:
         if options.model == "auto":
@@ -81,7 +83,18 @@ class FasterWhisper(workbench.Recognizer):
             choice.check(model, settings.language)
         return options.model_copy(update={"model": model.name})
 
+    def warm_up(self) -> None:
+        """The first call takes some 60 ms longer: memory, threads and kernels are made ready in it."""
+        faint_noise = np.random.default_rng(0).normal(0.0, 0.01, 16_000).astype(np.float32)
+        chunk = workbench.AudioChunk(faint_noise, 16_000, 0.0)
+        window = workbench.Window((workbench.SpeechSegment(id=0, audio=chunk),))
+        for _ in self._recognize(window, workbench.Settings(language="en")):
+            pass
+
     def process(self, item: workbench.Window, state: workbench.Settings) -> Iterator[workbench.Transcript]:
+        if not item.is_final:
+            yield from self._recognize_so_far(item, state)
+            return
         found = list(self._recognize(item, state))
         if len(item.segments) > 1 and self._word_timestamps:
             for segment in _skipped(item, found):
@@ -92,20 +105,13 @@ class FasterWhisper(workbench.Recognizer):
         yield from sorted(found, key=lambda transcript: transcript.start)
 
     def _recognize(self, item: workbench.Window, state: workbench.Settings) -> Iterator[workbench.Transcript]:
-        whisper = self._loaded(item)
+        whisper = self._able(item, state)
         samples = item.samples
         if not samples.any():
             return
-        if state.language and not whisper.model.is_multilingual and not catalog.is_english(state.language):
-            raise workbench.UnsupportedLanguage(f"this model is for English only, not for {state.language!r}")
-        try:
+        with _telling_what_is_broken():
             for segment, language in whisper.recognize(
-                samples,
-                language=catalog.token(state.language) if state.language else None,
-                prompt=state.prompt,
-                hotwords=state.hotwords,
-                beam_size=self._beam_size,
-                word_timestamps=self._word_timestamps,
+                samples, **_asked(state), beam_size=self._beam_size, word_timestamps=self._word_timestamps
             ):
                 spoken = state.language or catalog.language(language)
                 words = [
@@ -116,10 +122,18 @@ class FasterWhisper(workbench.Recognizer):
                     yield from _transcripts(item, words, spoken)
                 elif text := segment.text.strip():
                     yield item.transcript(text, language=spoken, start=segment.start, end=segment.end)
-        except RuntimeError as error:
-            if _is_cuda(error):
-                raise _broken(error) from error
-            raise
+
+    def _recognize_so_far(self, item: workbench.Window, state: workbench.Settings) -> Iterator[workbench.Transcript]:
+        whisper = self._able(item, state)
+        samples = item.samples
+        if not samples.any():
+            return
+        with _telling_what_is_broken():
+            found = whisper.recognize_so_far(samples, **_asked(state))
+        if found is not None:
+            text, language = found
+            spoken = state.language or catalog.language(language)
+            yield item.transcript(text, language=spoken, start=0.0, end=item.duration)
 
     def detect_language(self, window: workbench.Window) -> str | None:
         whisper = self._loaded(window)
@@ -133,6 +147,12 @@ class FasterWhisper(workbench.Recognizer):
             self._whisper.unload()
             self._whisper = None
 
+    def _able(self, window: workbench.Window, state: workbench.Settings) -> Whisper:
+        whisper = self._loaded(window)
+        if state.language and not whisper.model.is_multilingual and not catalog.is_english(state.language):
+            raise workbench.UnsupportedLanguage(f"this model is for English only, not for {state.language!r}")
+        return whisper
+
     def _loaded(self, window: workbench.Window) -> Whisper:
         if self._whisper is None:
             raise workbench.EngineError("faster-whisper was closed")
@@ -141,11 +161,23 @@ class FasterWhisper(workbench.Recognizer):
         return self._whisper
 
 
+class _Asked(TypedDict):
+    language: str | None
+    prompt: str
+    hotwords: str
+
+
+def _asked(state: workbench.Settings) -> _Asked:
+    """What a stream sets, in Whisper's words."""
+    language = catalog.token(state.language) if state.language else None
+    return {"language": language, "prompt": state.prompt, "hotwords": state.hotwords}
+
+
 def _transcripts(
     item: workbench.Window, words: Sequence[workbench.Word], language: str
 ) -> Iterator[workbench.Transcript]:
-    """One for each sentence of a segment. Text that may still change stays whole: its sentences are not settled."""
-    for group in _sentences(item, words) if item.is_final else [words]:
+    """One for each sentence of a segment."""
+    for group in _sentences(item, words):
         if text := "".join(word.text for word in group).strip():
             yield item.transcript(text, language=language, start=group[0].start, end=group[-1].end, words=group)
 
@@ -223,6 +255,17 @@ def _broken(error: Exception, what: str = "faster-whisper failed") -> workbench.
     elif _is_cuda(error):
         hint = "Install NVIDIA's cuBLAS and cuDNN for CUDA 12, or set device to cpu."
     return workbench.EngineError(f"{what}: {error}", hint=hint)
+
+
+@contextmanager
+def _telling_what_is_broken() -> Iterator[None]:
+    """CUDA that fails breaks the engine; any other failure concerns one window."""
+    try:
+        yield
+    except RuntimeError as error:
+        if _is_cuda(error):
+            raise _broken(error) from error
+        raise
 
 
 def _is_cuda(error: Exception) -> bool:
