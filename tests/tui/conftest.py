@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from textual.pilot import Pilot
 
 from tests import fakes
 from workbench.audio.levels import Meter
+from workbench.engines import Settings
 from workbench.events import Event
 from workbench.live import Live, LivePhase, LiveStatus, Source
 from workbench.models.states import ModelState
@@ -31,6 +33,7 @@ class FakeLive:
 
     phase: LivePhase = LivePhase.IDLE
     states: tuple[ModelState, ...] = ()
+    settings: Settings = field(default_factory=Settings)
     profile: Profile = field(default_factory=lambda: Profile(schema=1, name="quick"))
     registry: Registry = field(default_factory=Registry)
     meter: Meter = field(default_factory=Meter)
@@ -46,6 +49,8 @@ class FakeLive:
     observers: list[Callable[[Event], None]] = field(default_factory=list)
     watches: list[Callable[[tuple[ModelState, ...]], None]] = field(default_factory=list)
     entered: bool = False
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    """Everything that was captured is worked off."""
 
     async def __aenter__(self) -> FakeLive:
         self.entered = True
@@ -76,12 +81,29 @@ class FakeLive:
 
     def change(self, **what: Any) -> None:
         self.told.append(("change", what))
+        for name, value in what.items():
+            setattr(self, name, value)
 
     async def settled(self) -> None:
         """It always is."""
 
     async def start(self, source: Source, recording: Any = None) -> None:
         self.told.append(("start", source, recording))
+        self.phase = LivePhase.RECORDING
+        self.ended.clear()
+
+    async def finish(self, recording: Any) -> None:
+        self.told.append(("finish", recording))
+        self.phase = LivePhase.DRAINING
+        self.ended.clear()
+
+    def use(self, source: Source) -> None:
+        self.told.append(("use", source))
+
+    def pause(self) -> None:
+        self.phase = LivePhase.PAUSED
+
+    def resume(self) -> None:
         self.phase = LivePhase.RECORDING
 
     async def listen(self, source: Source) -> None:
@@ -93,8 +115,16 @@ class FakeLive:
     def stop(self) -> None:
         self.told.append("stop")
         self.phase = LivePhase.DRAINING
+        if not self.given.backlog:
+            self.ended.set()
+
+    def discard(self) -> None:
+        self.told.append("discard")
+        self.ended.set()
 
     async def finished(self) -> None:
+        if self.phase is not LivePhase.IDLE:
+            await self.ended.wait()
         self.phase = LivePhase.IDLE
 
 

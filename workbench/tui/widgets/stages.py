@@ -90,7 +90,10 @@ def _header(width: int) -> Line:
 
 
 def _wide(state: ModelState, stage: StageStatus | None, width: int) -> Line:
-    engine = fit(f"{state.engine} {state.model}".rstrip(), max(0, width - 61))
+    room, engine = max(0, width - 61), f"{state.engine} {state.model}".rstrip()
+    if cell_len(engine) > room:
+        engine = f"{state.model} {state.engine}".lstrip()  # the model tells more
+    engine = fit(engine, room)
     left: Line = ((fit(kind_name(state.kind), 12), ""), (engine + " ", "dim"), *_state(state))
     if said := _said(state):
         return spread((*left, ("  " + said, _SIGNS[state.phase][1])), (), width)
