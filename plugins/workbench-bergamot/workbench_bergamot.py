@@ -76,6 +76,7 @@ _LETTER: Final = re.compile(r"[A-Za-zÀ-ÿ]")
 class Bergamot(workbench.Translator):
     name = "bergamot"
     pairs = tuple(_FILES)
+    wants_interim = True  # a sentence takes some 10 ms
 
     class Options(workbench.Options):
         concurrency: int = Field(default=2, ge=1, le=64)

@@ -38,6 +38,9 @@ class Hibari(workbench.Synthesizer):
     def models(cls) -> Sequence[Model]:
         return (_model(),)
 
+    def warm_up(self) -> None:
+        self._hibari("Ready.")  # reads the lexicon, which it would leave for the first text
+
     def process(
         self, item: workbench.Transcript | workbench.Translation, state: workbench.Settings
     ) -> Iterator[workbench.Speech]:
@@ -72,9 +75,7 @@ def _load() -> Any:
     locate(_model())
     import hibari
 
-    loaded = hibari.Hibari("heart")
-    loaded("Ready.")  # reads the lexicon too, which it would leave for the first text
-    return loaded
+    return hibari.Hibari("heart")
 
 
 @workbench.hookimpl

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -54,6 +55,13 @@ def test_a_translation_keeps_the_place_of_its_transcript(engine: Bergamot) -> No
     [translation] = run(engine, [said("Good morning.")], Settings(target_language="pt-BR"))
     assert (translation.segment_id, translation.start, translation.end) == (7, 1.5, 4.0)
     assert (translation.text, translation.language, translation.is_final) == ("Bom dia.", "pt-BR", True)
+
+
+def test_what_is_stable_of_a_sentence_is_translated_while_it_goes_on(engine: Bergamot) -> None:
+    begun = replace(said("The meeting starts"), is_final=False)
+    [translation] = run(engine, [begun], Settings(target_language="pt"))
+    assert engine.wants_interim
+    assert (translation.text, translation.is_final) == ("A reunião começa", False)
 
 
 def test_what_is_in_the_target_language_already_comes_back_unchanged(engine: Bergamot) -> None:

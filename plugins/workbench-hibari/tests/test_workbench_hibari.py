@@ -72,6 +72,12 @@ def test_speech_is_mono_24_khz_and_begins_where_its_text_begins(engine: Hibari) 
     assert [piece.audio.start for piece in pieces[1:]] == [piece.audio.end for piece in pieces[:-1]]
 
 
+def test_a_warm_engine_speaks_like_a_cold_one(engine: Hibari) -> None:
+    warm = Hibari(Hibari.Options())
+    warm.warm_up()
+    assert same(speak(warm, "One book."), speak(engine, "One book."))
+
+
 def test_a_long_text_without_punctuation_is_spoken_in_short_pieces(engine: Hibari) -> None:
     pieces = speak(engine, "and then we went to the big house near the river " * 10)
     assert len(pieces) == 3
