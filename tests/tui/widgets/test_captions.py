@@ -9,6 +9,7 @@ import pytest
 from rich.cells import cell_len
 from rich.style import Style
 from textual.app import App, ComposeResult
+from textual.events import MouseScrollUp
 from textual.pilot import Pilot
 
 from tests import fakes
@@ -200,6 +201,26 @@ def test_captions_are_selected_and_copied_with_and_without_times() -> None:
         assert view.copied() == "caption 9\ncaption 10"
         await pilot.press("escape")
         assert len(view.copied().splitlines()) == 12
+
+    look(test)
+
+
+def test_the_mouse_scrolls_selects_captions_and_marks_text() -> None:
+    async def test(view: CaptionView, pilot: Pilot[None]) -> None:
+        for number in range(12):
+            tell(view, number)
+        await pilot.pause()
+        await pilot.click(view, offset=(14, 2))
+        assert view.copied() == "0:01:00 caption 6"
+        await pilot.press("end")
+        await pilot.mouse_down(view, offset=(11, 1))
+        await pilot.hover(view, offset=(18, 2))
+        await pilot.mouse_up(view, offset=(18, 2))
+        await pilot.pause()
+        assert pilot.app.screen.get_selected_text() == "caption 5\n  0:01:00  caption "
+        view.post_message(MouseScrollUp(view, 5, 5, 0, -1, 0, False, False, False))
+        await pilot.pause()
+        assert not view.follow
 
     look(test)
 

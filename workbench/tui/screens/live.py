@@ -165,7 +165,7 @@ class LiveScreen(Frame):
             self.refresh_bindings()
         if self in self.app.screen_stack and self.size:
             self._show(status)
-            if self._looks % _LOOKS_A_SAMPLE == 0:
+            if self._looks % _LOOKS_A_SAMPLE == 0 and self.query_one(SystemPanel).display:
                 self.run_worker(self._sample(), group="system", exclusive=True)
             self._looks += 1
 

@@ -12,7 +12,7 @@ from typing import ClassVar, Literal, TypeAlias
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding, BindingType
-from textual.events import Resize
+from textual.events import Click, Resize
 from textual.geometry import Region, Size
 from textual.reactive import var
 from textual.scroll_view import ScrollView
@@ -167,6 +167,13 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
         self._anchor = None
         if self._cursor is not None or not self.follow:
             self._move(1)
+
+    def on_click(self, event: Click) -> None:
+        """Select a caption, unless the mouse has just marked a part of the text."""
+        index = self._index(self.scroll_offset.y + event.y)
+        if self.text_selection is None and 0 <= index < len(self.captions):
+            self._anchor = None
+            self._go_to(index)
 
     def action_extend(self, step: int) -> None:
         if self._anchor is None:
