@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from workbench.engines import Exporter
+from workbench.errors import UsageError
 from workbench.files import write_atomically
 from workbench.plan import attributed
 from workbench.subtitles import Caption, CueRules, Show, build_cues, violations
@@ -16,6 +18,7 @@ from workbench.types import Cue
 
 Output: TypeAlias = tuple[Exporter, str, Path | None]
 """(engine, format, where to) of one subtitle file; None: only rendered."""
+_TIME: Final = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +87,11 @@ def most_common_language(captions: Sequence[Caption]) -> str | None:
     """What the recognizer took most of it for, where it could not tell beforehand."""
     languages = Counter(caption.transcript.language for caption in captions).most_common(1)
     return languages[0][0] if languages else None
+
+
+def parse_time(text: str) -> float:
+    """The seconds of a time such as 1:02:03.5, 1:30 or 90. Raises `UsageError`."""
+    if not (found := _TIME.fullmatch(text.strip())):
+        raise UsageError(f"{text!r} is no time", hint="Write it as 90, 1:30 or 1:02:03.5.")
+    hours, minutes, seconds = (float(part or 0) for part in found.groups())
+    return 3600 * hours + 60 * minutes + seconds

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from workbench.cli.options import EngineOptions, Engines, Model, ProfileName
 from workbench.cli.overrides import overridden
 from workbench.cli.progress import clock
 from workbench.errors import UsageError
-from workbench.export import Output, Span
+from workbench.export import Output, Span, parse_time
 from workbench.files import said_plainly
 from workbench.outputs import Targets, check_free, chosen_formats, targets
 from workbench.session import Session
@@ -34,8 +33,6 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[str, typer.Argument(help='The name of a session, how it begins, or "last".')]
 Search = Annotated[str | None, typer.Option("--search", metavar="TEXT", help="Only those that hold it.")]
-
-_TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?)")
 
 
 @app.callback()
@@ -112,7 +109,7 @@ def export(
     """Write subtitles, text or audio of a session or of a part of it; by default NAME.srt in this folder."""
     recording = sessions.find(name)
     wanted = _show("both" if bilingual else shown)
-    span = Span(_seconds(start), _seconds(end) if end is not None else float("inf"))
+    span = Span(parse_time(start), parse_time(end) if end is not None else float("inf"))
     if span.end <= span.start:
         raise UsageError(f"nothing lies between {start} and {end}", hint="--to comes after --from.")
     registry = console.registry()
@@ -242,11 +239,3 @@ def _show(given: str) -> Show:
         case "source" | "translation" | "both":
             return given
     raise UsageError(f"--show {given!r} names nothing to show", hint="There are: source, translation, both.")
-
-
-def _seconds(given: str) -> float:
-    """A time such as 1:02:03.5, 1:30 or 90."""
-    if not (found := _TIME.fullmatch(given.strip())):
-        raise UsageError(f"{given!r} is no time", hint="Write it as 90, 1:30 or 1:02:03.5.")
-    hours, minutes, seconds = (float(part or 0) for part in found.groups())
-    return 3600 * hours + 60 * minutes + seconds

@@ -1,0 +1,387 @@
+"""Screen 6: what was recorded, and what was said."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import ClassVar, Final
+
+from rich.text import Text
+from textual import events, on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.content import Content
+from textual.timer import Timer
+from textual.widgets import DataTable, OptionList
+from textual.widgets.option_list import Option
+
+from workbench import sessions
+from workbench.errors import WorkbenchError
+from workbench.export import Output
+from workbench.session import Session
+from workbench.sessions import Recording, RecordingInfo, State
+from workbench.subtitles import Caption
+from workbench.threads import to_thread
+from workbench.tui.failures import noticed
+from workbench.tui.frame import Frame
+from workbench.tui.screens.ask import Ask
+from workbench.tui.screens.export import AUDIO, ExportScreen, Wanted
+from workbench.tui.screens.prompt import Prompt
+from workbench.tui.texts import _
+from workbench.tui.widgets.find_line import FindLine
+from workbench.tui.widgets.top_bar import clock
+
+PAUSE_S: Final = 0.2
+"""How long nothing is typed before it is searched for."""
+SIDE_BY_SIDE: Final = 120
+"""Columns from which on list and text stand side by side."""
+_WIDTHS: Final = {"state": 13, "started": 16, "length": 8, "language": 9}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A session, and what in it holds the text that is searched for."""
+
+    recording: Recording
+    info: RecordingInfo
+    hits: tuple[Caption, ...] = ()
+
+
+class SessionsScreen(Frame):
+    DEFAULT_CSS = """
+    SessionsScreen {
+        #panels { layout: vertical; height: 1fr; }
+        #panels.-wide { layout: horizontal; }
+        #sessions, #captions {
+            height: 1fr; width: 1fr; border: round $border-blurred; &:focus { border: round $border; }
+        }
+        #captions { padding: 0 1; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("o,enter", "open", _("Open"), id="sessions.open"),
+        Binding("R", "finish", _("Finish"), id="sessions.finish"),
+        Binding("E", "export", _("Export"), id="sessions.export"),
+        Binding("r", "rename", _("Rename"), id="sessions.rename"),
+        Binding("x", "delete", _("Delete"), id="sessions.delete"),
+        Binding("escape", "back", _("Back to the list"), show=False, id="sessions.back"),
+    ]
+    finds = True
+    copies = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._all: dict[str, Found] = {}
+        self._shown: dict[str, Found] = {}
+        self._captions: list[Caption] = []
+        self._wanted_text = ""
+        self._find_timer: Timer | None = None
+
+    def content(self) -> ComposeResult:
+        with Container(id="panels"):
+            table: DataTable[Text] = DataTable(id="sessions", cursor_type="row")
+            table.border_title = _("Sessions")
+            yield table
+            yield OptionList(id="captions")
+
+    def on_mount(self) -> None:
+        self._table.focus()
+
+    def on_screen_resume(self) -> None:
+        self.read_sessions()
+
+    def on_resize(self, event: events.Resize) -> None:
+        is_wide = event.size.width >= SIDE_BY_SIDE
+        self.query_one("#panels").set_class(is_wide, "-wide")
+        width = event.size.width // 2 if is_wide else event.size.width
+        columns = dict(zip(_WIDTHS, (_("State"), _("Started"), _("Length"), _("Language")), strict=True))
+        table = self._table
+        table.clear(columns=True)
+        for name, title in columns.items():
+            table.add_column(title, key=name, width=_WIDTHS[name])
+        left = width - 4 - sum(_WIDTHS.values()) - 2 * (len(_WIDTHS) + 1)
+        table.add_column(_("Title or text"), key="text", width=max(16, left))
+        self._fill()
+
+    # the list
+
+    @property
+    def _table(self) -> DataTable[Text]:
+        return self.query_one("#sessions", DataTable)
+
+    @property
+    def current(self) -> Found | None:
+        """The session with the cursor."""
+        table = self._table
+        if not table.row_count:
+            return None
+        return self._shown.get(str(table.coordinate_to_cell_key(table.cursor_coordinate).row_key.value))
+
+    @work(group="read", exclusive=True)
+    async def read_sessions(self, go_to: str = "") -> None:
+        """Show what is recorded by now; the cursor goes to `go_to`, else it stays."""
+        with noticed(self.workbench):
+            found: dict[str, Found] = {}
+            for recording in await to_thread(sessions.recordings):
+                with noticed(self.workbench):
+                    old = self._all.get(recording.name)
+                    is_known = old is not None and old.info.state is State.FINISHED and recording.name != go_to
+                    found[recording.name] = old if old and is_known else await to_thread(_read, recording)
+            self._all = found
+        if self._wanted_text:
+            self._search()
+        else:
+            self._show(self._all, go_to)
+
+    def _show(self, found: dict[str, Found], go_to: str = "") -> None:
+        is_same = found == self._shown and self._table.row_count == len(found)
+        self._shown = found
+        if not is_same:
+            self._fill(go_to)
+        self._show_captions()
+
+    def _fill(self, go_to: str = "") -> None:
+        table, place = self._table, self._table.cursor_row
+        table.clear()
+        for name, found in self._shown.items():
+            table.add_row(*(Text(cell, no_wrap=True) for cell in _cells(found)), key=name)
+        names = list(self._shown)
+        table.move_cursor(row=names.index(go_to) if go_to in names else min(place, max(0, len(names) - 1)))
+        if names:
+            table.border_subtitle = ""
+        else:
+            table.border_subtitle = (
+                _("nothing found") if self._wanted_text else _("There is no session yet: 1, then r.")
+            )
+
+    # what was said
+
+    @on(DataTable.RowHighlighted, "#sessions")
+    @work(group="captions", exclusive=True)
+    async def _show_captions(self) -> None:
+        found, listed = self.current, self.query_one("#captions", OptionList)
+        with noticed(self.workbench):
+            captions = await to_thread(found.recording.captions) if found else []
+            if captions != self._captions or not captions:
+                self._captions = captions
+                listed.set_options(_option(caption, self._wanted_text) for caption in captions)
+            info = found.info if found else None
+            listed.border_title = (
+                Content(" · ".join(filter(None, [info.title or info.name, info.source]))) if info else ""
+            )
+            listed.border_subtitle = ""
+            if info and info.state is State.INTERRUPTED:
+                listed.border_subtitle = _("interrupted: R works off the rest, nothing is lost")
+            elif not captions:
+                listed.border_subtitle = _("nothing was said")
+            if found and found.hits:
+                listed.highlighted = captions.index(found.hits[0])
+
+    @on(DataTable.RowSelected, "#sessions")
+    def action_open(self) -> None:
+        if self._captions:
+            listed = self.query_one("#captions", OptionList)
+            listed.highlighted = listed.highlighted or 0
+            listed.focus()
+
+    def action_back(self) -> None:
+        self._table.focus()
+
+    def copied(self) -> str:
+        """The caption with the cursor, or, in the list, all of the session."""
+        listed = self.query_one("#captions", OptionList)
+        if listed.has_focus and listed.highlighted is not None:
+            return "\n".join(_texts(self._captions[listed.highlighted]))
+        return "\n".join(f"{clock(c.transcript.start)}  {'  '.join(_texts(c))}" for c in self._captions)
+
+    # searching
+
+    def find(self, text: str, step: int) -> str:
+        if step and text == self._wanted_text:
+            self._go_to_hit(step)
+            return _("{count} found", count=sum(len(found.hits) for found in self._shown.values()))
+        self._wanted_text = text
+        if self._find_timer is not None:
+            self._find_timer.stop()
+        if text:
+            self._find_timer = self.set_timer(PAUSE_S, self._search)
+            return _("searching ...")
+        self._captions = []
+        self._show(self._all)
+        return ""
+
+    @work(group="search", exclusive=True)
+    async def _search(self) -> None:
+        """Leave the sessions that hold the text, in their title or in what was said."""
+        text = self._wanted_text
+        with noticed(self.workbench):
+            found = await to_thread(_holding, text, list(self._all.values()))
+            if text == self._wanted_text:
+                self._captions = []
+                self._show({one.info.name: one for one in found})
+                count = sum(len(one.hits) for one in found)
+                self.query_one(FindLine).tell(_("{count} found", count=count))
+
+    def _go_to_hit(self, step: int) -> None:
+        """The next hit of the session, else the next session."""
+        found, listed = self.current, self.query_one("#captions", OptionList)
+        places = [self._captions.index(hit) for hit in found.hits if hit in self._captions] if found else []
+        here = -1 if listed.highlighted is None else listed.highlighted
+        further = [place for place in places if (place - here) * step > 0]
+        if further:
+            listed.highlighted = further[0] if step > 0 else further[-1]
+        elif self._shown:
+            self._table.move_cursor(row=(self._table.cursor_row + step) % len(self._shown))
+
+    @on(FindLine.Closed)
+    def _back_to_list(self) -> None:
+        self._table.focus()
+
+    # what can be done with one
+
+    @work(group="finish", exclusive=True)
+    async def action_finish(self) -> None:
+        """Work off what an interrupted session has that is not recognized yet."""
+        found = self.current
+        if found is None:
+            return
+        if found.info.state is not State.INTERRUPTED:
+            self.workbench.notice(_("Nothing of {name} is left to be done.", name=found.info.name))
+        elif self.live.phase.value != "idle":
+            self.workbench.notice(_("A live session is running."), _("Stop it first: 1, then r."), "warning")
+        else:
+            name = found.info.name
+            with noticed(self.workbench):
+                await self.live.finish(found.recording)
+                self.workbench.notice(_("{name} is being worked off.", name=name), _("1 shows how far it is."))
+                self.read_sessions(go_to=name)
+                await self.live.finished()
+                self.workbench.notice(_("{name} is finished.", name=name))
+            self.read_sessions(go_to=name)
+
+    def action_rename(self) -> None:
+        if found := self.current:
+            question = Prompt(_("Title of {name}:", name=found.info.name), found.info.title)
+            self.app.push_screen(question, partial(self._title_given, found.recording))
+
+    def _title_given(self, recording: Recording, title: str | None) -> None:
+        if title:
+            self._change(recording, partial(recording.rename, title))
+
+    def action_delete(self) -> None:
+        found = self.current
+        if found is None:
+            return
+        info = found.info
+        question = _("Delete {name}, {length} long?", name=info.title or info.name, length=clock(info.duration))
+        answers = {"d": _("delete it, with its audio")}
+        if info.state is State.INTERRUPTED:
+            answers["k"] = _("keep it, but do not recognize the rest of it")
+        self.app.push_screen(Ask(question, answers), partial(self._delete_answered, found.recording))
+
+    def _delete_answered(self, recording: Recording, answer: str | None) -> None:
+        if answer == "d":
+            self._change(recording, recording.delete)
+        elif answer == "k":
+            self._change(recording, recording.discard)
+
+    @work(group="change")
+    async def _change(self, recording: Recording, act: Callable[[], None]) -> None:
+        with noticed(self.workbench):
+            await to_thread(act)
+        self.read_sessions(go_to=recording.name)
+
+    # exporting
+
+    def action_export(self) -> None:
+        found = self.current
+        if found is None:
+            return
+        info = found.info
+        formats = self.live.session.formats() if info.segments else []
+        stem = Path.cwd() / info.name
+        form = ExportScreen(
+            _("Export {name}", name=info.title or info.name),
+            formats,
+            stem,
+            has_translation=info.target_language is not None,
+        )
+        self.app.push_screen(form, partial(self._export_wanted, found.recording))
+
+    def _export_wanted(self, recording: Recording, wanted: Wanted | None) -> None:
+        if wanted is not None:
+            self._export(recording, wanted)
+
+    @work(group="export")
+    async def _export(self, recording: Recording, wanted: Wanted) -> None:
+        """Write the files; those that are there only after a question."""
+        with noticed(self.workbench):
+            paths = wanted.paths().values()
+            taken = await to_thread(lambda: [path.name for path in paths if path.exists()])
+            if taken:
+                question = Ask(_("There is already: {names}", names=", ".join(taken)), {"o": _("overwrite")})
+                if await self.app.push_screen_wait(question) != "o":
+                    return
+            await to_thread(_export, self.live.session, recording, wanted, overwrite=bool(taken))
+            self.workbench.notice(_("Written: {path}", path=", ".join(str(path) for path in paths)))
+
+
+def _read(recording: Recording) -> Found:
+    """Blocks. Raises `InputError`."""
+    return Found(recording, recording.info())
+
+
+def _holding(text: str, found: list[Found]) -> list[Found]:
+    """Those of `found` with `text`, with what holds it. Blocks."""
+    return [one for one in _with_hits(text, found) if one.hits or text.casefold() in one.info.title.casefold()]
+
+
+def _with_hits(text: str, found: list[Found]) -> Iterator[Found]:
+    for one in found:
+        try:
+            hits = one.recording.mentions(text)
+        except WorkbenchError:
+            hits = []  # was told when it was listed
+        yield Found(one.recording, one.info, tuple(hits))
+
+
+def _export(session: Session, recording: Recording, wanted: Wanted, *, overwrite: bool) -> None:
+    """Blocks. Raises `EngineError`, `OutputError`."""
+    paths = wanted.paths()
+    outputs: list[Output] = [(session.exporter(f), f, path) for f, path in paths.items() if f != AUDIO]
+    if outputs:
+        recording.export(outputs, show=wanted.show, span=wanted.span, overwrite=overwrite)
+    if AUDIO in paths:
+        recording.export_audio(paths[AUDIO], span=wanted.span, overwrite=overwrite)
+
+
+def _cells(found: Found) -> tuple[str, ...]:
+    info = found.info
+    words = {State.LIVE: _("live ●"), State.INTERRUPTED: _("interrupted !"), State.FINISHED: _("finished ✓")}
+    languages = "→".join(filter(None, [info.language, info.target_language]))
+    text = found.hits[0].transcript.text if found.hits else info.title or info.preview
+    return (
+        words[info.state],
+        f"{info.started.astimezone():%Y-%m-%d %H:%M}",
+        clock(info.duration),
+        languages,
+        text,
+    )
+
+
+def _texts(caption: Caption) -> list[str]:
+    return [caption.transcript.text, *([caption.translation.text] if caption.translation else [])]
+
+
+def _option(caption: Caption, wanted: str) -> Option:
+    """The time, the text, and its translation below it; what is searched for is underlined."""
+    time = clock(caption.transcript.start)
+    source, *translation = _texts(caption)
+    words = Content(f"{time}  {source}")
+    for text in translation:
+        words += Content.styled(f"\n{' ' * len(time)}  {text}", "$text-secondary")
+    return Option(words.highlight_regex(f"(?i){re.escape(wanted)}", style="underline bold") if wanted else words)
