@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from rich.cells import cell_len, chop_cells
 
 from workbench.subtitles.pieces import may_break
 
+_may_break = lru_cache(10_000)(may_break)
 _WORD = re.compile(r"\S+\s*|\s+")
 
 
@@ -18,6 +20,8 @@ def line_starts(text: str, width: int, kept: Sequence[int] = (0,)) -> list[int]:
     Each line but the last of `kept` is taken to fit. Spaces at the end of a line may stand beyond its end.
     """
     starts, column = list(kept), 0
+    if cell_len(text[starts[-1] :].rstrip()) <= width:
+        return starts
     for start, end in _units(text, starts[-1]):
         size = cell_len(text[start:end].rstrip())
         if column and column + size > width:
@@ -46,7 +50,7 @@ def _units(text: str, first: int) -> Iterator[tuple[int, int]]:
         start, end = word.span()
         if not text[start:end].isascii():
             for place in range(start + 1, end):
-                if may_break(text[place - 1], text[place]):
+                if _may_break(text[place - 1], text[place]):
                     yield start, place
                     start = place
         yield start, end
