@@ -6,8 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -21,7 +22,7 @@ from workbench.types import Samples
 ROOT: Final = Path(__file__).parents[1]
 SPEECH: Final = Path(os.environ.get("WORKBENCH_TEST_AUDIO") or ROOT.parent / "shared" / "audio") / "read"
 _SCRIPT: Final = ROOT / "tests" / "pulseaudio.sh"
-_PROGRAMS: Final = ("pulseaudio", "pactl", "paplay")
+_PROGRAMS: Final = ("pulseaudio", "pactl", "paplay", "parecord")
 INSTALL: Final = "apt-get install libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils"
 
 
@@ -65,6 +66,15 @@ class SoundServer:
             writer.commit()
         return subprocess.Popen(["paplay", f"--device={sink}", path], env=os.environ | self.environment)
 
+    def record(self, sink: str, environment: Mapping[str, str] = {}) -> subprocess.Popen[bytes]:
+        """Begin to write what the sink's monitor gives to standard output: 16 kHz, mono, 16 bit."""
+        how = ["--raw", "--rate=16000", "--channels=1", "--format=s16le", "--latency-msec=50"]
+        return subprocess.Popen(
+            ["parecord", *how, f"--device={sink}.monitor"],
+            env=os.environ | self.environment | dict(environment),
+            stdout=subprocess.PIPE,
+        )
+
     def pactl(self, *arguments: str) -> str:
         command = ["pactl", *arguments]
         ran = subprocess.run(
@@ -93,7 +103,7 @@ def sound_server(folder: Path) -> Iterator[SoundServer]:
 
 
 def speech(seconds: float, rate: int) -> Samples:
-    """So many seconds of people reading; noise that swells and falls where the recordings are not."""
+    """So many seconds of people reading, over and over; noise that swells and falls where the recordings are not."""
     files = sorted(path for path in SPEECH.glob("*") if path.suffix in (".wav", ".flac")) if SPEECH.is_dir() else []
     if not files:
         time = np.arange(round(seconds * rate)) / rate
@@ -101,8 +111,11 @@ def speech(seconds: float, rate: int) -> Samples:
         rough: Samples = (noise * np.sin(time * 2) ** 2).astype(np.float32)
         dull: Samples = soxr.resample(soxr.resample(rough, rate, 8_000), 8_000, rate)[: len(time)]
         return dull
-    chunks = (chunk.samples for path in files for chunk in decode(path, sample_rate=rate))
-    return np.concatenate(list(chunks))[: round(seconds * rate)]
+    chunks = (chunk.samples for path in cycle(files) for chunk in decode(path, sample_rate=rate))
+    parts: list[Samples] = []
+    while sum(map(len, parts)) < seconds * rate:
+        parts.append(next(chunks))
+    return np.concatenate(parts)[: round(seconds * rate)]
 
 
 def heard(recorded: Samples, played: Samples, rate: int) -> Heard:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -39,10 +38,7 @@ class Recording:
     """What is heard from a monitor, at 16 kHz."""
 
     def __init__(self, server: SoundServer, sink: str) -> None:
-        how = ["--raw", "--rate=16000", "--channels=1", "--format=s16le", f"--device={sink}.monitor"]
-        self._process = subprocess.Popen(
-            ["parecord", *how, "--latency-msec=50"], env=os.environ | server.environment, stdout=subprocess.PIPE
-        )
+        self._process = server.record(sink)
 
     def read(self, seconds: float) -> Samples:
         assert self._process.stdout is not None

@@ -30,8 +30,8 @@ def capture(device: str | None = None) -> MicrophoneCapture:
     return MicrophoneCapture(MicrophoneCapture.Options(device=device))
 
 
-def opened(source: MicrophoneCapture) -> Any:
-    """Its chunks, for `with`."""
+def opened(source: MicrophoneCapture) -> closing[Any]:
+    """Its chunks, and the device is let go at the end."""
     return closing(source.open(Settings()))
 
 

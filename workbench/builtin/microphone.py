@@ -41,7 +41,7 @@ class MicrophoneCapture(workbench.Capture):
     def __init__(self, options: Options) -> None:
         self.options = options
 
-    def open(self, settings: workbench.Settings) -> Iterator[AudioChunk]:
+    def open(self, settings: workbench.Settings) -> _Chunks:
         """Starts the device at once. The chunks' `close` may be called from any thread, and ends a wait in `next`."""
         return _Chunks(self, self.options.device)
 
