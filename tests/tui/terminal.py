@@ -14,6 +14,8 @@ from typing import Any, Self
 import pyte
 
 PATIENCE_S = 20.0
+_UNKNOWN_TO_PYTE = {b"\x1b[<u": b"", b"\x1b[>25u": b"", b"\x1b[?1049l": b"\x1b[2J\x1b[H"}
+"""The keyboard that it has, and the way back to the usual screen."""
 
 
 class Terminal:
@@ -105,5 +107,7 @@ class Terminal:
     def _take(self) -> int:
         data = os.read(self._master, 65536)
         self.written += data
+        for code, known in _UNKNOWN_TO_PYTE.items():
+            data = data.replace(code, known)
         self._stream.feed(data)
         return len(data)

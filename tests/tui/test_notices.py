@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,6 @@ from textual.widgets import OptionList
 from tests.tui.conftest import SIZES, drive, lines, shown
 from workbench.tui import texts
 from workbench.tui.app import MOST_NOTICES, WorkbenchApp
-from workbench.tui.screens import notices as module
 from workbench.tui.screens.ask import Ask
 from workbench.tui.themes import THEMES
 from workbench.tui.widgets.notice_line import Notice, line
@@ -23,9 +23,7 @@ Make = Callable[..., WorkbenchApp]
 @pytest.fixture
 def some(monkeypatch: pytest.MonkeyPatch) -> list[Notice]:
     """Notices of each kind, of a day in UTC."""
-    import time
-
-    monkeypatch.setattr(module.time, "localtime", time.gmtime)
+    monkeypatch.setattr(time, "localtime", time.gmtime)
     at = 1795252106.0
     return [
         Notice("USB Audio gives no audio since 00:12:41. What was captured is kept.", "Waiting for it.", "warning", at),

@@ -7,8 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from types import ModuleType
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from workbench import paths
@@ -18,8 +17,11 @@ from workbench.errors import UsageError, WorkbenchError, did_you_mean, first_err
 if TYPE_CHECKING:
     from workbench.live import Live
     from workbench.plugins import Registry
+    from workbench.profiles.schema import Profile
     from workbench.tui.app import WorkbenchApp
 
+AUTO: Final = "auto"
+"""The profile that is made for this machine."""
 PATIENCE_S: Final = 3.0
 """How long a signal leaves the live session to end."""
 _RESTORE: Final = (
@@ -81,24 +83,25 @@ async def _open_live(app: WorkbenchApp, name: str | None) -> Live:
     """With the profile of that `name`, or the current one; where that cannot be used, with one made here and now."""
     from workbench.threads import to_thread
 
-    live, registry, store = await to_thread(_load)
+    live, registry, overridden = await to_thread(_load)
     _tell_about_plugins(app, registry)
     try:
-        return live(await to_thread(store.current, name), registry)
+        return live(await to_thread(overridden, name, registry), registry)
     except WorkbenchError as error:
         if name is not None:
             raise
         app.notice(str(error), error.hint, "error")
-        return live(await to_thread(store.propose), registry)
+        return live(await to_thread(overridden, AUTO, registry), registry)
 
 
-def _load() -> tuple[type[Live], Registry, ModuleType]:
-    """In a thread: it takes a second. (the class of live sessions, all plugins, where profiles are)."""
+def _load() -> tuple[type[Live], Registry, Callable[[str | None, Registry], Profile]]:
+    """In a thread: it takes a second. (the class of live sessions, all plugins, what gives a profile by its name)."""
     from workbench import plugins
+    from workbench.cli.overrides import overridden
     from workbench.live import Live
-    from workbench.profiles import store
 
-    return Live, plugins.load([*console.disabled_plugins, *plugins.disabled()]), store
+    found = plugins.load([*console.disabled_plugins, *plugins.disabled()])
+    return Live, found, lambda name, registry: overridden(name, registry, (), ())
 
 
 def _tell_about_plugins(app: WorkbenchApp, registry: Registry) -> None:

@@ -46,9 +46,6 @@ class WorkbenchApp(App[int]):
     """`run_async` ends when the user, a signal or an error ends it; `failure` is that error."""
 
     TITLE = "workbench"
-    CSS = """
-    Screen { background: $background; color: $foreground; }
-    """
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(tab.key, f"show('{tab.mode}')", tab.label, show=False, id=f"app.{tab.mode}") for tab in TABS),
         Binding("2", "reserved('jobs')", _("Jobs"), show=False, id="app.jobs"),

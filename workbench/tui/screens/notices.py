@@ -20,6 +20,7 @@ class NoticesScreen(Frame):
     DEFAULT_CSS = """
     NoticesScreen {
         OptionList { height: 1fr; border: round $border-blurred; &:focus { border: round $border; } }
+        OptionList > .option-list--option-highlighted { background: $panel; color: $foreground; text-style: bold; }
     }
     """
     finds = True

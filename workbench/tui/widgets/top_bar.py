@@ -109,9 +109,9 @@ def state_text(live: Live) -> str:
     device = _("NO DEVICE ✗") if status.lost else _("NO SIGNAL !") if status.silent else ""
     match status.phase.value:
         case "recording":
-            words = [device or _("REC ●"), clock(status.captured), lag]
+            words = [f"{device or _('REC ●')} {clock(status.captured)}", lag]
         case "paused":
-            words = [_("PAUSED ‖"), clock(status.captured), lag]
+            words = [f"{_('PAUSED ‖')} {clock(status.captured)}", lag]
         case "draining":
             words = [_("FINISHING ▼"), _("{seconds:.1f} s left", seconds=status.backlog)]
         case _:
