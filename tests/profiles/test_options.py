@@ -8,7 +8,15 @@ import pytest
 import workbench
 from workbench.errors import ProfileError, UsageError
 from workbench.plugins import Plugin, Registry
-from workbench.profiles.options import check_options, parse_override, split_options
+from workbench.profiles.options import (
+    check_options,
+    check_text,
+    installed_only,
+    mistakes,
+    parse_override,
+    parse_value,
+    split_options,
+)
 from workbench.profiles.schema import parse_profile
 
 
@@ -85,6 +93,40 @@ def test_all_mistakes_of_all_stages_show_with_their_lines(registry: Registry) ->
         "my.toml:10: asr.options.model: must be text, not 3",
         "my.toml:12: tts.engine: no tts engine is called 'mouth' (installed: none)",
     )
+
+
+def test_mistakes_in_shape_and_in_options_show_together_by_line(registry: Registry) -> None:
+    text = 'schema = 1\nname = "x"\nnaem = 1\n[asr]\nengine = "ears"\noptions = { beam_sise = 2 }\nisolation = 3\n'
+    with pytest.raises(ProfileError) as caught:
+        check_text(text, "my.toml", registry)
+    assert [problem.split(": ")[:2] for problem in caught.value.problems] == [
+        ["my.toml:3", "naem"],
+        ["my.toml:6", "asr.options.beam_sise"],
+        ["my.toml:7", "asr.isolation"],
+    ]
+    right = text.replace("naem = 1\n", "").replace("sise", "size").replace("isolation = 3\n", "")
+    assert check_text(right, "my.toml", registry).stages()["asr"].options == {"beam_size": 2}
+
+
+def test_of_what_was_made_for_this_machine_only_what_is_installed_is_used(registry: Registry) -> None:
+    text = 'schema = 1\nname = "x"\n[vad]\nengine = "gate"\n[asr]\nengine = "gone"\n'
+    named = parse_profile(text, "my.toml")
+    assert installed_only(named, registry) is named
+    made = type(named).model_validate(named.to_dict())
+    assert list(installed_only(made, registry).stages()) == ["vad"]
+
+
+def test_mistakes_are_told_by_key() -> None:
+    assert [(problem.key, problem.text) for problem in mistakes("vad", {"min_silence_ms": -1}, Gate)] == [
+        ("min_silence_ms", "must be at least 0, not -1")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("5", 5), ("[0, 1]", [0, 1]), ("true", True), ("base", "base"), ("a b", "a b")]
+)
+def test_what_is_no_toml_is_text(text: str, value: Any) -> None:
+    assert parse_value(text) == value
 
 
 def test_options_of_the_command_line_are_checked_alike() -> None:

@@ -226,3 +226,25 @@ def test_a_stage_that_was_not_there_is_added() -> None:
     vad = parse_profile(text).vad
     assert vad is not None
     assert vad.options == {"threshold": 0.4, "gate": True}
+
+
+def test_a_stage_of_an_own_profile_is_saved_in_its_file() -> None:
+    path = store.write_text("mine", COMMENTED)
+    before = store.load("mine")
+    assert store.own_file(before) == path
+    saved = store.save_stage(before, path, "asr", "faster-whisper", {"model": "base"})
+    assert saved.source == str(path)
+    assert store.with_engine(before, "asr", "faster-whisper", {"model": "base"}).to_dict() == saved.to_dict()
+    assert "# small enough" in path.read_text()
+    assert store.current_name()[0] == "auto"
+
+
+def test_of_a_preset_a_copy_is_saved_and_used_from_then_on() -> None:
+    preset = store.load("cpu")
+    assert store.own_file(preset) is None
+    saved = store.save_stage(preset, store.new_path("mine"), "vad", "energy", {})
+    assert (saved.name, saved.stages()["vad"].engine) == ("mine", "energy")
+    assert saved.stages()["asr"] == preset.stages()["asr"]
+    assert store.current_name()[0] == "mine"
+    with pytest.raises(UsageError, match="is there already"):
+        store.new_path("mine")

@@ -18,10 +18,9 @@ from workbench.live import Live
 from workbench.plugins import Registry
 from workbench.profiles import store
 from workbench.profiles.hardware import CoreHardwareDetector, HardwareInfo
-from workbench.profiles.schema import Profile, parse_profile
+from workbench.profiles.schema import Profile
 from workbench.tui import texts
 from workbench.tui.app import WorkbenchApp
-from workbench.tui.profile_text import differences, marked, problem_place
 from workbench.tui.screens.profile import ProfileScreen
 
 Make = Callable[..., WorkbenchApp]
@@ -45,8 +44,7 @@ LAPTOP = tomllib.loads((Path(__file__).parents[1] / "hardware" / "laptop-no-gpu.
 @pytest.fixture(autouse=True)
 def laptop(monkeypatch: pytest.MonkeyPatch) -> None:
     """This machine is a certain laptop."""
-    found = {key: tuple(v) if isinstance(v, list) else v for key, v in LAPTOP.get("hardware", LAPTOP).items()}
-    hardware = HardwareInfo(**{key: value for key, value in found.items() if key in HardwareInfo.__slots__})
+    hardware = HardwareInfo(**LAPTOP["hardware"])
     monkeypatch.setattr(CoreHardwareDetector, "detect", lambda self: hardware)
 
 
@@ -265,35 +263,6 @@ def test_detecting_again_takes_in_what_has_changed(run: Any, monkeypatch: pytest
         await fit_shows(pilot, app, "1 core / 1 thread")
 
     run(test)
-
-
-def test_lines_and_what_is_not_written_are_told_apart() -> None:
-    default = parse_profile('schema = 1\nname = "a"\n[asr]\nengine = "x"\noptions = { a = 1, b = 2 }\n')
-    text = '# c\nschema = 1\nname = "b"\n[asr]\nengine = "y"\noptions = { a = 1 }\n[live]\nspeak = true\n'
-    profile = parse_profile(text)
-    found = [(line.text, line.note) for line in marked(text, profile, default) if line.note]
-    assert found == [
-        ('engine = "y"', '"x"'),
-        ("speak = true", "false"),
-        ("# asr.options.b = (not set)", "2"),
-    ]
-    assert differences(profile, default) == [
-        'asr.engine: "x" → "y"',
-        "asr.options.b: 2 → (not set)",
-        "live.speak: false → true",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("problem", "place"),
-    [
-        ("own:4: asr.engine: is missing", (4, "asr.engine: is missing")),
-        ("own:4:7: a value is missing", (4, "a value is missing")),
-        ("own: is larger than it may be", (1, "own: is larger than it may be")),
-    ],
-)
-def test_the_line_of_a_mistake_is_told(problem: str, place: tuple[int, str]) -> None:
-    assert problem_place(problem, "own") == place
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -31,7 +31,7 @@ def marked(text: str, profile: Profile, default: Profile) -> list[ShownLine]:
         is_there = path in lines or difference.left is not None
         if place is not None and is_there:
             notes.setdefault(place, []).append(shown(difference.right))
-        else:
+        elif difference.right is not None:
             absent.append(difference)
     found = [ShownLine(line, ", ".join(notes.get(n, ()))) for n, line in enumerate(text.splitlines(), 1)]
     return found + list(_elsewhere(absent))
@@ -58,4 +58,4 @@ def _elsewhere(absent: Sequence[Difference]) -> Iterator[ShownLine]:
         yield ShownLine("")
         yield ShownLine(_("# Not written here:"))
     for difference in absent:
-        yield ShownLine(f"# {difference.key} = {shown(difference.left)}", shown(difference.right))
+        yield ShownLine(f"# {difference.key}", shown(difference.right))

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 LOOK_S: Final = 1.0
 """How often the counts are looked at."""
 _WIDTHS: Final = {
-    "state": 6, "name": 15, "kind": 11, "model": 0, "calls": 5, "p95": 6, "failed": 3, "version": 8, "source": 24
+    "state": 6, "name": 15, "kind": 11, "model": 0, "calls": 5, "p95": 6, "failed": 4, "version": 8, "source": 24
 }  # fmt: skip
 """In characters; the model takes what is left."""
 _WIDE: Final = {"version": 100, "source": 120}
@@ -43,8 +43,12 @@ _WIDE: Final = {"version": 100, "source": 120}
 class PluginsScreen(Frame):
     DEFAULT_CSS = """
     PluginsScreen {
-        DataTable { height: 1fr; border: round $border-blurred; &:focus { border: round $border; } }
-        #details { height: 8; border: round $border-blurred; padding: 0 1; overflow-y: auto; }
+        DataTable { height: 1fr; }
+        #details { height: 8; padding: 0 1; overflow-y: auto; }
+        DataTable, #details {
+            border: round $foreground 40%; border-title-color: $foreground;
+            &:focus { border: round $border; }
+        }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -67,7 +67,8 @@ class ProfileScreen(Frame):
         #profiles { height: auto; max-height: 9; }
         #machine { height: 1fr; }
         #profiles, #machine, #values, #text, #problems {
-            border: round $border-blurred; &:focus { border: round $border; }
+            border: round $foreground 40%; border-title-color: $foreground;
+            &:focus { border: round $border; }
         }
         #profiles, #machine, #values { padding: 0 1; }
         ContentSwitcher { height: 1fr; }

@@ -57,7 +57,9 @@ class SessionsScreen(Frame):
         #panels { layout: vertical; height: 1fr; }
         #panels.-wide { layout: horizontal; }
         #sessions, #captions {
-            height: 1fr; width: 1fr; border: round $border-blurred; &:focus { border: round $border; }
+            height: 1fr; width: 1fr;
+            border: round $foreground 40%; border-title-color: $foreground; border-subtitle-color: $text-warning;
+            &:focus { border: round $border; }
         }
         #captions { padding: 0 1; }
     }
