@@ -92,5 +92,5 @@ def _place(node: DOMNode) -> str:
     if isinstance(node, Screen):
         return _("On this screen")
     if isinstance(node, Widget):
-        return _("Here: {panel}", panel=str(node.border_title or type(node).__name__))
+        return _("Here: {panel}", panel=node.border_title) if node.border_title else _("Here")
     return _("Everywhere")

@@ -20,7 +20,9 @@ class NoticesScreen(Frame):
     DEFAULT_CSS = """
     NoticesScreen {
         OptionList { height: 1fr; border: round $border-blurred; &:focus { border: round $border; } }
-        OptionList > .option-list--option-highlighted { background: $panel; color: $foreground; text-style: bold; }
+        OptionList > .option-list--option-highlighted, OptionList:focus > .option-list--option-highlighted {
+            background: $panel; color: $foreground; text-style: bold;
+        }
     }
     """
     finds = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final, cast
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from workbench.tui.app import WorkbenchApp
 
 LOOK_S: Final = 0.25
-"""How often it looks whether something else is to be shown."""
+"""How often it looks whether something else is to be shown; changes of engines it is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,17 @@ class TopBar(Widget):
         self._state = ""
         self._places: list[tuple[int, int, str]] = []
         """(from, to, mode) of each tab, in cells."""
+        self._unwatch: Callable[[], None] = lambda: None
 
     def on_mount(self) -> None:
+        app = cast("WorkbenchApp", self.app)
+        if app.is_open:
+            self._unwatch = app.live.watch(lambda _states: self._look())
         self.set_interval(LOOK_S, self._look)
         self._look()
+
+    def on_unmount(self) -> None:
+        self._unwatch()
 
     def on_show(self) -> None:
         self._look()
