@@ -190,6 +190,23 @@ def test_a_state_is_on_the_screen_as_soon_as_it_changes(make: Make, live: FakeLi
     drive(app := make("live"), test)
 
 
+def test_a_translation_is_only_waited_for_where_an_engine_makes_one(make: Make, live: FakeLive) -> None:
+    async def test(pilot: Pilot[int]) -> None:
+        live.become(VAD, ASR)
+        tell(live, 0, "One.")
+        await pilot.pause()
+        assert any("en → zh  not translated" in line for line in lines(app))
+        assert not any("~ …" in line for line in lines(app))
+        live.become(VAD, ASR, ModelState(StageKind.TRANSLATION, "bergamot", "en-zh", Phase.READY))
+        tell(live, 1, "Two.")
+        await pilot.pause()
+        assert any("en → zh  source first" in line for line in lines(app))
+        assert any("~ …" in line for line in lines(app))
+
+    begin(live)
+    drive(app := make("live"), test)
+
+
 # it rests while nothing moves
 
 
@@ -205,6 +222,7 @@ def test_nothing_is_drawn_while_nothing_moves(make: Make, live: FakeLive) -> Non
         await pauses(pilot, lambda: screen(app)._timer is not None)
         await pilot.press("r")
         await pauses(pilot, lambda: screen(app)._timer is None)
+        await pauses(pilot, lambda: "CPU  ░░░░   - %" in "\n".join(lines(app)))
 
     drive(app := make("live"), test)
 
@@ -485,7 +503,7 @@ def test_times_languages_and_speech_are_chosen_and_kept(make: Make, live: FakeLi
         await pilot.press("T", "down", "down", "enter")
         await pilot.pause()
         assert live.settings.target_language == "zh"
-        assert "any language → zh" in "\n".join(lines(app))
+        assert "any language → zh  not translated" in "\n".join(lines(app))
         await pilot.press("l", "down", "enter")
         await pilot.pause()
         assert live.settings == Settings(language="en", target_language="zh")

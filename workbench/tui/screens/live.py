@@ -15,7 +15,7 @@ from textual.timer import Timer
 from textual.worker import Worker
 
 from workbench import events
-from workbench.engines import Settings
+from workbench.engines import Settings, StageKind
 from workbench.errors import WorkbenchError
 from workbench.live import LivePhase, LiveStatus, Source
 from workbench.models.states import ModelState, Phase
@@ -136,6 +136,12 @@ class LiveScreen(Frame):
     def _keep(self, **chosen: Any) -> None:
         self.workbench.choose(layout={**self.workbench.choices.layout, "live": {**self._kept, **chosen}})
 
+    @property
+    def _target_language(self) -> str | None:
+        """What captions are translated into; None when no engine does that."""
+        kinds = {s.kind for s in self.live.states if s.phase not in (Phase.ABSENT, Phase.FAILED, Phase.UNLOADING)}
+        return self.live.settings.target_language if StageKind.TRANSLATION in kinds else None
+
     def _set(self, **changed: Any) -> None:
         """Change the settings of the session."""
         settings: Settings = replace(self.live.settings, **changed)
@@ -159,7 +165,7 @@ class LiveScreen(Frame):
             self._wake()
         elif self._timer is not None:
             self._timer.stop()
-            self._timer = None
+            self._timer, self._looks = None, 0
         if status.phase is not self._phase:
             self._phase = status.phase
             self.refresh_bindings()
@@ -193,10 +199,12 @@ class LiveScreen(Frame):
         panel, view, settings = self.query_one("#caption-head", Panel), self._captions, self.live.settings
         follow: Line = ((_("following"), "dim"),)
         if not view.follow:
-            follow = ((_("↓ {count} new, f follows", count=view.unseen), "mark"),)
-        spoken = settings.language or _("any language")
-        languages = f"{spoken} → {settings.target_language}" if settings.target_language else spoken
-        words = [languages, _layout_name(view.order)] if settings.target_language else [languages]
+            new = _("↓ {count} new, f follows", count=view.unseen)
+            follow = ((new if view.unseen else _("f follows"), "mark"),)
+        words = [settings.language or _("any language")]
+        if target := settings.target_language:
+            words[0] += f" → {target}"
+            words.append(_layout_name(view.order) if self._target_language else _("not translated"))
         if self.live.profile.live.speak:
             words.append(_("spoken"))
         panel.show([spread(((_("Captions") + "  ", "head"), ("  ".join(words), "")), follow, panel.size.width)])
@@ -229,7 +237,7 @@ class LiveScreen(Frame):
 
     def _take(self, event: events.Event) -> None:
         self._marks.take(event)
-        self._captions.take(event, self.live.settings.target_language)
+        self._captions.take(event, self._target_language)
         self._wake()
 
     def _look_at_states(self, states: tuple[ModelState, ...]) -> None:
@@ -312,7 +320,7 @@ class LiveScreen(Frame):
 
     def _begin(self, told: list[events.Event]) -> None:
         self._marks = Marks()
-        self._captions.restore(told, self.live.settings.target_language)
+        self._captions.restore(told, self._target_language)
         self.live.meter.reset()
         self.run_worker(self._until_idle(), group="session")
 
