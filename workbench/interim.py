@@ -22,6 +22,8 @@ EVERY_S: Final = 0.3
 """Seconds of new audio that are worth another look."""
 SHARE: Final = 0.6
 """Of the time at most, where a look takes longer than that."""
+AGAIN_S: Final = 0.12
+"""Seconds of new audio after a look that gave no text: the first word may just have begun."""
 _log = logging.getLogger(__name__)
 
 
@@ -127,7 +129,8 @@ class Interim:
 
     def _looked(self, segment_id: int, recent: RecentAudio, began: float, results: Results[Transcript]) -> None:
         """Time is counted in the audio that came meanwhile."""
-        self._next_look = max(began + EVERY_S, recent.end + (recent.end - began) * (1 - SHARE) / SHARE)
+        every_s = EVERY_S if results.waiting else AGAIN_S
+        self._next_look = max(began + every_s, recent.end + (recent.end - began) * (1 - SHARE) / SHARE)
         if results.error is not None and not isinstance(results.error, PoolClosed):
             _log.warning("speech that goes on could not be recognized", exc_info=results.error)
         if results.waiting and self._shows and segment_id == self._segment_id > self._over:

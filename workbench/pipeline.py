@@ -104,6 +104,7 @@ class Pipeline:
         self._handing_over = False
         self._unrecognized: deque[float] = deque()  # seconds on the timeline: where windows start
         self._untranslated: deque[float] = deque()  # seconds on the timeline: where transcripts start
+        self._failing_from: float | None = None  # seconds: where the first window starts of those that fail in a row
         self._told_until = 0.0
         self._needed_from = live.start if live else 0.0  # seconds: what comes before is in no segment to come
         self._capture = capture
@@ -151,10 +152,10 @@ class Pipeline:
 
     @property
     def position(self) -> float:
-        """Seconds on the timeline: everything before is recognized, and translated."""
-        return min(
-            [self._needed_from, *(waiting[0] for waiting in (self._unrecognized, self._untranslated) if waiting)]
-        )
+        """Seconds on the timeline: everything before is recognized and translated, or it failed alone."""
+        waiting = [queue[0] for queue in (self._unrecognized, self._untranslated) if queue]
+        failing = [] if self._failing_from is None else [self._failing_from]
+        return min([self._needed_from, *waiting, *failing])
 
     def statistics(self) -> dict[str, Any]:
         edges: dict[str, Edge[Any]] = {
@@ -263,7 +264,7 @@ class Pipeline:
                 self._emit(events.Progress(position=transcript.end, duration=self._capture.duration))
             if self._stages.translator is not None or self._stages.synthesizer is not None:
                 if self._stages.translator is not None:
-                    self._untranslated.append(transcript.start)
+                    self._untranslated.append(window.start)
                 await self._transcripts.put(transcript)
 
         def begun(window: Window) -> Results[Transcript] | None:
@@ -341,6 +342,8 @@ class Pipeline:
         def failed(item: In, error: Exception) -> None:
             nonlocal failures
             failures += 1
+            if kind is StageKind.ASR and self._failing_from is None:
+                self._failing_from = getattr(item, "start", 0.0)
             problem = _explained(kind, name, getattr(item, "start", 0.0), error)
             if failures >= self._tolerance:
                 raise problem from error
@@ -352,6 +355,8 @@ class Pipeline:
                 failed(item, TypeError(f"it gave a {type(value).__name__}, not a {_GIVES[kind].__name__}"))
                 return
             failures = 0
+            if kind is StageKind.ASR:
+                self._failing_from = None
             await take(item, value)
 
         if await items.peek() is None:

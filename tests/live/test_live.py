@@ -242,7 +242,7 @@ def test_stopping_works_off_what_was_captured() -> None:
     run(test)
 
 
-def test_what_is_discarded_can_be_recognized_later() -> None:
+def test_what_is_discarded_is_not_recognized_and_its_audio_stays() -> None:
     async def test() -> None:
         world.gate.clear()
         async with live(*TALK) as (place, seen):
@@ -253,13 +253,10 @@ def test_what_is_discarded_can_be_recognized_later() -> None:
             await place.finished()
             recording = place.recording
             assert recording is not None
-            assert recording.info().state is State.INTERRUPTED
             assert (seen[-1].type, seen[-1].code) == ("error", "unfinished")
-            assert recording.name in seen[-1].hint
-            await place.finish(recording)
-            await place.finished()
-            assert texts(recording) == ["1", "2", "3", "4"]
-            assert recording.state is State.FINISHED
+            assert str(recording.audio) in seen[-1].hint
+            assert texts(recording) != ["1", "2", "3", "4"]
+            assert (recording.state, recording.duration) == (State.FINISHED, 8.0)
 
     run(test)
 
@@ -364,8 +361,7 @@ def test_capture_goes_on_when_a_stage_fails_and_another_engine_works_it_off() ->
             await place.finished()
             assert place.recording is not None
             assert place.recording.info().duration == 16.0
-            heard = texts(place.recording)
-            assert heard == ["1", "2", "3", "4"] * 2 or heard[-4:] == ["1", "2", "3", "4"]
+            assert texts(place.recording) == ["1", "2", "3", "4"] * 2
 
     run(test)
 

@@ -60,7 +60,7 @@ def write(data: bytes) -> None:
 
 def print_json(value: Any) -> None:
     """One line of JSON on standard output, in UTF-8 whatever the locale; see `write`."""
-    text = json.dumps(value, ensure_ascii=False) + "\n"
+    text = json.dumps(value, ensure_ascii=False, default=float) + "\n"  # NumPy's numbers, from engines
     write(text.encode("utf-8", "backslashreplace"))  # half a character in a file's name becomes JSON's own escape
 
 

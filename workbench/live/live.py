@@ -61,7 +61,7 @@ class Live:
         if self._recorder is not None:
             self._recorder.stop()
         if self._take is not None:
-            self._take.discard()
+            self._take.leave()
         try:
             await self._tasks.__aexit__(*error)
         finally:

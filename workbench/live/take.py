@@ -57,6 +57,7 @@ class Take:
         self._engines = engines
         self._show = show
         self._told = told
+        self._discarded = False
         self._position = 0.0
         self._pipeline: Pipeline | None = None
         self._pipeline_ended = asyncio.Event()
@@ -97,6 +98,11 @@ class Take:
 
     def discard(self) -> None:
         """Drop what is not worked on yet. The audio stays."""
+        self._discarded = True
+        self.leave()
+
+    def leave(self) -> None:
+        """End it now. What is not worked on yet can be finished later."""
         self.stop()
         if self._working is not None:
             self._working.cancel()
@@ -149,7 +155,7 @@ class Take:
 
     async def _follow(self, next_segment: int) -> None:
         """With one pipeline after the other as engines change."""
-        unmuted = self._recorder.unmuted if self._recorder else _as_it_is
+        unmuted, is_first = self._recorder.unmuted if self._recorder else _as_it_is, True
         while loaded := await self._engines.to_use(is_last_call=lambda: self.phase is LivePhase.DRAINING):
             pipeline = self._pipeline = Pipeline(
                 Following(self.spool, self._position, unmuted),
@@ -161,6 +167,9 @@ class Take:
                 live=LiveMode(loaded.profile.live.interim, next_segment, self._position),
             )
             self._pipeline_ended.clear()
+            if not is_first:
+                self.tell(events.Resumed(position=self._position))
+            is_first = False
             try:
                 await pipeline.run()
                 if not pipeline.handed_over:
@@ -205,10 +214,15 @@ class Take:
         self._show(event)
 
     def _tell_what_is_left(self) -> None:
-        """After stages that failed, or what was discarded."""
-        if (left := self.spool.end - self._position) > LEFT_S:
+        """After a backlog that was discarded, or stages that failed."""
+        if (left := self.spool.end - self._position) <= LEFT_S:
+            return
+        if self._discarded:
+            self.tell(events.Progress(position=self.spool.end))  # or it would be offered again
+            hint = f"The audio is stored: workbench transcribe {self.recording.audio}"
+        else:
             hint = f"The audio is stored. To recognize it: workbench sessions finish {self.recording.name}"
-            self.tell(events.Error(code="unfinished", message=f"{left:.1f} s are not recognized", hint=hint))
+        self.tell(events.Error(code="unfinished", message=f"{left:.1f} s are not recognized", hint=hint))
 
 
 def _as_it_is(chunk: AudioChunk) -> AudioChunk:
