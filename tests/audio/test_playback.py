@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -153,7 +152,6 @@ def test_the_device_is_let_go_while_there_is_nothing_to_say(
                 await until(lambda: not streams())
 
     run(play)
-    assert not [thread for thread in threading.enumerate() if thread.name == "portaudio"]
 
 
 def test_a_lost_output_is_told_and_opens_again_when_it_is_back(sound_server: SoundServer) -> None:

@@ -88,12 +88,12 @@ def open_stream(
                     callback=callback,
                     finished_callback=finished,
                 )
-                portaudio.start(sounddevice, stream)
+                portaudio.start(stream)
             except sounddevice.PortAudioError as error:
                 raise _refusal(device, error) from error
         return OpenStream(device, stream, is_pulse)
 
-    return portaudio.call(work, undo=lambda late: portaudio.close(late.stream))
+    return portaudio.call(work, undo=lambda late: portaudio.end(late.stream))
 
 
 def _refusal(device: Device, error: Exception) -> InputError | OutputError:

@@ -1,7 +1,7 @@
 """PortAudio, for all of this process: one call at a time, never for longer than a caller has patience.
 
-PortAudio is not thread-safe, and a call of it hangs for as long as the sound server does. So each runs in a thread of
-its own, under one lock, and is given up after some seconds; what it opens later is closed again.
+PortAudio is not thread-safe, and a call of it hangs for as long as the sound server does. So one thread makes them all,
+and a caller gives up after some seconds; what is opened later is closed again.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 import atexit
 import ctypes
 import os
+import queue
 import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final, TypeVar
 
 from workbench.errors import InputError, MissingError
@@ -32,9 +33,10 @@ _INSTALL: Final = {
     "zypper": "sudo zypper install libportaudio2 alsa-plugins-pulse",
     "apk": "sudo apk add portaudio alsa-plugins-pulse",
 }
-_lock = threading.Lock()
-_users = 0
-"""Calls that run and streams that are open."""
+_todo: Final[queue.SimpleQueue[Callable[[], object]]] = queue.SimpleQueue()
+_loading: Final = threading.Lock()
+_streams: Final[list[Any]] = []
+"""That are open."""
 _silenced: int | None = None
 """C's own stderr, while PortAudio is in use."""
 
@@ -47,16 +49,23 @@ def how_to_install() -> str:
     return next(found, "Install PortAudio 19 with your system's packages.")
 
 
-@cache
 def load() -> Any:
     """The module sounddevice. Raises `MissingError` where it or PortAudio is not there."""
+    with _loading:
+        return _loaded()
+
+
+@cache
+def _loaded() -> Any:
     try:
         import sounddevice
     except (ImportError, OSError) as error:
         raise MissingError("PortAudio is not on this machine: no device can be used", hint=how_to_install()) from error
-    # Its own handler stops streams and terminates PortAudio, which hangs for as long as the sound server does.
+    ctypes.CDLL(sounddevice._libname)  # keeps its code in memory for its threads, to the very end
+    threading.Thread(target=_work_off, name="portaudio", daemon=True).start()
+    # Its own handler waits for the sound server, however long that hangs.
     atexit.unregister(sounddevice._exit_handler)
-    atexit.register(_terminate, sounddevice)
+    atexit.register(_leave, sounddevice)
     return sounddevice
 
 
@@ -67,18 +76,18 @@ def call(
     at_any_time: bool = False,
     patience_s: float = PATIENCE_S,
 ) -> T:
-    """`work(sounddevice)`, alone. Blocks; raises what it raises, `MissingError`, and `InputError` when it hangs.
+    """`work(sounddevice)` in PortAudio's thread. Raises what that raises, `MissingError`, and `InputError` if it hangs.
 
-    What comes too late goes to `undo`, in another thread. When its turn does not come in time it is not done at all, or
-    `at_any_time`.
+    What comes too late goes to `undo`, in the same thread. When its turn does not come in time it is not done at all,
+    or `at_any_time`.
     """
     sounddevice, result = load(), Future[T]()
-    _start(_work, result, work, sounddevice)
+    _todo.put(partial(_do, result, work, sounddevice))
     try:
         return result.result(patience_s)
     except TimeoutError:
         if (at_any_time or not result.cancel()) and undo:
-            result.add_done_callback(lambda late: None if late.exception() else _start(undo, late.result()))
+            result.add_done_callback(lambda late: None if late.exception() else _later(undo, late.result()))
         raise InputError(
             f"the sound server gave no answer for {patience_s:g} s", hint="Start the sound server again."
         ) from None
@@ -90,32 +99,37 @@ def refresh(sounddevice: Any) -> None:
     PortAudio lists devices only when it starts, and sounddevice has no public name for starting it again. Its private
     `_initialize` would also close stderr to all threads for that time, and so swallow what a screen draws.
     """
-    if _users == 1:
+    if not _streams:
         sounddevice._lib.Pa_Terminate()
         sounddevice._check(sounddevice._lib.Pa_Initialize(), "PortAudio does not start")
 
 
-def start(sounddevice: Any, stream: Any) -> Any:
-    """Start a stream that was just made; for use inside `call`. Pairs with `close`."""
-    global _users
+def start(stream: Any) -> None:
+    """Start a stream that was just made; for use inside `call`. Pairs with `end` or `close`."""
+    _streams.append(stream)
     try:
         stream.start()
     except BaseException:
-        stream.close(ignore_errors=True)
+        end(stream)
         raise
-    _users += 1
-    return stream
+
+
+def end(stream: Any) -> None:
+    """End a stream at once; for use inside `call`."""
+    _streams.remove(stream)
+    stream.abort(ignore_errors=True)  # of a device that is gone nothing can be stopped; closing frees what it holds
+    stream.close(ignore_errors=True)
 
 
 def close(stream: Any) -> None:
-    """End a stream at once. One that hangs is left to a thread of its own: nothing is to be had from it any more."""
+    """The same, from anywhere. One that hangs is waited for no longer than a second: nothing is to be had from it."""
     with suppress(InputError):
-        call(lambda sounddevice: _end(stream), at_any_time=True, patience_s=_CLOSING_S)
+        call(lambda sounddevice: end(stream), at_any_time=True, patience_s=_CLOSING_S)
 
 
 def close_later(stream: Any) -> None:
-    """The same, for PortAudio's own threads: a stream cannot be closed in its."""
-    _start(close, stream)
+    """The same without waiting, for the stream's own thread too."""
+    _later(end, stream)
 
 
 @contextmanager
@@ -130,50 +144,52 @@ def environment(values: Mapping[str, str]) -> Iterator[None]:
             os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
-def _work(result: Future[T], work: Callable[[Any], T], sounddevice: Any) -> None:
-    global _users
-    with _lock:
-        if not result.set_running_or_notify_cancel():
-            return
-        _users += 1
-        _silence(_users)
-        try:
-            made = work(sounddevice)
-        except BaseException as error:
-            result.set_exception(error)
-        else:
-            result.set_result(made)
-        _users -= 1
-        _silence(_users)
+def _later(work: Callable[[T], object], made: T) -> None:
+    _todo.put(partial(_do, Future[object](), work, made))
 
 
-def _start(target: Callable[..., object], *args: object) -> None:
-    threading.Thread(target=target, args=args, name="portaudio", daemon=True).start()
+def _work_off() -> None:
+    while True:
+        _todo.get()()
 
 
-def _end(stream: Any) -> None:
-    global _users
-    _users -= 1
-    stream.abort(ignore_errors=True)  # of a device that is gone nothing can be stopped; closing frees what it holds
-    stream.close(ignore_errors=True)
+def _do(result: Future[T], work: Callable[[Any], T], given: Any) -> None:
+    if not result.set_running_or_notify_cancel():
+        return
+    _silence(True)
+    try:
+        made = work(given)
+    except BaseException as error:
+        result.set_exception(error)
+    else:
+        result.set_result(made)
+    _silence(bool(_streams))
 
 
-def _terminate(sounddevice: Any) -> None:
-    """At exit some drivers keep a device that was not let go; one that hangs is kept anyway."""
-    if _lock.acquire(timeout=0.5) and not _users:
+def _leave(sounddevice: Any) -> None:
+    """At exit: let all devices go, which some drivers do not do by themselves, but do not wait for one that hangs."""
+    left = threading.Event()
+
+    def leave() -> None:
+        while _streams:
+            end(_streams[-1])
         sounddevice._lib.Pa_Terminate()
+        left.set()
+
+    _todo.put(leave)
+    left.wait(_CLOSING_S)
 
 
-def _silence(users: int) -> None:
-    """Keep PortAudio, ALSA and JACK from writing into the screen, from their own threads too, while there are `users`.
+def _silence(is_used: bool) -> None:
+    """Keep PortAudio, ALSA and JACK from writing into the screen, from their own threads too, while it `is_used`.
 
     They write to C's `stderr`, which is a variable in glibc. Python writes to the descriptor and goes on to do so.
     """
     global _silenced
-    if (pointer := _c_stderr()) is None or bool(users) == (_silenced is not None):
+    if (pointer := _c_stderr()) is None or is_used == (_silenced is not None):
         return
     stderr, null = pointer
-    if users:
+    if is_used:
         _silenced, stderr.value = stderr.value, null
     else:
         stderr.value, _silenced = _silenced, None
