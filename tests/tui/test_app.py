@@ -17,7 +17,7 @@ from textual.widgets import Input, OptionList
 from tests import fakes
 from tests.tui.conftest import SIZES, FakeLive, drive, lines
 from workbench import events
-from workbench.errors import MissingError
+from workbench.errors import MissingError, OutputError
 from workbench.live import LivePhase
 from workbench.tui import texts
 from workbench.tui.app import OVER_SSH_HZ, WorkbenchApp
@@ -164,6 +164,39 @@ def test_an_error_of_a_screen_ends_it_without_a_traceback(make: Make, live: Fake
     assert isinstance(app.failure, ZeroDivisionError)
     assert not live.entered
     assert capsys.readouterr() == ("", "")
+
+
+def test_an_error_of_work_in_the_background_ends_it_with_that_error(make: Make, live: FakeLive) -> None:
+    async def finished() -> None:
+        raise OutputError("the disk is full", hint="Make room.")
+
+    async def test(pilot: Pilot[int]) -> None:
+        live.phase = LivePhase.RECORDING
+        await pilot.press("q", "s")
+        await fakes.until(lambda: app.failure is not None)
+
+    live.finished = finished  # type: ignore[method-assign]
+    app = make()
+    with pytest.raises(OutputError):
+        drive(app, test)
+    assert isinstance(app.failure, OutputError)
+
+
+def test_who_leaves_while_it_starts_waits_for_no_engines(live: FakeLive) -> None:
+    async def test() -> None:
+        may_open = asyncio.Event()
+
+        async def open_live() -> Any:
+            await may_open.wait()
+            return live
+
+        app = WorkbenchApp(open_live, Choices(screen="notices", welcomed=True))
+        async with app.run_test() as pilot:
+            await pilot.press("q")
+            may_open.set()
+        assert not app.is_open
+
+    fakes.run(test)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from textual.binding import Binding, BindingType, Keymap
 from textual.screen import Screen
 from textual.signal import Signal
 from textual.widgets import Input, TextArea
+from textual.worker import WorkerFailed
 
 from workbench import paths
 from workbench.errors import WorkbenchError
@@ -102,7 +103,10 @@ class WorkbenchApp(App[int]):
     async def _serve(self) -> None:
         """Hold the live session, from after the first paint until the end."""
         try:
-            async with await self._open_live() as live:
+            live = await self._open_live()
+            if self._exit:
+                return
+            async with live:
                 self._live = live
                 live.observe(self._tell)
                 await self._opened()
@@ -156,6 +160,8 @@ class WorkbenchApp(App[int]):
 
     def _handle_exception(self, error: Exception) -> None:
         """End, and keep the error for the caller, who tells it when the terminal is as it was."""
+        if isinstance(error, WorkerFailed):
+            error = cast(Exception, error.error)
         self.failure = self.failure or error
         super()._handle_exception(error)
         self._exit_renderables.clear()  # what it would print is a traceback

@@ -13,7 +13,7 @@ def notice_of(event: events.Event) -> Notice | None:
     match event:
         case events.DeviceLost(device=device, position=at):
             said = _("{device} gives no audio since {at}. What was captured is kept.", device=device, at=clock(at))
-            return Notice(said, _("Waiting for it; another device can be chosen."), "warning")
+            return Notice(said, _("Waiting for it. 1, then d chooses another device."), "warning")
         case events.DeviceReturned(device=device, start=start, end=end):
             gap = end - start
             return Notice(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
@@ -34,7 +35,7 @@ def model(phase: Phase) -> ModelState:
     ],
 )
 def test_it_tells_what_is_recorded(
-    make: Make, live: FakeLive, phase: LivePhase, status: dict[str, bool], words: str
+    make: Make, live: FakeLive, phase: LivePhase, status: dict[str, Any], words: str
 ) -> None:
     async def test(pilot: Pilot[int]) -> None:
         assert lines(app)[0].endswith(words)
