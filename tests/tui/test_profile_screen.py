@@ -95,7 +95,8 @@ async def edit(pilot: Pilot[int], screen: ProfileScreen, name: str) -> TextArea:
     await go_to(pilot, screen, name)
     await pilot.press("e")
     await pilot.pause()
-    return screen.query_one("#text", TextArea)
+    await fakes.until(lambda: screen.is_editing)
+    return screen.query_one(TextArea)
 
 
 async def fit_shows(pilot: Pilot[int], app: WorkbenchApp, text: str) -> None:
@@ -238,13 +239,12 @@ def test_changes_are_left_only_after_a_question(run: Any, own: Path) -> None:
     async def test(pilot: Pilot[int], app: WorkbenchApp, screen: ProfileScreen) -> None:
         await edit(pilot, screen, "own")
         await pilot.press("escape")
-        assert not screen.is_editing
+        await fakes.until(lambda: not screen.is_editing)
         await edit(pilot, screen, "own")
         await pilot.press("x", "escape", "escape")
         assert screen.is_editing
         await pilot.press("escape", "d")
-        await pilot.pause()
-        assert not screen.is_editing
+        await fakes.until(lambda: not screen.is_editing)
         assert content(own) == OWN
         await edit(pilot, screen, "own")
         await pilot.press("#", "enter", "escape", "s")
@@ -252,6 +252,26 @@ def test_changes_are_left_only_after_a_question(run: Any, own: Path) -> None:
         assert content(own) == "#\n" + OWN
 
     run(test)
+
+
+def test_what_is_not_saved_at_the_end_is_gone_on_with(run: Any, own: Path) -> None:
+    async def end(pilot: Pilot[int], app: WorkbenchApp, screen: ProfileScreen) -> None:
+        await edit(pilot, screen, "own")
+        await pilot.press("#", "enter")
+        await app.action_quit()
+
+    async def go_on(pilot: Pilot[int], app: WorkbenchApp, screen: ProfileScreen) -> None:
+        area = await edit(pilot, screen, "own")
+        assert area.text == "#\n" + OWN
+        assert "Going on with the draft" in told(app)
+        await pilot.press("f3")
+        await fakes.until(lambda: not screen.is_editing)
+        assert not store.draft_file("own").exists()
+
+    run(end)
+    assert content(own) == OWN
+    run(go_on)
+    assert content(own) == "#\n" + OWN
 
 
 def test_detecting_again_takes_in_what_has_changed(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,7 +121,7 @@ def edit(name: Annotated[str, typer.Argument(help="A profile. Of a preset a copy
     """Edit a profile in $VISUAL or $EDITOR. What has mistakes is not taken over, but kept as a draft."""
     target = store.user_path(name)
     command = _editor()
-    draft = target.with_suffix(".toml.draft")
+    draft = store.draft_file(name)
     if draft.is_file():
         _tell([f"going on with the draft {draft}"])
     else:

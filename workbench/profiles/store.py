@@ -131,6 +131,11 @@ def user_path(name: str) -> Path:
     return user_dir() / f"{name}.toml"
 
 
+def draft_file(name: str) -> Path:
+    """Where what was edited of a profile is kept while it cannot be saved."""
+    return user_dir() / f"{Path(name).stem if _is_path(name) else name}.toml.draft"
+
+
 def new_path(name: str) -> Path:
     """Where a user's profile of that name will be. Raises `UsageError` when there is one, as `user_path` does."""
     path = user_path(name)
@@ -145,7 +150,7 @@ def dumps(profile: Profile) -> str:
 
 
 def own_file(profile: Profile) -> Path | None:
-    """The file that `profile` was read from, where that is the user's own; None for presets, and where there is none."""
+    """The file that `profile` was read from, where it is the user's own; None for presets, and where there is none."""
     path = Path(profile.source)
     return path if profile.source and path.resolve().parent != presets_dir().resolve() else None
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from textual.content import Content
+
+from workbench.profiles.report import hardware_rows, plan_rows
 from workbench.profiles.schema import Profile
 from workbench.profiles.store import Difference, diff
 from workbench.profiles.toml_lines import key_lines
 from workbench.tui.texts import _
+
+if TYPE_CHECKING:
+    from workbench.tui.profiles import Machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +65,22 @@ def _elsewhere(absent: Sequence[Difference]) -> Iterator[ShownLine]:
         yield ShownLine(_("# Not written here:"))
     for difference in absent:
         yield ShownLine(f"# {difference.key}", shown(difference.right))
+
+
+def machine_text(machine: Machine) -> Content:
+    lines = [Content.assemble((_(row.label), "bold"), f"  {row.value}") for row in hardware_rows(machine.hardware)]
+    lines += [Content(""), Content.styled(_("Suited to it"), "$primary bold")]
+    for row in plan_rows(machine.plan):
+        lines.append(Content.assemble((_(row.label), "bold"), f"  {row.value}"))
+        lines.append(Content.styled(f"  {row.reason}", "$text-muted"))
+    return Content("\n").join(lines)
+
+
+def marked_text(text: str, profile: Profile, default: Profile) -> Content:
+    lines = [
+        Content.assemble(f"* {line.text}", (f"   # auto: {line.note}", "$text-warning"))
+        if line.note
+        else Content(f"  {line.text}")
+        for line in marked(text, profile, default)
+    ]
+    return Content("\n").join(lines)
