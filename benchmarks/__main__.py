@@ -9,7 +9,20 @@ import argparse
 import json
 from importlib import import_module
 
-NAMES = ("overhead", "pack", "decode", "pool", "dispatch", "detect", "startup", "parallel", "accuracy", "memory")
+NAMES = (
+    "overhead",
+    "pack",
+    "decode",
+    "pool",
+    "dispatch",
+    "detect",
+    "startup",
+    "parallel",
+    "accuracy",
+    "memory",
+    "live",
+    "capture",
+)
 
 
 def main() -> None:

@@ -95,8 +95,8 @@ def _loss(server: SoundServer) -> float:
     source = MicrophoneCapture(MicrophoneCapture.Options(device="bench.monitor"))
     with closing(source.open(Settings())) as chunks:
         next(chunks)
-        server.unload("bench")
         began = time.monotonic()
+        server.unload("bench")
         try:
             for _ in chunks:
                 pass
