@@ -81,6 +81,10 @@ class ProfileScreen(Frame):
         self.query_one("#profiles").focus()
         self.action_detect()
 
+    def on_screen_resume(self) -> None:
+        if self._machine is not None and not self.is_editing:
+            self.list_profiles()  # another screen may have saved one
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("save", "save_as", "leave"):
             return self.is_editing
