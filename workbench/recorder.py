@@ -157,15 +157,17 @@ class Recorder:
         source = self._source
         capture = source()
         chunks = capture.open(self._settings)
-        self.label = capture.label or capture.name
         self._heard_at = time.monotonic()
-        return _Opened(source, capture, chunks)
+        opened = _Opened(source, capture, chunks)
+        self.label = opened.label
+        return opened
 
     def _take(self, opened: _Opened) -> bool:
         """Store what comes. True: the source has ended, or it is enough. False: another one or a pause is wanted."""
         overflows = opened.capture.overflows
         with closing(opened):
             for chunk in opened.chunks:
+                self.label = opened.label
                 self._put(chunk.samples)
                 if opened.capture.overflows > overflows:
                     self.overflows += opened.capture.overflows - overflows
@@ -276,6 +278,11 @@ class _Opened:
     source: OpenSource
     capture: Capture
     chunks: Iterator[AudioChunk]
+
+    @property
+    def label(self) -> str:
+        """The server may lead the default device elsewhere while it runs."""
+        return self.capture.label or self.capture.name
 
     def close(self) -> None:
         if close := getattr(self.chunks, "close", None):
