@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sys
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from workbench.cli import console
 from workbench.cli.options import EngineOptions, Engines, Hotwords, Language, Model, ProfileName, Prompt, Voice
 from workbench.cli.overrides import overridden, settings_of
 from workbench.cli.progress import clock
-from workbench.errors import UsageError
+from workbench.errors import OutputError, UsageError
 from workbench.export import Output
 from workbench.files import NewFile
 from workbench.live import Live, LivePhase, Source
@@ -81,7 +82,7 @@ def live(
     session = Live(chosen, registry, settings)
     outputs = _outputs(session, output, force=force)
     work = _record(session, Source(device, file, pace, duration), _teller(as_json=as_json, plain=plain))
-    console.run(work, interrupted=lambda: _interrupted(session))
+    console.run(work, interrupted=_Interrupts(session))
     recording = session.recording
     assert recording is not None
     if outputs:
@@ -97,27 +98,49 @@ def finish(recording: Recording, profile: Profile, registry: Registry, *, as_jso
     )
     session = Live(profile, registry, settings)
     limit_arenas()
-    console.run(
-        _finish(session, recording, _teller(as_json=as_json, plain=plain)), interrupted=lambda: _interrupted(session)
-    )
+    console.run(_finish(session, recording, _teller(as_json=as_json, plain=plain)), interrupted=_Interrupts(session))
     console.say(_summary(recording, None))
 
 
 async def _record(live: Live, source: Source, teller: _Teller) -> None:
     async with live:
         await _load(live)
-        live.observe(teller)
+        broken = _observe(live, teller)
         await live.start(source)
         console.say(f"Listening to {live.status().label}. Ctrl-C stops.")
-        await live.finished()
+        await _finished(live, broken)
 
 
 async def _finish(live: Live, recording: Recording, teller: _Teller) -> None:
     async with live:
         await _load(live)
-        live.observe(teller)
+        broken = _observe(live, teller)
         await live.finish(recording)
-        await live.finished()
+        await _finished(live, broken)
+
+
+def _observe(live: Live, teller: _Teller) -> asyncio.Future[None]:
+    """Tell `teller` until standard output takes nothing more; then what this gives has its error."""
+    broken = asyncio.get_running_loop().create_future()
+
+    def tell(event: events.Event) -> None:
+        if not broken.done():
+            try:
+                teller(event)
+            except (OSError, OutputError) as error:
+                broken.set_exception(error)
+
+    live.observe(tell)
+    return broken
+
+
+async def _finished(live: Live, broken: asyncio.Future[None]) -> None:
+    """Wait for the end of the session; raises what ends it, or breaks the output. Then the rest is kept for later."""
+    async with asyncio.TaskGroup() as tasks:
+        finished = tasks.create_task(live.finished())
+        await asyncio.wait([finished, broken], return_when=asyncio.FIRST_COMPLETED)
+        if broken.done():
+            await broken
 
 
 async def _load(live: Live) -> None:
@@ -144,17 +167,26 @@ def _summary(recording: Recording, output: Path | None) -> str:
     return f"{recording.name}: {clock(info.duration)}, {count}{wrote}"
 
 
-def _interrupted(live: Live) -> bool:
+class _Interrupts:
     """The first Ctrl-C ends the capture, the second drops what is not recognized yet; more end the program."""
-    match live.phase:
-        case LivePhase.RECORDING | LivePhase.PAUSED:
-            console.say(f"Stopping: {live.status().backlog:.1f} s are to be recognized. Ctrl-C drops them.")
-            live.stop()
-        case LivePhase.DRAINING:
-            live.discard()
-        case LivePhase.IDLE:
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._stopping = self._dropping = False
+
+    def __call__(self) -> bool:
+        """Whether this one is dealt with."""
+        if self._dropping or self._live.phase is LivePhase.IDLE:
             return False
-    return True
+        if self._stopping or self._live.phase is LivePhase.DRAINING:
+            self._dropping = True
+            console.say("Dropping what is not recognized. The audio is kept.")
+            self._live.discard()
+        else:
+            self._stopping = True
+            console.say(f"Stopping: {self._live.status().backlog:.1f} s are to be recognized. Ctrl-C drops them.")
+            self._live.stop()
+        return True
 
 
 class _Loading:

@@ -138,6 +138,11 @@ class Take:
         try:
             if self._recorder is not None:
                 await to_thread(self._recorder.record, self.spool, until)
+                if self._recorder.dropped_s:
+                    raise OutputError(
+                        f"{self._recorder.dropped_s:.1f} s of audio are not stored",
+                        hint="The disk did not take them. What it took is kept.",
+                    )
         except Exception as error:
             self.error = self._told(error)
         try:

@@ -1,0 +1,379 @@
+"""Live captions from the command line: of a file that is played, with engines from another package."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import Result
+
+from tests.cli.test_real_speech import AUDIO, MISSING
+from workbench import events, sessions
+from workbench.recording import Recording, State
+from workbench.subtitles import Caption
+
+Command = Callable[..., Result]
+Child = Callable[..., "subprocess.CompletedProcess[bytes]"]
+Tone = Callable[..., Path]
+
+posix = pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals and limits")
+
+
+def parsed(lines: str) -> list[events.Event]:
+    return [events.parse(json.loads(line)) for line in lines.splitlines()]
+
+
+def spoken(told: list[events.Event]) -> list[str]:
+    return [e.transcript.text for e in told if isinstance(e, events.Transcript) and e.transcript.is_final]
+
+
+def only_session() -> Recording:
+    (recording,) = sessions.recordings()
+    return recording
+
+
+def texts(captions: list[Caption]) -> list[str]:
+    return [caption.transcript.text for caption in captions]
+
+
+class Running:
+    """`workbench live` in a process of its own. What it says on stderr is read line by line."""
+
+    def __init__(self, *arguments: str | Path, **how: Any) -> None:
+        words = [sys.executable, "-m", "workbench", "live", *map(str, arguments)]
+        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **how)
+        self.said: list[str] = []
+
+    def says(self, text: str) -> str:
+        """The first line with `text` in it."""
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.said.append(line.decode())
+            if text in self.said[-1]:
+                return self.said[-1]
+        raise AssertionError(f"it never said {text!r}, but {self.said}")
+
+    def writes(self, text: str) -> str:
+        """The first line with `text` in it on standard output."""
+        assert self.process.stdout is not None
+        return next(line for line in map(bytes.decode, self.process.stdout) if text in line)
+
+    def signal(self, *names: str) -> None:
+        for name in names:
+            self.process.send_signal(getattr(signal, name))
+
+    def ended(self) -> tuple[int, str, str]:
+        """Exit code, and what it wrote and said since."""
+        out, said = self.process.communicate(timeout=60)
+        return self.process.returncode, out.decode(), said.decode()
+
+
+@pytest.fixture
+def running(place: Path) -> Iterator[Callable[..., Running]]:
+    started: list[Running] = []
+
+    def start(*arguments: str | Path, **how: Any) -> Running:
+        started.append(Running(*arguments, **how))
+        return started[-1]
+
+    yield start
+    for child in started:
+        child.process.kill()
+        child.process.communicate()
+
+
+# what comes out
+
+pytestmark = pytest.mark.usefixtures("outside")
+
+
+def test_captions_are_lines_with_the_time_they_were_said_at(command: Command, tone: Tone) -> None:
+    result = command("live", "--file", tone(), "--pace", "0", "--plain")
+    assert result.exit_code == 0
+    assert result.stdout == "[0:00] Hello there.\n"
+    said = result.stderr.splitlines()
+    assert "Loading asr engine echo small" in said
+    assert "Listening to talk.wav. Ctrl-C stops." in said
+    name = only_session().name
+    assert said[-1] == f"{name}: 0:02, 1 caption. To write subtitles of it: workbench sessions export {name}"
+
+
+def test_a_translation_stands_below_its_caption(command: Command, tone: Tone) -> None:
+    result = command("live", "--file", tone(), "--pace", "0", "--translate", "xx")
+    assert result.stdout == "[0:00] Hello there.\n       .ereht olleH\n"
+
+
+def test_json_is_an_event_a_line_and_the_journal_tells_the_same(command: Command, tone: Tone) -> None:
+    result = command("live", "--file", tone(), "--pace", "0", "--json", "--translate", "xx")
+    told = parsed(result.stdout)
+    kinds = Counter(event.type for event in told)
+    assert [told[0].type, told[-1].type] == ["ready", "done"]
+    assert kinds["speech_started"] == kinds["speech_ended"] == 1
+    assert spoken(told) == ["Hello there."]
+    assert [e.translation.text for e in told if isinstance(e, events.Translation)] == [".ereht olleH"]
+    assert only_session().events() == told
+
+
+def test_what_is_captured_lies_in_a_session(command: Command, tone: Tone) -> None:
+    command("live", "--file", tone(), "--pace", "0", "--language", "en", "--translate", "xx")
+    info = only_session().info()
+    assert (info.source, info.profile, info.language, info.target_language) == ("talk.wav", "quick", "en", "xx")
+    assert (info.duration, info.state, info.segments) == (2.0, State.FINISHED, 1)
+
+
+def test_interim_text_can_be_left_out(command: Command, tone: Tone) -> None:
+    arguments = ["live", "--file", tone(seconds=5.0), "--pace", "8", "--json"]
+    shown = [
+        sum(isinstance(e, events.Transcript) and not e.transcript.is_final for e in parsed(command(*words).stdout))
+        for words in (arguments, [*arguments, "--no-interim"])
+    ]
+    assert shown[0] > 0
+    assert shown[1] == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "lines"),
+    [
+        ([], ["Hello there."]),
+        (["--translate", "xx"], [".ereht olleH"]),
+        (["--translate", "xx", "--bilingual"], ["Hello there.", ".ereht olleH"]),
+    ],
+)
+def test_subtitles_are_written_at_the_end(command: Command, tone: Tone, more: list[str], lines: list[str]) -> None:
+    result = command("live", "--file", tone(), "--pace", "0", "-o", "talk.srt", *more)
+    assert result.exit_code == 0, result.stderr
+    assert Path("talk.srt").read_text().splitlines()[2:-1] == lines
+    assert result.stderr.rstrip().endswith("-> talk.srt")
+
+
+def test_it_stops_by_itself_after_the_duration(command: Command, tone: Tone) -> None:
+    result = command("live", "--file", tone(seconds=60.0), "--pace", "20", "--duration", "2", "--json")
+    assert result.exit_code == 0
+    assert only_session().duration == pytest.approx(2.0, abs=0.11)
+    assert spoken(parsed(result.stdout)) == ["Hello there."]
+
+
+def test_speech_that_cannot_be_played_holds_nothing_up(
+    command: Command, tone: Tone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULSE_SERVER", "unix:/nowhere")
+    result = command("live", "--file", tone(), "--pace", "0", "--speak", "--engine", "tts=hum", "--json")
+    assert result.exit_code == 0
+    told = parsed(result.stdout)
+    assert spoken(told) == ["Hello there."]
+    assert [event.type for event in told].count("speech") == 1
+
+
+# what is refused before anything is recorded
+
+
+def refused(result: Result, code: int, *said: str) -> None:
+    assert result.exit_code == code, result.stderr
+    assert result.stdout == ""
+    for text in said:
+        assert text in result.stderr
+    assert "Traceback" not in result.stderr
+    assert sessions.recordings() == []
+
+
+def test_two_sources_are_refused(command: Command, tone: Tone) -> None:
+    refused(command("live", "--file", tone(), "--device", "desk"), 2, "--device and --file", "Leave one")
+
+
+def test_a_voice_without_speech_is_refused(command: Command, tone: Tone) -> None:
+    refused(command("live", "--file", tone(), "--voice", "anna"), 2, "--voice needs --speak")
+
+
+def test_an_output_of_no_known_format_is_refused(command: Command, tone: Tone) -> None:
+    refused(command("live", "--file", tone(), "-o", "talk.doc"), 2, "'talk.doc' has no suffix", "srt")
+
+
+def test_an_output_that_exists_is_kept_unless_force_is_given(command: Command, tone: Tone) -> None:
+    Path("talk.srt").write_text("mine")
+    refused(command("live", "--file", tone(), "--pace", "0", "-o", "talk.srt"), 74, "'talk.srt' exists already")
+    assert Path("talk.srt").read_text() == "mine"
+    assert command("live", "--file", tone("b.wav"), "--pace", "0", "-o", "talk.srt", "--force").exit_code == 0
+    assert "Hello" in Path("talk.srt").read_text()
+
+
+def test_a_file_that_is_not_there_is_refused(command: Command) -> None:
+    refused(command("live", "--file", "gone.wav"), 2, "no such file: 'gone.wav'")
+
+
+def test_a_device_that_is_not_there_is_refused(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULSE_SERVER", "unix:/nowhere")
+    refused(command("live", "--device", "no such device"), 4)
+
+
+def test_an_engine_that_does_not_load_is_told(command: Command, tone: Tone) -> None:
+    result = command("live", "--file", tone(), "--option", "asr.fault=constructor")
+    refused(result, 1, "asr engine 'echo' failed to load: RuntimeError: no luck in constructor")
+
+
+# what goes wrong
+
+
+def test_an_engine_that_fails_is_told_and_the_audio_is_kept_for_later(command: Command, tone: Tone) -> None:
+    result = command("live", "--file", tone(seconds=4.0), "--pace", "0", "--option", "asr.fault=process")
+    assert "asr engine 'echo' failed at 0:00.0: RuntimeError: no luck in process" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert only_session().duration == 4.0
+
+
+@posix
+def test_a_reader_that_goes_away_ends_it_quietly(running: Callable[..., Running], tone: Tone) -> None:
+    arguments = ["--option", "vad.max_speech_s=2", "--pace", "20", "--plain"]
+    child = running("--file", tone(seconds=600.0), *arguments)
+    child.writes("Hello there.")
+    assert child.process.stdout is not None
+    child.process.stdout.close()
+    assert child.process.wait(30) == 128 + signal.SIGPIPE
+    assert child.process.stderr is not None
+    assert child.process.stderr.read().decode().count("\n") == 3  # two engines are loaded, and it listens
+    assert only_session().state is State.INTERRUPTED
+
+
+@posix
+def test_a_disk_that_is_full_is_told_once_and_what_was_stored_is_recognized(
+    running: Callable[..., Running], tone: Tone
+) -> None:
+    import resource
+
+    def small_disk() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+    arguments = ["--option", "vad.max_speech_s=2", "--pace", "10", "--json"]
+    code, out, said = running("--file", tone(seconds=8.0), *arguments, preexec_fn=small_disk).ended()
+    told = parsed(out)
+    errors = [event for event in told if isinstance(event, events.Error)]
+    assert [error.stage for error in errors] == ["capture", ""]
+    assert "0:00:03 of audio before are stored" in errors[0].hint
+    assert "4.9 s of audio are not stored" in errors[1].message
+    assert only_session().duration == pytest.approx(100_000 / 32_000, abs=0.1)
+    assert set(spoken(told)) == {"Hello there."}
+    assert "Traceback" not in said
+    assert code == 74
+
+
+# signals
+
+HELD = ["--pace", "1", "--json"]
+
+
+@pytest.fixture
+def held(running: Callable[..., Running], tone: Tone) -> Callable[..., tuple[Running, Path]]:
+    """It listens, and has given the recognizer speech, which is recognized when the gate is there."""
+
+    def start() -> tuple[Running, Path]:
+        gate = Path("gate").resolve()
+        options = [f"asr.gate={gate}", "vad.max_speech_s=2"]
+        child = running("--file", tone(seconds=60.0), *HELD, *(f"--option={option}" for option in options))
+        child.says("Listening")
+        child.writes("speech_ended")
+        return child, gate
+
+    return start
+
+
+@posix
+def test_ctrl_c_ends_the_capture_and_everything_before_is_recognized(
+    held: Callable[..., tuple[Running, Path]],
+) -> None:
+    child, gate = held()
+    child.signal("SIGINT")
+    assert "s are to be recognized. Ctrl-C drops them." in child.says("Stopping")
+    gate.touch()
+    code, out, said = child.ended()
+    assert code == 0, said
+    recording = only_session()
+    told = parsed(out)
+    assert told[-1].type == "done"
+    ended = [e.end for e in recording.events() if isinstance(e, events.SpeechEnded)]
+    assert len(spoken(told)) == len(ended)
+    assert ended[-1] == pytest.approx(recording.duration, abs=0.11)
+    assert recording.state is State.FINISHED
+    assert texts(recording.captions()) == spoken(told)
+
+
+@posix
+def test_a_second_ctrl_c_drops_what_is_not_recognized_and_keeps_the_audio(
+    held: Callable[..., tuple[Running, Path]],
+) -> None:
+    child, gate = held()
+    child.signal("SIGINT")
+    child.says("Stopping")
+    child.signal("SIGINT")
+    child.says("Dropping")
+    gate.touch()
+    code, out, _ = child.ended()
+    assert code == 0
+    told = parsed(out)
+    (error,) = (event for event in told if isinstance(event, events.Error))
+    assert error.code == "unfinished"
+    assert "are not recognized" in error.message
+    assert "The audio is stored" in error.hint
+    assert "done" not in {event.type for event in told}
+    assert only_session().duration > 1.0
+
+
+@posix
+def test_a_third_ctrl_c_ends_it_although_an_engine_hangs(held: Callable[..., tuple[Running, Path]]) -> None:
+    child, _ = held()
+    child.signal("SIGINT")
+    child.says("Stopping")
+    child.signal("SIGINT")
+    child.says("Dropping")
+    child.signal("SIGINT")
+    child.says("Once more ends it at once")
+    child.signal("SIGINT")
+    code, _, _ = child.ended()
+    assert code == 130
+    assert only_session().state is State.INTERRUPTED
+
+
+@posix
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_ends_it_and_what_was_captured_is_kept_for_later(
+    held: Callable[..., tuple[Running, Path]], name: str
+) -> None:
+    child, gate = held()
+    child.signal(name)
+    child.says("Stopping")
+    gate.touch()
+    code, _, said = child.ended()
+    assert code == 128 + getattr(signal, name)
+    assert "Traceback" not in said
+    recording = only_session()
+    assert recording.state is State.INTERRUPTED
+    assert recording.duration > 1.0
+    assert sessions.interrupted()[0].name == recording.name
+
+
+# real speech
+
+
+@pytest.mark.skipif(bool(MISSING), reason=f"pip install {' '.join(map(repr, MISSING))}")
+def test_real_speech_becomes_captions(child: Child, monkeypatch: pytest.MonkeyPatch) -> None:
+    kennedy = AUDIO / "read" / "jfk.flac"
+    if not kennedy.exists():
+        pytest.skip(f"there is no {kennedy}: set WORKBENCH_TEST_AUDIO to the folder of test speech")
+    monkeypatch.setenv("WORKBENCH_PROFILE", "auto")
+    options = ["--model", "tiny.en", "--translate", "pt", "--json", "-o", "jfk.vtt"]
+    ran = child("live", "--file", kennedy, "--pace", "4", *options)
+    assert ran.returncode == 0, ran.stderr.decode()
+    told = parsed(ran.stdout.decode())
+    text = " ".join(spoken(told)).lower()
+    assert "what your country can do for you" in text
+    assert "my fellow americans" in text
+    interim = [e.transcript for e in told if isinstance(e, events.Transcript) and not e.transcript.is_final]
+    assert interim
+    assert all(transcript.text.startswith(transcript.stable) for transcript in interim)
+    assert "país" in Path("jfk.vtt").read_text("utf-8")
