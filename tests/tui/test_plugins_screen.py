@@ -227,6 +227,22 @@ def test_wrong_settings_cannot_be_applied(run: Any, own: Path) -> None:
     run(test, load_profile(own))
 
 
+@pytest.mark.parametrize("size", [(60, 15), SIZES["small"]])
+def test_a_form_that_is_longer_than_the_screen_leaves_room_for_what_to_do(
+    run: Any, own: Path, size: tuple[int, int]
+) -> None:
+    async def test(pilot: Pilot[int], app: WorkbenchApp, screen: PluginsScreen) -> None:
+        await go_to(pilot, screen, "gate")
+        form = await with_form(pilot, app)
+        assert any("Apply and save" in line for line in lines(app))
+        last = list(form.query(OptionRow))[-1].query_one(Input)
+        last.focus()
+        await pilot.pause()
+        assert any("max_speech_s" in line for line in lines(app))
+
+    run(test, load_profile(own), size)
+
+
 def test_changed_settings_are_left_only_after_a_question(run: Any, own: Path) -> None:
     async def test(pilot: Pilot[int], app: WorkbenchApp, screen: PluginsScreen) -> None:
         await go_to(pilot, screen, "ears")

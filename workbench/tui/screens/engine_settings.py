@@ -40,6 +40,7 @@ class EngineSettings(ModalScreen[Decision | None]):
             width: 100; max-width: 96%; height: auto; max-height: 96%;
             border: round $primary; background: $surface;
         }
+        OptionsForm { max-height: 70vh; }
         #about { padding: 0 1; color: $text-muted; }
         #wrong { padding: 0 1; color: $text-error; }
         #buttons { height: 1; padding: 0 1; }

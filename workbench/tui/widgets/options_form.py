@@ -35,7 +35,7 @@ class OptionsForm(VerticalScroll):
     """
 
     DEFAULT_CSS = """
-    OptionsForm { height: auto; max-height: 1fr; padding: 0 1; }
+    OptionsForm { height: auto; padding: 0 1; }
     OptionsForm > .section { color: $primary; text-style: bold; }
     """
 
@@ -136,8 +136,10 @@ class OptionRow(Vertical):
         with Horizontal():
             yield Label(self._title(), classes="key", markup=False)
             yield self._control
-        about = f"{description_of(self.field)} ({type_of(self.field)})"
-        yield Static(about.strip(), classes="help", markup=False)
+        about = description_of(self.field)
+        if isinstance(self._control, Input):
+            about = f"{about} ({type_of(self.field)})".strip()
+        yield Static(about, classes="help", markup=False)
         yield Static(classes="problem", markup=False)
 
     def action_unset(self) -> None:
