@@ -21,17 +21,24 @@ _UNKNOWN_TO_PYTE = {b"\x1b[<u": b"", b"\x1b[>25u": b"", b"\x1b[?1049l": b"\x1b[2
 class Terminal:
     """Runs `python *arguments` in a terminal of its own, until it is left."""
 
-    def __init__(self, *arguments: str, size: tuple[int, int] = (80, 24), env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        size: tuple[int, int] = (80, 24),
+        env: dict[str, str] | None = None,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
         import fcntl
         import pty
         import struct
         import termios
 
         self.columns, self.rows = size
+        self.patience_s = patience_s
         self.written = bytearray()
         """All bytes that the program wrote."""
-        self._screen = pyte.Screen(self.columns, self.rows)
-        self._stream = pyte.ByteStream(self._screen)
+        self.screen = pyte.Screen(self.columns, self.rows)
+        self._stream = pyte.ByteStream(self.screen)
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", self.rows, self.columns, 0, 0))
         self.settings = termios.tcgetattr(slave)
@@ -42,9 +49,11 @@ class Terminal:
             stdout=slave,
             stderr=slave,
             start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(slave, termios.TIOCSCTTY, 0),  # a hang-up is for whom this is the terminal
             env=os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"} | (env or {}),
         )
         self._slave = slave
+        self._is_closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -52,13 +61,19 @@ class Terminal:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.process.kill()
         self.process.wait()
+        if not self._is_closed:
+            self.close()
+
+    def close(self) -> None:
+        """Close the window."""
+        self._is_closed = True
         os.close(self._slave)
         os.close(self._master)
 
     @property
     def text(self) -> str:
         """What is on the screen."""
-        return "\n".join(self._screen.display)
+        return "\n".join(self.screen.display)
 
     def type(self, keys: str) -> None:
         os.write(self._master, keys.encode())
@@ -79,7 +94,7 @@ class Terminal:
 
     def until(self, condition: Callable[[], Any], what: str = "") -> float:
         """Take what is written until `condition` holds. Gives the seconds since the start."""
-        end = time.monotonic() + PATIENCE_S
+        end = time.monotonic() + self.patience_s
         while not condition():
             left = end - time.monotonic()
             assert left > 0, f"{what or 'it'} did not come; on the screen is:\n{self.text}\n{self.written[-500:]!r}"

@@ -254,6 +254,17 @@ def test_what_libraries_print_goes_to_the_log_and_not_over_the_screen(open_broke
     assert "ALSA lib pcm.c" in log(home)
 
 
+def test_a_window_that_is_closed_ends_it_and_keeps_what_was_captured(open_broken: Open, home: Path) -> None:
+    with open_broken(RECORD) as terminal:
+        settled(terminal)
+        terminal.type("2")
+        terminal.shows("REC ● 00:00:01")
+        terminal.close()
+        assert terminal.process.wait(5) == 128 + signal.SIGHUP
+    assert len(sessions.recordings()) == 1
+    assert "Input/output error" not in log(home)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

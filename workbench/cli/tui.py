@@ -148,13 +148,15 @@ def _terminal() -> Iterator[int]:
     """Standard error, for the interface alone: what C libraries print there (ALSA does) goes to the log meanwhile."""
     terminal, screen = os.dup(2), sys.__stderr__
     assert screen is not None  # it is a terminal
+    own = open(terminal, "w", encoding=screen.encoding, errors="replace", closefd=False)  # noqa: SIM115 - its close may fail
     try:
         os.dup2(_log(), 2)
-        with open(terminal, "w", encoding=screen.encoding, errors="replace", closefd=False) as own:
-            sys.__stderr__ = own  # type: ignore[misc]  # where Textual draws
-            yield terminal
+        sys.__stderr__ = own  # type: ignore[misc]  # where Textual draws
+        yield terminal
     finally:
         sys.__stderr__ = screen  # type: ignore[misc]
+        with contextlib.suppress(OSError):  # its window was closed
+            own.close()
         os.dup2(terminal, 2)
         os.close(terminal)
 

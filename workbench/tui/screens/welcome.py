@@ -122,13 +122,13 @@ class WelcomeScreen(ModalScreen[None]):
         rows = [row for row in plan_rows(plan) if row.label in ("Device", "Model", "Compute type", "Threads per call")]
         self._say(
             _("Found:"),
-            *(f"  {row.label}: {row.value}" for row in hardware_rows(hardware)),
+            *(f"  {_(row.label)}: {row.value}" for row in hardware_rows(hardware)),
             "",
             _(
                 "Suggested for it (the profile in use is {name}; screen 3 changes it):",
                 name=self.workbench.live.profile.name,
             ),
-            *(f"  {row.label}: {row.value}\n    {row.reason}" for row in rows),
+            *(f"  {_(row.label)}: {row.value}\n    {row.reason}" for row in rows),
         )
 
     # 2: the microphone
