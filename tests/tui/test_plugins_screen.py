@@ -19,7 +19,7 @@ from workbench import plugins
 from workbench.engines import StageKind
 from workbench.live import Live, StageStatus
 from workbench.models.states import ModelState, Phase
-from workbench.plugins import Plugin, Registry
+from workbench.plugins import Registry
 from workbench.profiles import store
 from workbench.profiles.schema import Profile, load_profile, parse_profile
 from workbench.tui.app import WorkbenchApp

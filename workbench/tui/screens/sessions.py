@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import ClassVar, Final
@@ -17,20 +15,17 @@ from textual.containers import Container
 from textual.content import Content
 from textual.timer import Timer
 from textual.widgets import DataTable, OptionList
-from textual.widgets.option_list import Option
 
 from workbench import sessions
-from workbench.errors import WorkbenchError
-from workbench.export import Output
-from workbench.session import Session
-from workbench.sessions import Recording, RecordingInfo, State
+from workbench.sessions import Recording, State
 from workbench.subtitles import Caption
 from workbench.threads import to_thread
 from workbench.tui.failures import noticed
 from workbench.tui.frame import Frame
 from workbench.tui.screens.ask import Ask
-from workbench.tui.screens.export import AUDIO, ExportScreen, Wanted
+from workbench.tui.screens.export import ExportScreen, Wanted
 from workbench.tui.screens.prompt import Prompt
+from workbench.tui.session_rows import Found, cells, export, holding, option, read, texts
 from workbench.tui.texts import _
 from workbench.tui.widgets.find_line import FindLine
 from workbench.tui.widgets.top_bar import clock
@@ -40,15 +35,6 @@ PAUSE_S: Final = 0.2
 SIDE_BY_SIDE: Final = 120
 """Columns from which on list and text stand side by side."""
 _WIDTHS: Final = {"state": 13, "started": 16, "length": 8, "language": 9}
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A session, and what in it holds the text that is searched for."""
-
-    recording: Recording
-    info: RecordingInfo
-    hits: tuple[Caption, ...] = ()
 
 
 class SessionsScreen(Frame):
@@ -132,7 +118,7 @@ class SessionsScreen(Frame):
                 with noticed(self.workbench):
                     old = self._all.get(recording.name)
                     is_known = old is not None and old.info.state is State.FINISHED and recording.name != go_to
-                    found[recording.name] = old if old and is_known else await to_thread(_read, recording)
+                    found[recording.name] = old if old and is_known else await to_thread(read, recording)
             self._all = found
         if self._wanted_text:
             self._search()
@@ -150,7 +136,7 @@ class SessionsScreen(Frame):
         table, place = self._table, self._table.cursor_row
         table.clear()
         for name, found in self._shown.items():
-            table.add_row(*(Text(cell, no_wrap=True) for cell in _cells(found)), key=name)
+            table.add_row(*(Text(cell, no_wrap=True) for cell in cells(found)), key=name)
         names = list(self._shown)
         table.move_cursor(row=names.index(go_to) if go_to in names else min(place, max(0, len(names) - 1)))
         if names:
@@ -170,7 +156,7 @@ class SessionsScreen(Frame):
             captions = await to_thread(found.recording.captions) if found else []
             if captions != self._captions or not captions:
                 self._captions = captions
-                listed.set_options(_option(caption, self._wanted_text) for caption in captions)
+                listed.set_options(option(caption, self._wanted_text) for caption in captions)
             info = found.info if found else None
             listed.border_title = (
                 Content(" · ".join(filter(None, [info.title or info.name, info.source]))) if info else ""
@@ -197,8 +183,8 @@ class SessionsScreen(Frame):
         """The caption with the cursor, or, in the list, all of the session."""
         listed = self.query_one("#captions", OptionList)
         if listed.has_focus and listed.highlighted is not None:
-            return "\n".join(_texts(self._captions[listed.highlighted]))
-        return "\n".join(f"{clock(c.transcript.start)}  {'  '.join(_texts(c))}" for c in self._captions)
+            return "\n".join(texts(self._captions[listed.highlighted]))
+        return "\n".join(f"{clock(c.transcript.start)}  {'  '.join(texts(c))}" for c in self._captions)
 
     # searching
 
@@ -221,7 +207,7 @@ class SessionsScreen(Frame):
         """Leave the sessions that hold the text, in their title or in what was said."""
         text = self._wanted_text
         with noticed(self.workbench):
-            found = await to_thread(_holding, text, list(self._all.values()))
+            found = await to_thread(holding, text, list(self._all.values()))
             if text == self._wanted_text:
                 self._captions = []
                 self._show({one.info.name: one for one in found})
@@ -328,62 +314,5 @@ class SessionsScreen(Frame):
                 question = Ask(_("There is already: {names}", names=", ".join(taken)), {"o": _("overwrite")})
                 if await self.app.push_screen_wait(question) != "o":
                     return
-            await to_thread(_export, self.live.session, recording, wanted, overwrite=bool(taken))
+            await to_thread(export, self.live.session, recording, wanted, overwrite=bool(taken))
             self.workbench.notice(_("Written: {path}", path=", ".join(str(path) for path in paths)))
-
-
-def _read(recording: Recording) -> Found:
-    """Blocks. Raises `InputError`."""
-    return Found(recording, recording.info())
-
-
-def _holding(text: str, found: list[Found]) -> list[Found]:
-    """Those of `found` with `text`, with what holds it. Blocks."""
-    return [one for one in _with_hits(text, found) if one.hits or text.casefold() in one.info.title.casefold()]
-
-
-def _with_hits(text: str, found: list[Found]) -> Iterator[Found]:
-    for one in found:
-        try:
-            hits = one.recording.mentions(text)
-        except WorkbenchError:
-            hits = []  # was told when it was listed
-        yield Found(one.recording, one.info, tuple(hits))
-
-
-def _export(session: Session, recording: Recording, wanted: Wanted, *, overwrite: bool) -> None:
-    """Blocks. Raises `EngineError`, `OutputError`."""
-    paths = wanted.paths()
-    outputs: list[Output] = [(session.exporter(f), f, path) for f, path in paths.items() if f != AUDIO]
-    if outputs:
-        recording.export(outputs, show=wanted.show, span=wanted.span, overwrite=overwrite)
-    if AUDIO in paths:
-        recording.export_audio(paths[AUDIO], span=wanted.span, overwrite=overwrite)
-
-
-def _cells(found: Found) -> tuple[str, ...]:
-    info = found.info
-    words = {State.LIVE: _("live ●"), State.INTERRUPTED: _("interrupted !"), State.FINISHED: _("finished ✓")}
-    languages = "→".join(filter(None, [info.language, info.target_language]))
-    text = found.hits[0].transcript.text if found.hits else info.title or info.preview
-    return (
-        words[info.state],
-        f"{info.started.astimezone():%Y-%m-%d %H:%M}",
-        clock(info.duration),
-        languages,
-        text,
-    )
-
-
-def _texts(caption: Caption) -> list[str]:
-    return [caption.transcript.text, *([caption.translation.text] if caption.translation else [])]
-
-
-def _option(caption: Caption, wanted: str) -> Option:
-    """The time, the text, and its translation below it; what is searched for is underlined."""
-    time = clock(caption.transcript.start)
-    source, *translation = _texts(caption)
-    words = Content(f"{time}  {source}")
-    for text in translation:
-        words += Content.styled(f"\n{' ' * len(time)}  {text}", "$text-secondary")
-    return Option(words.highlight_regex(f"(?i){re.escape(wanted)}", style="underline bold") if wanted else words)
