@@ -254,8 +254,20 @@ def test_every_line_is_as_wide_as_the_screen_whatever_the_script(size: tuple[int
         await pilot.pause()
         for y in range(view.size.height):
             assert cell_len(view.render_line(y).text) == view.size.width
+            assert cell_len(view.render_line(y).text.rstrip()) <= size[0] - 1, "the last column is the scroll bar's"
 
     look(test, size)
+
+
+@pytest.mark.parametrize("width", range(30, 60))
+def test_no_word_is_cut_off_at_the_scroll_bar(width: int) -> None:
+    async def test(view: CaptionView, pilot: Pilot[None]) -> None:
+        tell(view, 0, LONG)
+        await pilot.pause()
+        assert " ".join(row[11:].strip() for row in rows(view)).strip() == LONG
+        assert max(map(len, rows(view))) < width
+
+    look(test, (width, 12))
 
 
 def test_text_is_broken_anew_when_the_terminal_is_resized() -> None:

@@ -3,10 +3,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
 from textual.app import App, ComposeResult
 from textual.geometry import Region
 
-from workbench.tui.widgets.panel import Line, Panel, fit, spread
+from workbench.tui.widgets.panel import Line, Panel, changed, fit, spread
 
 
 @pytest.mark.parametrize(
@@ -29,6 +32,23 @@ def test_the_right_part_keeps_its_place_and_the_left_one_gives_way() -> None:
     assert "".join(text for text, _ in spread(left, (("end", ""),), 12)) == "中文字abcend"
     assert "".join(text for text, _ in spread(left, (("end", ""),), 10)) == "中文字…end"
     assert "".join(text for text, _ in spread(left, (("end", ""),), 14)) == "中文字abc  end"
+
+
+LINE = st.lists(st.tuples(st.text("ab 中文字", max_size=4), st.sampled_from(["", "dim"])), max_size=4).map(tuple)
+
+
+@given(LINE, LINE)
+def test_what_is_painted_anew_gives_the_new_line_and_no_half_of_a_wide_character(old: Line, new: Line) -> None:
+    def cells(line: Line) -> list[tuple[str, str]]:
+        shown = [(part, style) for text, style in line for char in text for part in (char, "")[: cell_len(char)]]
+        return shown + [(" ", "")] * (40 - len(shown))
+
+    before, after, region = cells(old), cells(new), changed(old, new, 0)
+    painted = before[: region.x] + after[region.x : region.right] + before[region.right :]
+    assert [text for text, _ in painted] == [text for text, _ in after]
+    for edge in (region.x, region.right):
+        assert before[edge][0], "an edge inside of a wide character"
+        assert after[edge][0], "an edge inside of a wide character"
 
 
 def test_only_the_cells_that_changed_are_painted() -> None:

@@ -122,6 +122,7 @@ class LiveScreen(Frame):
     async def _look_around(self) -> None:
         """What takes a thread: the input's name, how busy the machine is, what an earlier run left undone."""
         self._label = await to_thread(_default_label, self._source.device)
+        self.refresh()  # Textual loses the first paint of a screen that was slow to be made
         self._look()
         await self._sample()
         await self._offer_interrupted()

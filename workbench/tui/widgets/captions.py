@@ -13,7 +13,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding, BindingType
 from textual.events import Click, Resize
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.reactive import var
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
@@ -22,7 +22,7 @@ from textual.strip import Strip
 from workbench import events
 from workbench.tui.captions import Caption, Captions, Change
 from workbench.tui.texts import _
-from workbench.tui.widgets.panel import Line, Part, joined
+from workbench.tui.widgets.panel import Line, Part, changed, joined
 from workbench.tui.wrapping import line_starts, rewrapped
 
 Layout: TypeAlias = Literal["source-first", "translation-first", "translation", "source"]
@@ -59,7 +59,8 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
     COMPONENT_CLASSES: ClassVar[set[str]] = {"dim", "stable", "interim", "translation", "cursor", "match"}
     DEFAULT_CSS = """
     CaptionView {
-        height: 1fr; width: 1fr; overflow-x: hidden; overflow-y: scroll; scrollbar-size-vertical: 1; scrollbar-background: $background;
+        height: 1fr; width: 1fr; overflow-x: hidden; overflow-y: scroll;
+        scrollbar-size-vertical: 1; scrollbar-background: $background;
         & > .dim { color: $text-muted; }
         & > .stable { text-style: italic; }
         & > .interim { text-style: italic dim; }
@@ -259,7 +260,7 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
     @property
     def _width(self) -> int:
         """Cells for text."""
-        return max(8, self.size.width - (_TIMES_CELLS if self.times else _NO_TIMES_CELLS))
+        return max(8, self.scrollable_content_region.width - (_TIMES_CELLS if self.times else _NO_TIMES_CELLS))
 
     def _place_all(self) -> None:
         self._placed_width = self._width
@@ -270,26 +271,29 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _show(self, change: Change) -> None:
         first, last = change.first, change.first + change.removed
+        top = self._tops[first]
+        painted = self._seen_from(top)
         before = self._placed[first:last]
-        after = [
+        self._placed[first:last] = [
             self._place(caption, before[number] if number < len(before) else None)
             for number, caption in enumerate(self.captions[first : first + change.added])
         ]
-        self._placed[first:last] = after
-        heights = [len(placed.rows) for placed in self._placed[first:]]
-        moved = [len(placed.rows) for placed in before] != heights[: len(after)]
-        self._tops[first:] = accumulate(heights, initial=self._tops[first])
-        self._paint(self._tops[first], None if moved else self._tops[first + len(after)])
+        heights = (len(placed.rows) for placed in self._placed[first:])
+        self._tops[first:] = accumulate(heights, initial=top)
+        for y, (old, new) in enumerate(zip(painted, self._seen_from(top), strict=True), self._seen_row(top)):
+            if old != new and (region := changed(old, new, y)):
+                self.refresh(region)
         self._grow()
         if not self.follow:
             self.unseen = max(0, len(self.captions) - self._seen)
 
-    def _paint(self, first: int, last: int | None) -> None:
-        """Paint the rows from `first` to `last`, or to the end of what is seen."""
-        top = max(0, first - self.scroll_offset.y)
-        bottom = self.size.height if last is None else min(self.size.height, last - self.scroll_offset.y)
-        if top < bottom:
-            self.refresh(Region(0, top, self.size.width, bottom - top))
+    def _seen_row(self, y: int) -> int:
+        """Where on the screen row `y` or, where that is scrolled away, the first one after it is."""
+        return min(max(0, y - self.scroll_offset.y), self.size.height)
+
+    def _seen_from(self, y: int) -> list[Line]:
+        top = self.scroll_offset.y
+        return [self._line(top + row) for row in range(self._seen_row(y), self.size.height)]
 
     def _grow(self) -> None:
         if (size := Size(self.size.width, self._tops[-1])) != self.virtual_size:

@@ -49,9 +49,8 @@ class Panel(Widget):
         before, self._lines = self._lines, tuple(lines)
         for y in range(max(len(before), len(self._lines))):
             old, new = (shown[y] if y < len(shown) else () for shown in (before, self._lines))
-            if old != new:
-                first, last = _difference(old, new)
-                self.refresh(Region(first, y, max(last, first + 1) - first, 1))
+            if old != new and (region := changed(old, new, y)):
+                self.refresh(region)
 
     def notify_style_update(self) -> None:
         self._styles_of.clear()
@@ -60,7 +59,7 @@ class Panel(Widget):
     def render_line(self, y: int) -> Strip:
         line = self._lines[y] if y < len(self._lines) else ()
         segments = [Segment(text, self._style(name)) for text, name in line]
-        return Strip(segments).adjust_cell_length(self.size.width, self._style(""))
+        return Strip(segments).adjust_cell_length(self.size.width, self._style("")).simplify()
 
     def _style(self, name: str) -> Style:
         if name not in self._styles_of:
@@ -92,15 +91,15 @@ def fit(text: str, width: int) -> str:
     return set_cell_size(text, width - 1) + "…" if width > 0 else ""
 
 
-def _difference(old: Line, new: Line) -> tuple[int, int]:
-    """The first and, exclusive, the last column in which two lines differ."""
+def changed(old: Line, new: Line, y: int) -> Region:
+    """The cells of row `y` in which two lines differ; empty when none does."""
     a, b = _cells(old), _cells(new)
     size = max(len(a), len(b))
     a, b = a + [("", "")] * (size - len(a)), b + [("", "")] * (size - len(b))
     differing = [x for x in range(size) if a[x] != b[x]]
-    return (differing[0], differing[-1] + 1) if differing else (0, 0)
+    return Region(differing[0], y, differing[-1] + 1 - differing[0], 1) if differing else Region()
 
 
 def _cells(line: Line) -> list[Part]:
-    """What is in each cell; the second one of a wide character is as the first."""
-    return [(char, style) for text, style in line for char in text for _ in range(cell_len(char))]
+    """What is in each cell. The second one of a wide character names it too: what differs is never half of one."""
+    return [(char * (cell + 1), style) for text, style in line for char in text for cell in range(cell_len(char))]
