@@ -185,7 +185,8 @@ def through_null_sink(folder: Path, samples: Samples) -> Run:
     """A session of what a sound server without a sound card plays."""
     with sound.sound_server(folder) as server, environment(**server.environment):
         server.load("speaker")
-        play = partial(server.play, samples, recording.RATE, "speaker")
+        lead = np.zeros(recording.RATE, np.float32)  # in which the stream of the listener begins to flow
+        play = partial(server.play, np.concatenate([lead, samples]), recording.RATE, "speaker")
         run = asyncio.run(session(Source(), interim=True, play=play))
     run.heard = sound.heard(run.stored, samples, recording.RATE)
     return run
