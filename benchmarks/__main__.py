@@ -21,6 +21,7 @@ NAMES = (
     "accuracy",
     "memory",
     "live",
+    "interface",
     "capture",
 )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, cast
 from rich.cells import cell_len
 from rich.text import Text
 from textual import events
+from textual.geometry import Region
 from textual.widget import Widget
 
 from workbench.tui.texts import _
@@ -78,8 +79,12 @@ class TopBar(Widget):
         app = cast("WorkbenchApp", self.app)
         state = state_text(app.live) if app.is_open else _("Starting")
         if state != self._state:
-            self._state = state
-            self.refresh()
+            before, self._state = cell_len(self._state), state
+            width = cell_len(state)
+            if width == before:  # the tabs stay as they are
+                self.refresh(Region(self.size.width - width - 1, 0, width, 1))
+            else:
+                self.refresh()
 
     def render(self) -> Text:
         room = self.size.width - cell_len(self._state) - 1
