@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DISTRIBUTIONS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
 
-.PHONY: demo test check lint audit clean
+.PHONY: demo test check lint audit screenshots clean
 
 # Installed when a list of requirements or a distribution's own changed since.
 $(VENV)/demo.stamp: requirements.txt $(DISTRIBUTIONS)
@@ -34,6 +34,10 @@ check: lint test
 # What takes longer: the figures of the README.
 audit: $(VENV)/dev.stamp
 	for name in startup detect decode pool dispatch pack overhead parallel accuracy memory; do $(BIN)/python -m benchmarks $$name || exit 1; done
+
+# The pictures in docs/screenshots/, of the workbench on this machine.
+screenshots: $(VENV)/dev.stamp
+	$(BIN)/python -m docs.screenshots.make
 
 clean:
 	rm -rf $(VENV) build dist

@@ -72,7 +72,7 @@ def machine_text(machine: Machine) -> Content:
     lines += [Content(""), Content.styled(_("Suited to it"), "$primary bold")]
     for row in plan_rows(machine.plan):
         lines.append(Content.assemble((_(row.label), "bold"), f"  {row.value}"))
-        lines.append(Content.styled(f"  {row.reason}", "$text-muted"))
+        lines.append(Content.styled(f"  {row.reason}", "$foreground 60%"))
     return Content("\n").join(lines)
 
 
