@@ -22,6 +22,8 @@ NAMES = (
     "memory",
     "live",
     "interface",
+    "terminal",
+    "soak",
     "capture",
 )
 
