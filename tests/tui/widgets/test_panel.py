@@ -51,6 +51,20 @@ def test_what_is_painted_anew_gives_the_new_line_and_no_half_of_a_wide_character
         assert after[edge][0], "an edge inside of a wide character"
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "region"),
+    [
+        ("e\u0301t\u0301", "e\u0301t", Region(1, 0, 1, 1)),
+        ("กา", "ก่า", Region(0, 0, 1, 1)),
+        ("नमस्ते अ", "नमस्ते ब", Region(5, 0, 1, 1)),
+        ("👩\u200d💻 a", "👩\u200d💻 b", Region(3, 0, 1, 1)),
+        ("❤ a", "❤\ufe0f a", Region(0, 0, 4, 1)),
+    ],
+)
+def test_accents_and_joiners_are_part_of_their_cell(old: str, new: str, region: Region) -> None:
+    assert changed(((old, ""),), ((new, ""),), 0) == region
+
+
 def test_only_the_cells_that_changed_are_painted() -> None:
     painted: list[Region] = []
 

@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import ClassVar, TypeAlias
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, set_cell_size, split_graphemes
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region
@@ -101,5 +101,15 @@ def changed(old: Line, new: Line, y: int) -> Region:
 
 
 def _cells(line: Line) -> list[Part]:
-    """What is in each cell. The second one of a wide character names it too: what differs is never half of one."""
-    return [(char * (cell + 1), style) for text, style in line for char in text for cell in range(cell_len(char))]
+    """What is in each cell, with the accents and joiners that belong to it.
+
+    The second cell of a wide character names it too: what differs is never half of one.
+    """
+    cells: list[Part] = []
+    for text, style in line:
+        if text.isascii():
+            cells += ((char, style) for char in text)
+        else:
+            spans = split_graphemes(text)[0]
+            cells += ((text[start:end] * (cell + 1), style) for start, end, width in spans for cell in range(width))
+    return cells
