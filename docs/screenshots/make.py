@@ -25,7 +25,8 @@ except ModuleNotFoundError as error:
 from workbench.tui.choices import Choices, save
 
 HERE: Final = Path(__file__).parent
-WIDE: Final = (120, 32)
+WIDE: Final = (120, 36)
+STACKED: Final = (110, 32)
 SMALL: Final = (80, 24)
 INTERIM: Final = 24
 """Italic characters, from which on a picture shows well that text is interim."""
@@ -76,8 +77,8 @@ def _live_and_engines(fonts: Fonts) -> None:
         _type(terminal, "/", "faster", "\r", "o")
         terminal.shows("Apply and save")
         _picture(terminal, fonts, "options")
-        _type(terminal, "\x1b", "/", "\x7f" * len("faster"), "\r")
-        terminal.shows("silero")
+        _type(terminal, "\x1b", "/", "\x7f" * len("faster"), "\r", "jjjjj")
+        terminal.shows("Chosen by profile")
         _picture(terminal, fonts, "plugins")
         terminal.type("3")
         terminal.shows("Suited to it")
@@ -112,15 +113,15 @@ def _small(fonts: Fonts) -> None:
 
 def _sessions_and_notices(fonts: Fonts) -> None:
     save(Choices(screen="sessions", welcomed=True, layout=_LAYOUT))
-    with _workbench() as terminal:
-        terminal.shows("interrupted")
+    with _workbench(size=STACKED) as terminal:
+        terminal.shows("interrupted !")
+        terminal.shows("READY")
         _type(terminal, "G", "r", "Dialogue", "\r")
-        terminal.shows("Dialogue")
+        terminal.shows("Dialogue · dialogue.flac")
         _picture(terminal, fonts, "sessions")
         _type(terminal, "g", "R")
         terminal.shows("is finished.")
-        terminal.type("7")
-        terminal.shows("Notices")
+        _type(terminal, "7")
         _picture(terminal, fonts, "notices")
 
 

@@ -259,4 +259,4 @@ class ProfileScreen(Frame):
 
 
 def _option(name: str, kind: str, is_current: bool) -> Option:
-    return Option(Content(f"{'▶' if is_current else ' '} {name}  ") + Content.styled(kind, "$foreground 60%"), id=name)
+    return Option(Content(f"{'▶' if is_current else ' '} {name}  ") + Content.styled(kind, "dim"), id=name)
