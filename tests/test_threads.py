@@ -168,3 +168,20 @@ def test_what_is_uninterrupted_runs_to_its_end_although_cancelled() -> None:
         assert steps == ["begun", "ended"]
 
     fakes.run(test)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere niceness is the whole process's")
+def test_worker_threads_stand_back_where_the_loop_is_favoured() -> None:
+    program = (
+        "import asyncio, os, threading\n"
+        "from workbench.threads import favour_the_loop, to_thread\n"
+        "def niceness(): return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())\n"
+        "async def main():\n"
+        "    own, before = niceness(), await to_thread(niceness)\n"
+        "    favour_the_loop(3)\n"
+        "    started = asyncio.gather(*(to_thread(niceness) for _ in range(2)))\n"
+        "    print(before - own, max(await started) - own, niceness() - own)\n"
+        "asyncio.run(main())\n"
+    )
+    result = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert result.stdout.split() == ["0", "3", "0"]

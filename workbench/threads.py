@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import contextvars
 import ctypes
+import os
 import queue
 import sys
 import threading
@@ -40,6 +41,15 @@ def limit_arenas(count: int = 2) -> None:
         mallopt(_M_ARENA_MAX, count)
 
 
+def favour_the_loop(niceness: int = 10) -> None:
+    """Let worker threads that start from now on stand back where others want a processor too; only on Linux.
+
+    What draws and answers keys runs on the loop, in milliseconds; without this it waits for its turn among threads of
+    engines that never rest. What those start in their turn, such as a model's own threads, stands back as well.
+    """
+    _threads.niceness = niceness
+
+
 class _Threads:
     """As many daemon threads as calls were ever running at once.
 
@@ -48,6 +58,7 @@ class _Threads:
 
     def __init__(self) -> None:
         self._idle: list[queue.SimpleQueue[Callable[[], Callable[[], None]]]] = []
+        self.niceness = 0
 
     def start(self, task: Callable[[], Callable[[], None]]) -> None:
         """Call `task` in a thread, then what it gives, when that thread counts as idle again."""
@@ -59,6 +70,8 @@ class _Threads:
         todo.put(task)
 
     def _work(self, todo: queue.SimpleQueue[Callable[[], Callable[[], None]]]) -> None:
+        if self.niceness and sys.platform == "linux":  # elsewhere niceness is the whole process's
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self.niceness)
         while True:
             tell = todo.get()()
             self._idle.append(todo)

@@ -81,8 +81,10 @@ def _make(profile: str | None, theme: str | None, language: str | None, reset_la
 
 async def _open_live(app: WorkbenchApp, name: str | None) -> Live:
     """With the profile of that `name`, or the current one; where that cannot be used, with one made here and now."""
-    from workbench.threads import to_thread
+    from workbench.threads import favour_the_loop, limit_arenas, to_thread
 
+    limit_arenas()
+    favour_the_loop()
     live, registry, overridden = await to_thread(_load)
     _tell_about_plugins(app, registry)
     try:
