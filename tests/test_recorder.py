@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -13,7 +14,7 @@ import pytest
 from workbench import events
 from workbench.audio.levels import Meter
 from workbench.engines import Capture, Settings
-from workbench.errors import DeviceLost, MissingError, OutputError
+from workbench.errors import DeviceLost, EngineError, MissingError, OutputError
 from workbench.recorder import Recorder
 from workbench.types import AudioChunk, Samples
 
@@ -126,6 +127,47 @@ def test_a_lost_source_is_named_and_silence_stands_where_it_was_gone() -> None:
     assert np.array_equal(samples[round(back.end * RATE) :], tone(0.25))
     assert lost.closed.is_set()
     assert not desk.recorder.is_lost
+
+
+def test_a_source_that_opens_and_gives_nothing_stays_lost_and_is_not_asked_again_at_once() -> None:
+    asked: list[float] = []
+
+    def broken() -> None:
+        asked.append(time.monotonic())
+
+    dead = [Script(broken, DeviceLost("gone again")) for _ in range(2)]
+    desk = Desk(Script(tone(0.5), DeviceLost("gone")), *dead, Script(tone(0.1)))
+    desk.record()
+    assert desk.types == ["device_lost", "device_returned"]
+    assert asked[1] - asked[0] > 0.15
+    assert desk.store.end == pytest.approx(0.5 + (time.monotonic() - asked[0]), abs=0.15), "time goes on"
+
+
+def test_the_time_that_a_source_takes_to_begin_is_silence_too() -> None:
+    def slowly() -> None:
+        assert not threading.Event().wait(0.3)
+
+    desk = Desk(Script(tone(0.5), DeviceLost("gone")), Script(slowly, tone(0.1)))
+    desk.record()
+    (back,) = (event for event in desk.told if isinstance(event, events.DeviceReturned))
+    assert 0.15 < back.end - back.start < 5.0
+
+
+def test_it_stops_where_enough_is_stored_though_the_source_is_lost() -> None:
+    desk = Desk(Script(tone(0.5), DeviceLost("gone")), *[MissingError("still gone")] * 100)
+    samples = desk.record(until=0.7)
+    assert 0.7 <= len(samples) / RATE < 2.0
+
+
+def test_audio_at_another_rate_is_refused() -> None:
+    class Fast(Script):
+        def open(self, settings: Settings) -> Iterator[AudioChunk]:
+            yield AudioChunk(tone(0.1), 48_000, 0.0)
+
+    desk = Desk(Fast())
+    with pytest.raises(EngineError, match="'script' gave audio at 48000 Hz"):
+        desk.record()
+    assert desk.store.end == 0.0
 
 
 def test_stopping_while_a_source_is_lost_ends_at_once() -> None:
@@ -246,13 +288,13 @@ def test_what_a_full_disk_does_not_take_is_counted_and_silence_stands_for_it() -
     def full(value: bool) -> Callable[[], None]:
         return lambda: setattr(desk.store, "full", value)
 
-    parts: Sequence[Part] = (tone(0.1), full(True), tone(0.2), tone(0.3), full(False), tone(0.1))
+    parts: Sequence[Part] = (tone(0.1), full(True), *[tone(0.1)] * 5, full(False), tone(0.1))
     desk._sources = iter([Script(*parts)])
     samples = desk.record()
     assert desk.types == ["error"], "told once"
     assert desk.recorder.dropped_s == pytest.approx(0.5)
     assert not samples[RATE // 10 : -RATE // 10].any()
-    assert len(samples) >= round(0.7 * RATE)
+    assert len(samples) == round(0.7 * RATE), "no more silence than what it stands for"
 
 
 def test_what_is_heard_while_muted_is_stored_and_taken_out() -> None:

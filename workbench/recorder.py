@@ -7,7 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
@@ -16,7 +16,7 @@ import numpy as np
 from workbench import events
 from workbench.audio.levels import Meter
 from workbench.engines import Capture, Settings
-from workbench.errors import InputError, MissingError, OutputError, WorkbenchError
+from workbench.errors import EngineError, InputError, MissingError, OutputError, WorkbenchError
 from workbench.types import AudioChunk, Samples
 
 SAMPLE_RATE: Final = 16_000
@@ -92,9 +92,12 @@ class Recorder:
         self._until = math.inf
         self._paused = False
         self._stopping = False
-        self._heard_at = 0.0  # of the monotonic clock: when the last samples came
+        self._heard_at = 0.0  # of the monotonic clock: up to when audio is stored
+        self._gone_from: float | None = None  # seconds on the timeline: since then no source gave anything
+        self._tries = 0  # to open one since then
         self._silence_s = 0.0
-        self._refused_s = 0.0  # what the disk did not take since it last took something
+        self._refuses = False  # whether the disk took the last samples
+        self._refused_s = 0.0  # of audio for which no silence stands yet
 
     def use(self, source: OpenSource) -> None:
         """Go on with another source after the chunk at hand."""
@@ -119,6 +122,7 @@ class Recorder:
         """Blocks. Raises `InputError`, `MissingError` when it cannot be opened; else `record` or `close` is next."""
         self._source, self._settings = source, settings
         self._opened = self._open()
+        self._heard_at = time.monotonic()
 
     def close(self) -> None:
         """What was opened, and is not to be recorded after all."""
@@ -133,9 +137,9 @@ class Recorder:
             try:
                 if self._take(opened):
                     return
-                opened = self._reopen(None)
             except (InputError, MissingError) as error:
-                opened = self._reopen(error)
+                self._lose(error)
+            opened = self._reopen()
 
     def unmuted(self, chunk: AudioChunk) -> AudioChunk:
         """`chunk`, with silence where it was recorded while muted."""
@@ -157,7 +161,6 @@ class Recorder:
         source = self._source
         capture = source()
         chunks = capture.open(self._settings)
-        self._heard_at = time.monotonic()
         opened = _Opened(source, capture, chunks)
         self.label = opened.label
         return opened
@@ -168,42 +171,48 @@ class Recorder:
         with closing(opened):
             for chunk in opened.chunks:
                 self.label = opened.label
+                _check(opened.capture, chunk)
+                if self._gone_from is not None:
+                    self._return(self._gone_from, chunk)
                 self._put(chunk.samples)
                 if opened.capture.overflows > overflows:
                     self.overflows += opened.capture.overflows - overflows
                     overflows = opened.capture.overflows
                     self._tell(events.Overflow(device=self.label, position=self._store.end, count=self.overflows))
-                if self._stopping or self._store.end >= self._until:
+                if self._is_enough():
                     return True
                 if self._paused or self._source is not opened.source:
                     return False
         return True
 
-    def _reopen(self, error: WorkbenchError | None) -> _Opened | None:
-        """Record silence until there is a source again; None: it is enough. `error`: why there is none."""
-        start, waits = self._store.end, iter(RETRY_S)
-        wait_s = next(waits)
-        if error:
-            self._lose(error)
-        while not self._stopping:
+    def _is_enough(self) -> bool:
+        return self._stopping or self._store.end >= self._until
+
+    def _reopen(self) -> _Opened | None:
+        """Record silence until a source is open; None: it is enough. After one that gave nothing, wait first."""
+        if self._gone_from is None:
+            self._gone_from = self._store.end
+        if self._tries:
+            self._pass_time()
+        while not self._is_enough():
             if self._paused:
                 self._rest()
                 continue
-            heard_at = self._heard_at
+            self._tries += 1
             try:
-                opened = self._open()
-            except (InputError, MissingError) as again:
-                if not self.is_lost:
-                    self._lose(again)
-                self._pass_time(wait_s)
-                wait_s = next(waits, wait_s)
-                continue
-            self._fill(time.monotonic() - heard_at)
-            self.is_lost = False
-            if self._store.end > start:
-                self._tell(events.DeviceReturned(device=self.label, start=start, end=self._store.end))
-            return opened
+                return self._open()
+            except (InputError, MissingError) as error:
+                self._lose(error)
+                self._pass_time()
         return None
+
+    def _return(self, gone_from: float, chunk: AudioChunk) -> None:
+        """There is audio again: `chunk` is the first."""
+        self._fill(time.monotonic() - self._heard_at - chunk.duration)
+        was_lost, self.is_lost = self.is_lost, False
+        self._gone_from, self._tries = None, 0
+        if was_lost or self._store.end > gone_from:
+            self._tell(events.DeviceReturned(device=self.label, start=gone_from, end=self._store.end))
 
     def _rest(self) -> None:
         while self._paused and not self._stopping:
@@ -212,13 +221,14 @@ class Recorder:
         self._heard_at = math.inf  # until the source is open again no time passes
 
     def _lose(self, error: WorkbenchError) -> None:
-        self.is_lost = True
-        self._tell(events.DeviceLost(device=self.label, position=self._store.end, message=str(error)))
+        if not self.is_lost:
+            self.is_lost = True
+            self._tell(events.DeviceLost(device=self.label, position=self._store.end, message=str(error)))
 
-    def _pass_time(self, seconds: float) -> None:
-        """Record silence for as long; less when something else is wanted."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until and not self._changed.wait(_TICK_S):
+    def _pass_time(self) -> None:
+        """Record silence until the next try is due, or something else is wanted."""
+        until = time.monotonic() + RETRY_S[min(self._tries, len(RETRY_S)) - 1]
+        while time.monotonic() < until and not self._is_enough() and not self._changed.wait(_TICK_S):
             now = time.monotonic()
             self._fill(now - self._heard_at)
             self._heard_at = now
@@ -226,8 +236,10 @@ class Recorder:
     def _fill(self, seconds: float) -> None:
         if seconds <= 0:
             return
-        with suppress(OutputError):  # silence needs no room; what else is wrong shows with the next samples
+        try:
             self._store.append_silence(seconds)
+        except OutputError:  # silence needs no room; what else is wrong shows with the next samples
+            self._refused_s += seconds
         self._meter.add(np.zeros(round(seconds * SAMPLE_RATE), np.float32), SAMPLE_RATE)
 
     def _put(self, samples: Samples) -> None:
@@ -241,10 +253,12 @@ class Recorder:
         try:
             if self._refused_s:
                 self._store.append_silence(self._refused_s)
+                self._refused_s = 0.0
             self._store.append(samples)
-            self._refused_s = 0.0
+            self._refuses = False
         except OutputError as error:
-            if not self._refused_s:
+            if not self._refuses:
+                self._refuses = True
                 self._tell(events.Error(code=error.code, message=error.message, hint=error.hint, stage="capture"))
             self._refused_s += seconds
             self.dropped_s += seconds
@@ -287,3 +301,12 @@ class _Opened:
     def close(self) -> None:
         if close := getattr(self.chunks, "close", None):
             close()
+
+
+def _check(capture: Capture, chunk: AudioChunk) -> None:
+    """What is at another rate would be stored as noise."""
+    if chunk.sample_rate != SAMPLE_RATE:
+        raise EngineError(
+            f"capture engine {capture.name!r} gave audio at {chunk.sample_rate} Hz, not at {SAMPLE_RATE} Hz",
+            hint="Use another one, such as --engine capture=microphone, and tell its author.",
+        )
