@@ -106,7 +106,12 @@ def paths(targets: Targets) -> list[Path]:
 
 def check_free(found: Sequence[Targets]) -> None:
     """Raise `UsageError` if a file exists already."""
-    taken = [path for targets in found for path in paths(targets) if path.exists()]
+    refuse_taken([path for targets in found for path in paths(targets)])
+
+
+def refuse_taken(paths: Sequence[Path]) -> None:
+    """Raise `UsageError` if one of `paths` exists already."""
+    taken = [path for path in paths if path.exists()]
     if taken:
         rest = f" and {len(taken) - 1} more exist" if len(taken) > 1 else " exists"
         raise UsageError(f"{str(taken[0])!r}{rest} already", hint="Overwrite with --force, or name another -o.")

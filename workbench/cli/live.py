@@ -21,6 +21,7 @@ from workbench.export import Output
 from workbench.files import NewFile
 from workbench.live import Live, LivePhase, Source
 from workbench.models.states import ModelState, Phase
+from workbench.outputs import refuse_taken
 from workbench.plugins import Registry
 from workbench.profiles import affinity
 from workbench.profiles.schema import Profile
@@ -156,6 +157,8 @@ def _outputs(live: Live, path: Path | None, *, force: bool) -> list[Output]:
     format, known = path.suffix.lstrip(".").lower(), live.session.formats()
     if format not in known:
         raise UsageError(f"{path.name!r} has no suffix of a subtitle format", hint=f"Formats: {', '.join(known)}.")
+    if not force:
+        refuse_taken([path])
     with NewFile(path, overwrite=force):
         return [(live.session.exporter(format), format, path)]
 
