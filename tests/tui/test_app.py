@@ -23,6 +23,7 @@ from workbench.tui import texts
 from workbench.tui.app import OVER_SSH_HZ, WorkbenchApp
 from workbench.tui.choices import Choices
 from workbench.tui.screens.ask import Ask
+from workbench.tui.themes import DARK, LIGHT
 
 Make = Callable[..., WorkbenchApp]
 
@@ -70,6 +71,22 @@ def test_a_click_on_a_tab_shows_its_screen(make: Make) -> None:
     async def test(pilot: Pilot[int]) -> None:
         await pilot.click("TopBar", offset=(lines(app)[0].index("Plugins"), 0))
         await fakes.until(lambda: app.current_mode == "plugins")
+
+    drive(app := make("notices"), test)
+
+
+def test_a_screen_that_is_shown_again_has_the_theme_and_the_size_of_now(make: Make) -> None:
+    async def test(pilot: Pilot[int]) -> None:
+        await pilot.press("4", "7")
+        app.use_theme("workbench-light")
+        await pilot.resize_terminal(130, 40)
+        await pilot.press("4")
+        await pilot.pause()
+        strips = app.screen._compositor.render_strips()
+        styles = {segment.style.bgcolor.name for strip in strips for segment in strip if segment.style and segment.text}
+        assert styles & {LIGHT.background, LIGHT.surface}
+        assert not styles & {DARK.background, DARK.surface, DARK.panel}
+        assert {strip.cell_length for strip in strips} == {130}
 
     drive(app := make("notices"), test)
 

@@ -84,6 +84,9 @@ class Frame(Screen[None]):
         yield NoticeLine()
         yield KeyLine()
 
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
+        event.refresh_styles = False  # half the cost of showing a screen again; a new theme updates them by itself
+
     def on_resize(self, event: events.Resize) -> None:
         columns, rows = SMALLEST
         too_small = event.size.width < columns or event.size.height < rows
