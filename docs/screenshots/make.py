@@ -144,8 +144,14 @@ def _record(terminal: Terminal, sample: str, seconds: int, ready: str = "READY")
 def _type(terminal: Terminal, *keys: str) -> None:
     """Each when the one before was answered: a key may move the focus, and the next one is for what has it then."""
     for key in keys:
-        terminal.type(key)
-        terminal.read_for(0.4)
+        _press(terminal, key)
+
+
+def _press(terminal: Terminal, key: str) -> None:
+    before = len(terminal.written)
+    terminal.type(key)
+    terminal.until(lambda: len(terminal.written) > before, "an answer")
+    terminal.read_for(0.4)
 
 
 def _italics(terminal: Terminal) -> int:

@@ -73,7 +73,9 @@ class Terminal:
     @property
     def text(self) -> str:
         """What is on the screen."""
-        return "\n".join(self.screen.display)
+        # not `display`, which fails where something narrow was written over half of a wide character
+        cells = self.screen.buffer
+        return "\n".join("".join(cells[y][x].data for x in range(self.columns)) for y in range(self.rows))
 
     def type(self, keys: str) -> None:
         os.write(self._master, keys.encode())
