@@ -119,7 +119,8 @@ async def _play(live: FakeLive) -> None:
             live.given,
             label="USB Audio",
             captured=step * _STEP_S,
-            done=max(0.0, step * _STEP_S - random.uniform(0, 1.5)),
+            done=max(0.0, step * _STEP_S - 1.5),
+            reached=max(0.0, step * _STEP_S - random.uniform(0, 1.5)),
             stages=tuple(
                 StageStatus(*engine, random.uniform(0.1, 0.9), random.uniform(0.9, 2), step % 9, 9, step // 10, 0)
                 for engine in _ENGINES

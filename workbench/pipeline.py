@@ -102,7 +102,7 @@ class Pipeline:
         self._live = live
         self._interim: Interim | None = None
         self._handing_over = False
-        self._unrecognized: deque[float] = deque()  # seconds on the timeline: where windows start
+        self._unrecognized: deque[Window] = deque()
         self._untranslated: deque[float] = deque()  # seconds on the timeline: where transcripts start
         self._failing_from: float | None = None  # seconds: where the first window starts of those that fail in a row
         self._told_until = 0.0
@@ -139,7 +139,7 @@ class Pipeline:
         except BaseExceptionGroup as group:
             error = first_error(group)
             raise error from error.__cause__
-        if not self.handed_over:
+        if not self.handed_over and not (self._live and self._failing_from is not None):
             self._emit(events.Done(duration=self._heard, statistics=self.statistics()))
 
     def stop(self) -> None:
@@ -153,9 +153,19 @@ class Pipeline:
     @property
     def position(self) -> float:
         """Seconds on the timeline: everything before is recognized and translated, or it failed alone."""
-        waiting = [queue[0] for queue in (self._unrecognized, self._untranslated) if queue]
-        failing = [] if self._failing_from is None else [self._failing_from]
-        return min([self._needed_from, *waiting, *failing])
+        found = [self._needed_from]
+        if self._unrecognized:
+            found.append(self._unrecognized[0].start)
+        if self._untranslated:
+            found.append(self._untranslated[0])
+        if self._failing_from is not None:
+            found.append(self._failing_from)
+        return min(found)
+
+    @property
+    def reached(self) -> float:
+        """Seconds on the timeline: everything said before is recognized, but for speech that goes on."""
+        return self._unrecognized[0].segments[-1].audio.end if self._unrecognized else max(self._heard, self.position)
 
     def statistics(self) -> dict[str, Any]:
         edges: dict[str, Edge[Any]] = {
@@ -229,6 +239,7 @@ class Pipeline:
                         found = heard(await stage.process(chunk))
                     await take(found)
                     recent.forget(segmenter.needed_from)
+                    self._heard = recent.end
                 self.next_segment, self._needed_from = segmenter.next_id, segmenter.needed_from
                 if interim:
                     await interim.use(self.settings)
@@ -240,7 +251,7 @@ class Pipeline:
                 found = heard(await stage.flush())
             await take(found)
             await take(segmenter.flush())
-        self._heard = self._needed_from = recent.end
+        self._heard = self._needed_from = max(recent.end, self._needed_from)  # there may have been no audio
         self.next_segment = segmenter.next_id
         await self._pass_on(packer.flush())
         self._windows.close()
@@ -254,7 +265,7 @@ class Pipeline:
 
     async def _pass_on(self, windows: Iterable[Window]) -> None:
         for window in windows:
-            self._unrecognized.append(window.start)
+            self._unrecognized.append(window)
             await self._windows.put(window)
 
     async def _recognize(self) -> None:

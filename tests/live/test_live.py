@@ -265,10 +265,10 @@ def test_a_session_that_was_left_is_finished_without_losing_or_repeating_a_word(
     async def test() -> None:
         said = threading.Event()
         parts: list[Part] = [*TALK[:5], said.set, *[speech(0.1, 0.3)] * 500]
-        async with live(*parts) as (place, _):
+        async with live(*parts) as (place, seen):
             await place.start(Source())
             await asyncio.to_thread(said.wait, 5)
-            await until(lambda: len(world.heard) >= 2)
+            await until(lambda: [event.type for event in seen].count("progress") >= 2)
         (recording,) = sessions.interrupted()
         before = texts(recording)
         assert before[:2] == ["1", "2"]
@@ -306,13 +306,16 @@ def test_another_engine_takes_over_while_it_records_and_no_word_is_lost() -> Non
         async with live(*parts) as (place, _):
             await place.start(Source())
             await asyncio.to_thread(first_is_heard.wait, 5)
+            await until(lambda: len(world.heard) >= 1)
             place.change(profile=profile("second"))
             await until(lambda: "second" in [stage.engine for stage in place.status().stages])
             second_is_there.set()
             await place.settled()
             await place.finished()
             assert texts(place.recording) == ["1", "2", "3", "4"]
-            assert [name for name, _ in world.heard] == ["first", "first", "second", "second"]
+            names = [name for name, _ in world.heard]
+            assert names == sorted(names)
+            assert (names[0], names[-1]) == ("first", "second")
             assert world.closed == ["first"]
             assert [state.engine for state in place.states] == ["loud", "second"]
 
@@ -344,6 +347,7 @@ def test_what_cannot_be_loaded_leaves_the_engines_that_work() -> None:
             assert isinstance(await outcome(place.settled()), EngineError)
             assert "no luck" in seen[-1].message
             assert [s.phase for s in place.states if s.engine == "second"] == [Phase.FAILED]
+            assert place.profile == profile("first"), "what is used is what is wanted again"
             await place.start(Source())
             await place.finished()
             assert texts(place.recording) == ["1", "2", "3", "4"]
@@ -354,10 +358,12 @@ def test_what_cannot_be_loaded_leaves_the_engines_that_work() -> None:
 def test_capture_goes_on_when_a_stage_fails_and_another_engine_works_it_off() -> None:
     async def test() -> None:
         world.broken.add("first")
-        async with live(*TALK, *TALK) as (place, seen):
+        is_changed = threading.Event()
+        async with live(*TALK, is_changed.wait, *TALK) as (place, seen):
             await place.start(Source())
             await until(lambda: sum(event.type == "error" for event in seen) >= 3)
             place.change(profile=profile("second"))
+            is_changed.set()
             await place.finished()
             assert place.recording is not None
             assert place.recording.info().duration == 16.0
@@ -487,6 +493,9 @@ def test_speech_is_played_and_not_heard_as_input(monkeypatch: pytest.MonkeyPatch
         async def close(self) -> None:
             played.append("closed")
 
+        def stop_now(self) -> None:
+            """Nothing waits."""
+
     monkeypatch.setattr("workbench.audio.playback.Player", Loudspeaker)
 
     async def test() -> None:
@@ -513,5 +522,153 @@ def test_a_capture_that_breaks_ends_the_session_and_nothing_is_lost() -> None:
             assert "a bug of a plugin" in str(error)
             assert texts(place.recording) == ["1", "2"]
             assert any("a bug of a plugin" in event.message for event in seen if isinstance(event, events.Error))
+
+    run(test)
+
+
+def test_an_engine_that_takes_over_while_the_one_before_gives_up_gets_the_work() -> None:
+    async def test() -> None:
+        world.broken.add("first")
+        world.gate.clear()
+        async with live(*TALK) as (place, _):
+            await place.start(Source())
+            await until(lambda: place.phase is LivePhase.DRAINING)
+            place.change(profile=profile("second"))
+            await until(lambda: "second" in [stage.engine for stage in place.status().stages])
+            world.gate.set()
+            await place.finished()
+            assert texts(place.recording) == ["1", "2", "3", "4"]
+
+    run(test)
+
+
+def test_a_session_that_goes_on_with_no_audio_has_lost_nothing() -> None:
+    async def test() -> None:
+        async with live(*TALK[:4]) as (place, seen):
+            await place.start(Source())
+            await place.finished()
+            seen.clear()
+            world.sources.append([lambda: None])
+            await place.start(Source(), place.recording)
+            await place.finished()
+            assert [event.type for event in seen] == ["ready", "done"]
+            assert place.status().backlog == pytest.approx(0.0, abs=1e-3)
+
+    run(test)
+
+
+def test_what_failed_at_the_end_can_be_finished_later() -> None:
+    async def test() -> None:
+        two_are_there = threading.Event()
+        parts: list[Part] = [*TALK[:4], two_are_there.wait, *TALK[4:]]
+        async with live(*parts) as (place, seen):
+            await place.start(Source())
+            await until(lambda: [event.type for event in seen].count("progress") >= 2)
+            world.broken.add("first")
+            two_are_there.set()
+            await place.finished()
+            recording = place.recording
+            assert recording is not None
+            assert (seen[-1].type, seen[-1].code, recording.state) == ("error", "unfinished", State.INTERRUPTED)
+            world.broken.clear()
+            await place.finish(recording)
+            await place.finished()
+            assert (texts(recording), recording.state) == (["1", "2", "3", "4"], State.FINISHED)
+
+    run(test)
+
+
+def test_leaving_before_a_session_has_begun_ends_it() -> None:
+    async def test() -> None:
+        world.loading.clear()
+        async with live(*[silence(0.1)] * 50, loads=False) as (place, _):
+            await place.start(Source())
+            asyncio.get_running_loop().call_soon(world.loading.set)
+
+    run(test)
+
+
+def test_discarding_before_a_session_has_begun_drops_it() -> None:
+    async def test() -> None:
+        async with live(*TALK) as (place, seen):
+            await place.start(Source())
+            place.discard()
+            await place.finished()
+            assert "ready" not in [event.type for event in seen]
+            assert place.phase is LivePhase.IDLE
+
+    run(test)
+
+
+def test_stopping_shows_at_once_though_the_source_gives_nothing() -> None:
+    async def test() -> None:
+        hung = threading.Event()
+        async with live(*TALK[:2], hung.wait) as (place, _):
+            await place.start(Source())
+            place.stop()
+            assert place.phase is LivePhase.DRAINING
+            hung.set()
+            await place.finished()
+            assert place.phase is LivePhase.IDLE
+            place.stop()
+            assert place.phase is LivePhase.IDLE
+
+    run(test)
+
+
+def test_of_two_who_begin_at_once_one_is_refused() -> None:
+    async def test() -> None:
+        async with live(*TALK) as (place, _):
+            world.sources.append(TALK)
+            begun = await asyncio.gather(*(outcome(place.start(Source())) for _ in range(2)))
+            assert [type(one) for one in begun] == [type(None), UsageError]
+            await place.finished()
+        assert len(sessions.recordings()) == 1
+
+    run(test)
+
+
+@pytest.fixture
+def opening(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[threading.Event, threading.Event]]:
+    """(a source is being opened, it may go on)"""
+    entered, allowed, is_open = threading.Event(), threading.Event(), Script.open
+
+    def open(self: Script, settings: Settings) -> Iterator[AudioChunk]:
+        chunks = is_open(self, settings)
+        next(chunks)
+        entered.set()
+        assert allowed.wait(5)
+        return chunks
+
+    monkeypatch.setattr(Script, "open", open)
+    yield entered, allowed
+    allowed.set()
+
+
+def test_a_source_whose_opening_is_cancelled_is_closed(opening: tuple[threading.Event, threading.Event]) -> None:
+    async def test() -> None:
+        entered, allowed = opening
+        async with live(*TALK) as (place, _):
+            start = asyncio.create_task(outcome(place.start(Source())))
+            await asyncio.to_thread(entered.wait, 5)
+            start.cancel()
+            asyncio.get_running_loop().call_soon(allowed.set)
+            await asyncio.wait([start])
+            assert world.source_is_closed.is_set()
+            assert place.phase is LivePhase.IDLE
+
+    run(test)
+
+
+def test_leaving_while_a_source_is_being_opened_closes_it(opening: tuple[threading.Event, threading.Event]) -> None:
+    async def test() -> None:
+        entered, allowed = opening
+        async with live(*TALK) as (place, _):
+            start = asyncio.create_task(outcome(place.start(Source())))
+            await asyncio.to_thread(entered.wait, 5)
+        allowed.set()
+        assert isinstance(await start, UsageError)
+        assert world.source_is_closed.is_set()
+        assert sessions.recordings() == []
 
     run(test)

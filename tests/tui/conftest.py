@@ -42,7 +42,15 @@ class FakeLive:
     """What was asked of it."""
     given: LiveStatus = field(
         default_factory=lambda: LiveStatus(
-            phase=LivePhase.IDLE, label="", lost=False, silent=False, captured=0.0, done=0.0, overflows=0, stages=()
+            phase=LivePhase.IDLE,
+            label="",
+            lost=False,
+            silent=False,
+            captured=0.0,
+            done=0.0,
+            reached=0.0,
+            overflows=0,
+            stages=(),
         )
     )
     """The status, but for its phase."""

@@ -80,6 +80,7 @@ def status(**changed: Any) -> LiveStatus:
         "silent": False,
         "captured": 761.0,
         "done": 760.2,
+        "reached": 760.2,
         "overflows": 0,
         "stages": (
             StageStatus(StageKind.VAD, "silero-vad", "", 0.003, 0.008, 0, 2, 0, 0),
@@ -271,7 +272,7 @@ def test_a_second_stop_asks_before_it_drops_what_waits(make: Make, live: FakeLiv
     async def test(pilot: Pilot[int]) -> None:
         await pilot.press("r")
         await pauses(pilot, lambda: live.phase is LivePhase.RECORDING)
-        live.given = status(captured=20.0, done=15.0)
+        live.given = status(captured=20.0, done=15.0, reached=15.0)
         await pilot.press("r", "r")
         assert isinstance(app.screen, Ask)
         assert any("5.0 s of audio" in line for line in lines(app))

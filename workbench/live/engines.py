@@ -63,7 +63,7 @@ class Engines:
         self._changed = asyncio.Event()
 
     def change(self, profile: Profile | None, settings: Settings | None) -> None:
-        """Want something else; None: as before. Raises `ProfileError`, and wants what it wanted."""
+        """Want something else; None: as before. What cannot be loaded is not wanted any more. Raises `ProfileError`."""
         if profile is not None:
             check_options(profile, self._registry)
         self.wanted = Wanted(profile or self.wanted.profile, settings or self.wanted.settings)
@@ -91,6 +91,8 @@ class Engines:
                 self._failure = None
             except Exception as error:
                 self._failure = self._told(error)
+                if wanted is self.wanted and self.loaded is not None:
+                    self.wanted = wanted = Wanted(self.loaded.profile, self.loaded.settings)
             finally:
                 self._applying = False
             if wanted is self.wanted:
@@ -121,9 +123,10 @@ class Engines:
             await self._changed.wait()
         return self.loaded
 
-    def give_up(self) -> None:
-        """They fail: nothing more goes to them until something changes."""
-        self.usable = False
+    def give_up(self, loaded: Loaded) -> None:
+        """They fail: nothing more goes to them until something changes, as it may have already."""
+        if self.loaded is loaded:
+            self.usable = False
 
     def look_again(self) -> None:
         """Let `to_use` see whether it is the last call."""

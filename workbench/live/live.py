@@ -6,9 +6,9 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from workbench import events, paths
 from workbench.audio.levels import Meter
@@ -23,8 +23,10 @@ from workbench.profiles.schema import Profile
 from workbench.recorder import Nowhere, Recorder
 from workbench.recording import Recording
 from workbench.session import Session
-from workbench.threads import to_thread
+from workbench.threads import give_memory_back, to_thread
 
+TIDY_S: Final = 30.0
+"""Seconds between two times that free memory is given back."""
 _log = logging.getLogger(__name__)
 
 
@@ -50,6 +52,8 @@ class Live:
         self._take: Take | None = None
         self._idle = asyncio.Event()
         self._idle.set()
+        self._opening = False
+        self._leaving = False
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
@@ -57,6 +61,7 @@ class Live:
         return self
 
     async def __aexit__(self, *error: Any) -> None:
+        self._leaving = True
         self._changing.cancel()
         if self._recorder is not None:
             self._recorder.stop()
@@ -110,6 +115,7 @@ class Live:
             silent=recorder is not None and recorder.is_silent,
             captured=take.spool.end if take else 0.0,
             done=take.position if take else 0.0,
+            reached=take.reached if take else 0.0,
             overflows=recorder.overflows if recorder else 0,
             stages=tuple(self._stage_statuses()),
         )
@@ -152,22 +158,22 @@ class Live:
 
         Returns when audio flows; engines may still be loading. Raises `InputError`, `MissingError`, `OutputError`.
         """
-        self._check_idle()
-        await self.unlisten()
-        recorder = await self._opened(source)
-        try:
-            if recording is None:
-                recording = await to_thread(self._create, recorder.label)
-            await self._begin(recording, recorder, source.duration)
-        except BaseException:
-            await to_thread(recorder.close)
-            raise
+        with self._alone():
+            await self.unlisten()
+            recorder = await self._opened(source)
+            try:
+                if recording is None:
+                    recording = await to_thread(self._create, recorder.label)
+                await self._begin(recording, recorder, source.duration)
+            except BaseException:
+                await to_thread(recorder.close)
+                raise
 
     async def finish(self, recording: Recording) -> None:
         """Work off what `recording` has that is not recognized yet, and capture nothing. Raises `OutputError`."""
-        self._check_idle()
-        await self.unlisten()
-        await self._begin(recording, None, None)
+        with self._alone():
+            await self.unlisten()
+            await self._begin(recording, None, None)
 
     def use(self, source: Source) -> None:
         """Go on with another source. One that cannot be opened counts as lost: an event tells it."""
@@ -203,10 +209,10 @@ class Live:
 
     async def listen(self, source: Source) -> None:
         """Measure the level of `source` and store nothing, until `unlisten` or `start`. Raises as `start` does."""
-        self._check_idle()
-        await self.unlisten()
-        self._recorder = await self._opened(source)
-        self._listening = self._tasks.create_task(self._measure(self._recorder))
+        with self._alone():
+            await self.unlisten()
+            self._recorder = await self._opened(source)
+            self._listening = self._tasks.create_task(self._measure(self._recorder))
 
     async def unlisten(self) -> None:
         if self._listening is not None and self._recorder is not None:
@@ -222,9 +228,23 @@ class Live:
 
     # inside
 
-    def _check_idle(self) -> None:
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Begin something where nothing runs, and nothing else is being begun."""
         if self.phase is not LivePhase.IDLE:
             raise UsageError("a session runs already", hint="Stop it first.")
+        if self._opening:
+            raise UsageError("a source is being opened already", hint="Wait until it is open.")
+        self._opening = True
+        try:
+            yield
+        finally:
+            self._opening = False
+
+    def _check_stays(self) -> None:
+        """What begins while this place is left would not be ended any more."""
+        if self._leaving:
+            raise UsageError("the workbench is ending: nothing more is begun")
 
     def _capture(self, source: Source) -> Capture:
         return self.session.source(source.device, source.path, source.pace)
@@ -240,7 +260,12 @@ class Live:
             return self._take is not None and self._take.is_playing
 
         recorder = Recorder(self.meter, tell, muted=muted)
-        await to_thread(recorder.open, partial(self._capture, source), self.settings)
+        try:
+            await to_thread(recorder.open, partial(self._capture, source), self.settings)
+            self._check_stays()
+        except BaseException:  # a thread that opens does so though its caller was cancelled
+            await to_thread(recorder.close)
+            raise
         return recorder
 
     def _create(self, label: str) -> Recording:
@@ -255,6 +280,7 @@ class Live:
     async def _begin(self, recording: Recording, recorder: Recorder | None, duration: float | None) -> None:
         try:
             spool, journal = await to_thread(recording.spool), await to_thread(recording.journal)
+            self._check_stays()
         except BaseException:
             await to_thread(recording.close)
             raise
@@ -264,13 +290,21 @@ class Live:
         self._tasks.create_task(self._run(self._take, math.inf if duration is None else spool.end + duration))
 
     async def _run(self, take: Take, until: float) -> None:
+        tidying = self._tasks.create_task(self._tidy())
         try:
             await take.run(until)
         except Exception as error:
             take.error = self._told(error)
         finally:
+            tidying.cancel()
             self._recorder = None
             self._idle.set()
+
+    async def _tidy(self) -> None:
+        """Hours of arrays of all sizes leave holes in the heap, which would grow by a megabyte or three a minute."""
+        while True:
+            await asyncio.sleep(TIDY_S)
+            await to_thread(give_memory_back)
 
     def _tell(self, event: events.Event) -> None:
         if self._take is not None and self._take.phase is not LivePhase.IDLE:

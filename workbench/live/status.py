@@ -81,11 +81,13 @@ class LiveStatus:
     """Seconds that are stored."""
     done: float
     """Seconds up to which everything is recognized."""
+    reached: float
+    """The same, but for speech that goes on."""
     overflows: int
     """Times that samples were lost before they could be stored."""
     stages: tuple[StageStatus, ...]
 
     @property
     def backlog(self) -> float:
-        """Seconds that are stored and not recognized yet."""
-        return max(0.0, self.captured - self.done)
+        """Seconds by which the stages are behind what is stored."""
+        return max(0.0, self.captured - self.reached)

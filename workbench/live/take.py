@@ -57,6 +57,7 @@ class Take:
         self._engines = engines
         self._show = show
         self._told = told
+        self._left = False
         self._discarded = False
         self._position = 0.0
         self._pipeline: Pipeline | None = None
@@ -69,6 +70,11 @@ class Take:
     def position(self) -> float:
         """Seconds on the timeline up to which everything is worked on."""
         return self._position if self._pipeline is None else self._pipeline.position
+
+    @property
+    def reached(self) -> float:
+        """The same, but for speech that goes on."""
+        return self._position if self._pipeline is None else self._pipeline.reached
 
     @property
     def is_playing(self) -> bool:
@@ -95,6 +101,8 @@ class Take:
         """End the capture."""
         if self._recorder is not None:
             self._recorder.stop()
+        if self.phase in (LivePhase.RECORDING, LivePhase.PAUSED):
+            self.phase = LivePhase.DRAINING
 
     def discard(self) -> None:
         """Drop what is not worked on yet. The audio stays."""
@@ -103,9 +111,12 @@ class Take:
 
     def leave(self) -> None:
         """End it now. What is not worked on yet can be finished later."""
+        self._left = True
         self.stop()
         if self._working is not None:
             self._working.cancel()
+        if self._player is not None:
+            self._player.stop_now()
 
     async def hand_over(self) -> None:
         """Let the engines that are loaded now take over where nobody speaks; returns when the old ones are free."""
@@ -118,13 +129,14 @@ class Take:
     async def run(self, until: float = math.inf) -> None:
         """To the last result. `until`: seconds on the timeline, where the capture ends. Raises only when cancelled."""
         self._working = asyncio.ensure_future(self._work())
+        if self._left:  # before it began
+            self._working.cancel()
         try:
             await self._record(until)
             self.phase = LivePhase.DRAINING
             self._engines.look_again()
             await asyncio.wait([self._working])
-            if self._player is not None and not self._working.cancelled():
-                await self._player.drain()
+            await self._hear_out()
         finally:
             self.stop()
             self._working.cancel()
@@ -181,11 +193,19 @@ class Take:
                     return
             except Exception as error:
                 self._told(error)
-                self._engines.give_up()
+                self._engines.give_up(loaded)
             finally:
                 self._position, next_segment = pipeline.position, pipeline.next_segment
                 self._pipeline = None
                 self._pipeline_ended.set()
+
+    async def _hear_out(self) -> None:
+        """Let what was said be heard to its end."""
+        try:
+            if self._player is not None and not self._left:
+                await self._player.drain()
+        except OutputError as error:
+            self._told(error)
 
     async def _play(self, speech: Speech) -> None:
         """What cannot be played is told, and holds nothing up."""

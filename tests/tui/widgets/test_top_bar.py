@@ -42,7 +42,7 @@ def test_it_tells_what_is_recorded(
         assert "7 Notices" in lines(app)[0]
 
     live.phase = phase
-    live.given = replace(live.given, captured=761.2, done=760.4, **status)
+    live.given = replace(live.given, captured=761.2, done=760.4, reached=760.4, **status)
     drive(app := make(), test)
 
 
