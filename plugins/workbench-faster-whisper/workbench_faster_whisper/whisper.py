@@ -5,8 +5,6 @@ Imports faster-whisper and CTranslate2, so it is imported only where an engine i
 
 from __future__ import annotations
 
-import ctypes
-import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -19,6 +17,7 @@ from faster_whisper.audio import pad_or_trim
 from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import Segment, get_compression_ratio, get_suppressed_tokens
 
+from workbench.threads import give_memory_back
 from workbench.types import Samples
 
 SAMPLE_RATE: Final = 16_000
@@ -133,8 +132,7 @@ class Whisper(WhisperModel):  # type: ignore[misc]
     def unload(self) -> None:
         """Free the weights, and hand their memory back to the system: glibc keeps most of it otherwise."""
         self.model.unload_model()
-        if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
-            trim(0)
+        give_memory_back()
 
     def _first_tokens(self, text: str) -> list[int]:
         tokens: list[int] = self.hf_tokenizer.encode(" " + text.strip(), add_special_tokens=False).ids if text else []
