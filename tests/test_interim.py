@@ -48,7 +48,7 @@ class Script(workbench.Capture):
             if callable(part):
                 part()
                 continue
-            for first in range(0, len(part), STEP):
+            for first in range(0, max(1, len(part)), STEP):
                 chunk = AudioChunk(part[first : first + STEP], RATE, position)
                 position = chunk.end
                 yield chunk
@@ -231,6 +231,19 @@ def test_another_pipeline_goes_on_where_nobody_speaks() -> None:
     assert started.segment_id == 6
     assert started.start == pytest.approx(2.9, abs=0.05)
     assert second.position == pytest.approx(5.0, abs=0.05)
+
+
+def test_one_that_heard_nothing_hands_over_where_it_began() -> None:
+    async def during(pipeline: Pipeline, seen: list[events.Event]) -> None:
+        pipeline.hand_over()
+
+    seen, pipeline = live([silence(0.0), silence(0.0)], Hears(), start=100.0, mode=LiveMode(start=100.0), during=during)
+    assert (pipeline.handed_over, pipeline.position) == (True, 100.0)
+
+
+def test_no_audio_is_no_speech_that_was_missed() -> None:
+    seen, pipeline = live([silence(0.0)], Hears(), start=100.0, mode=LiveMode(start=100.0))
+    assert pipeline.position == 100.0
 
 
 def test_the_language_that_was_detected_holds_for_what_follows() -> None:

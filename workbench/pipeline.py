@@ -240,7 +240,7 @@ class Pipeline:
                     await take(found)
                     recent.forget(segmenter.needed_from)
                     self._heard = recent.end
-                self.next_segment, self._needed_from = segmenter.next_id, segmenter.needed_from
+                    self.next_segment, self._needed_from = segmenter.next_id, segmenter.needed_from
                 if interim:
                     await interim.use(self.settings)
                     interim.follow(segmenter, recent, busy=bool(self._unrecognized))

@@ -606,12 +606,11 @@ def test_stopping_shows_at_once_though_the_source_gives_nothing() -> None:
         async with live(*TALK[:2], hung.wait) as (place, _):
             await place.start(Source())
             place.stop()
-            assert place.phase is LivePhase.DRAINING
+            assert place.status().phase is LivePhase.DRAINING
             hung.set()
             await place.finished()
-            assert place.phase is LivePhase.IDLE
             place.stop()
-            assert place.phase is LivePhase.IDLE
+            assert place.status().phase is LivePhase.IDLE
 
     run(test)
 
