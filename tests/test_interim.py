@@ -237,12 +237,12 @@ def test_one_that_heard_nothing_hands_over_where_it_began() -> None:
     async def during(pipeline: Pipeline, seen: list[events.Event]) -> None:
         pipeline.hand_over()
 
-    seen, pipeline = live([silence(0.0), silence(0.0)], Hears(), start=100.0, mode=LiveMode(start=100.0), during=during)
+    _, pipeline = live([silence(0.0), silence(0.0)], Hears(), start=100.0, mode=LiveMode(start=100.0), during=during)
     assert (pipeline.handed_over, pipeline.position) == (True, 100.0)
 
 
 def test_no_audio_is_no_speech_that_was_missed() -> None:
-    seen, pipeline = live([silence(0.0)], Hears(), start=100.0, mode=LiveMode(start=100.0))
+    _, pipeline = live([silence(0.0)], Hears(), start=100.0, mode=LiveMode(start=100.0))
     assert pipeline.position == 100.0
 
 
