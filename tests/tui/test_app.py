@@ -83,9 +83,10 @@ def test_a_screen_that_is_shown_again_has_the_theme_and_the_size_of_now(make: Ma
         await pilot.press("4")
         await pilot.pause()
         strips = app.screen._compositor.render_strips()
-        styles = {segment.style.bgcolor.name for strip in strips for segment in strip if segment.style and segment.text}
-        assert styles & {LIGHT.background, LIGHT.surface}
-        assert not styles & {DARK.background, DARK.surface, DARK.panel}
+        styles = [segment.style for strip in strips for segment in strip if segment.style]
+        grounds = {style.bgcolor.name for style in styles if style.bgcolor}
+        assert grounds & {LIGHT.background, LIGHT.surface}
+        assert not grounds & {DARK.background, DARK.surface, DARK.panel}
         assert {strip.cell_length for strip in strips} == {130}
 
     drive(app := make("notices"), test)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from tests.tui.conftest import SIZES, FakeLive, drive, lines, shown
 from workbench import events
 from workbench.audio.devices import Device
 from workbench.engines import Settings, StageKind
-from workbench.errors import MissingError
+from workbench.errors import InputError, MissingError
 from workbench.live import LivePhase, LiveStatus, Source, StageStatus
 from workbench.models.states import ModelState, Phase
 from workbench.recording import RecordingInfo, State
@@ -364,6 +365,70 @@ def test_a_session_that_a_crash_left_is_offered(
     drive(app := make("live"), test)
 
 
+def test_it_is_not_offered_over_another_screen(make: Make, live: FakeLive, monkeypatch: pytest.MonkeyPatch) -> None:
+    may_look, was_asked = threading.Event(), threading.Event()
+
+    def interrupted() -> list[Any]:
+        was_asked.set()
+        may_look.wait()
+        return [kept]
+
+    def info() -> RecordingInfo:
+        told.append("info")
+        return Kept().info()
+
+    async def test(pilot: Pilot[int]) -> None:
+        await fakes.until(was_asked.is_set)
+        await pilot.press("7")
+        may_look.set()
+        await fakes.until(lambda: bool(told))
+        await pilot.pause()
+        assert not isinstance(app.screen, Ask)
+
+    kept, told = Kept(), list[str]()
+    monkeypatch.setattr(kept, "info", info)
+    monkeypatch.setattr("workbench.sessions.interrupted", interrupted)
+    drive(app := make("live"), test)
+
+
+@pytest.mark.parametrize("key", ["f", "c"])
+def test_what_cannot_be_read_of_it_is_told_and_ends_nothing(
+    make: Make, live: FakeLive, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    def read() -> list[events.Event]:
+        raise InputError("journal.jsonl: it cannot be read", hint="Look at the disk.")
+
+    async def test(pilot: Pilot[int]) -> None:
+        await pauses(pilot, lambda: isinstance(app.screen, Ask))
+        await pilot.press(key)
+        await fakes.until(lambda: any("cannot be read" in notice.message for notice in app.notices))
+        assert live.phase is LivePhase.IDLE
+
+    kept = Kept()
+    monkeypatch.setattr(kept, "events", read)
+    monkeypatch.setattr("workbench.sessions.interrupted", lambda: [kept])
+    drive(app := make("live"), test)
+    assert app.failure is None
+
+
+def test_a_folder_of_sessions_that_cannot_be_read_ends_nothing(
+    make: Make, live: FakeLive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted() -> list[Any]:
+        asked.append("once")
+        raise InputError("sessions: it cannot be read")
+
+    async def test(pilot: Pilot[int]) -> None:
+        await fakes.until(lambda: len(asked) == 2)
+        await pilot.press("r")
+        await pauses(pilot, lambda: live.phase is LivePhase.RECORDING)
+
+    asked: list[str] = []
+    monkeypatch.setattr("workbench.sessions.interrupted", interrupted)
+    drive(app := make("live"), test)
+    assert app.failure is None
+
+
 # input
 
 
@@ -538,3 +603,12 @@ def test_any_language_can_be_typed(make: Make, live: FakeLive) -> None:
         assert live.settings.target_language == "pt-BR"
 
     drive(app := make("live"), test)
+
+
+def test_choices_of_the_last_run_that_make_no_sense_are_passed_over(make: Make, live: FakeLive) -> None:
+    async def test(pilot: Pilot[int]) -> None:
+        assert live.settings == Settings()
+        assert "any language" in "\n".join(lines(app))
+
+    app = make("live", layout={"live": {"target_language": 5, "language": ["zh"], "order": 3}})
+    drive(app, test)

@@ -64,6 +64,8 @@ class WorkbenchApp(App[int]):
         self.choices = choices
         self.notices: deque[Notice] = deque(maxlen=MOST_NOTICES)
         self.noticed: Signal[Notice] = Signal(self, "noticed")
+        self.begun: Signal[list[Event]] = Signal(self, "begun")
+        """A session begins, or goes on after these events."""
         self.failure: Exception | None = None
         self.refresh_hz = OVER_SSH_HZ if "SSH_TTY" in os.environ else 10.0
         """How often live panels draw at most."""

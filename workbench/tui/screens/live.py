@@ -20,6 +20,8 @@ from workbench.errors import WorkbenchError
 from workbench.live import LivePhase, LiveStatus, Source
 from workbench.models.states import ModelState, Phase
 from workbench.threads import to_thread
+from workbench.tui.failures import noticed
+from workbench.tui.finishing import finish
 from workbench.tui.frame import Frame
 from workbench.tui.screens import language
 from workbench.tui.screens.ask import Ask
@@ -90,6 +92,7 @@ class LiveScreen(Frame):
         self._phase = LivePhase.IDLE
         self._looks = 0
         self._monitor: SystemMonitor | None = None
+        self._has_looked_around = False
 
     def content(self) -> ComposeResult:
         with Container(id="live"):
@@ -106,14 +109,15 @@ class LiveScreen(Frame):
     def on_mount(self) -> None:
         kept = self._kept
         self._source = Source(device=self.workbench.choices.device)
-        if "target_language" in kept:
-            self._set(target_language=kept["target_language"], language=kept.get("language"))
+        languages = {name: kept[name] for name in ("target_language", "language") if name in kept}
+        if languages and all(tag is None or isinstance(tag, str) for tag in languages.values()):
+            self._set(**languages)
         order = next((order for order in LAYOUTS if order == kept.get("order")), LAYOUTS[0])
         self._captions.lay_out(times=bool(kept.get("times", True)), order=order)
         self._leave = [self.live.observe(self._take), self.live.watch(self._look_at_states)]
         self.watch(self._captions, "follow", self._followed, init=False)
         self.watch(self._captions, "unseen", self._show_caption_head, init=False)
-        self.run_worker(self._look_around(), group="start")
+        self.workbench.begun.subscribe(self, self._begin, immediate=True)
 
     def on_unmount(self) -> None:
         for leave in self._leave:
@@ -231,8 +235,11 @@ class LiveScreen(Frame):
     def on_resize(self, event: ui.Resize) -> None:
         self.call_after_refresh(self._look)
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: ui.ScreenResume) -> None:
         self._look()
+        if self.is_current and not self._has_looked_around:
+            self._has_looked_around = True
+            self.run_worker(self._look_around(), group="start")
 
     # what is told
 
@@ -299,31 +306,29 @@ class LiveScreen(Frame):
 
     async def _record(self, recording: Recording | None = None) -> None:
         self._listening = False
-        told = await to_thread(recording.events) if recording else []
         try:
+            told = await to_thread(recording.events) if recording else []
             await self.live.start(self._source, recording)
         except WorkbenchError as error:
             self.workbench.notice(error.message, error.hint or _("d chooses another device."), "error")
         else:
-            self._begin(told)
+            self.workbench.begun.publish(told)
+            self.run_worker(self._until_idle(), group="session")
         self._look()
 
     async def _finish(self, recording: Recording) -> None:
         """Recognize what an interrupted session left."""
-        told = await to_thread(recording.events)
-        try:
-            await self.live.finish(recording)
-        except WorkbenchError as error:
-            self.workbench.notice(error.message, error.hint, "error")
-        else:
-            self._begin(told)
+        self._listening = False
+        with noticed(self.workbench):
+            await finish(self.workbench, recording)
+            self.run_worker(self._until_idle(), group="session")
         self._look()
 
     def _begin(self, told: list[events.Event]) -> None:
         self._marks = Marks()
         self._captions.restore(told, self._target_language)
         self.live.meter.reset()
-        self.run_worker(self._until_idle(), group="session")
+        self._look()
 
     async def _until_idle(self) -> None:
         try:
@@ -345,10 +350,13 @@ class LiveScreen(Frame):
     async def _offer_interrupted(self) -> None:
         from workbench import sessions
 
-        found = await to_thread(sessions.interrupted)
-        if not found or self.live.phase is not LivePhase.IDLE:
+        try:
+            found = await to_thread(sessions.interrupted)
+            info = await to_thread(found[0].info) if found else None
+        except WorkbenchError:
+            return  # was told when the workbench was opened
+        if info is None or self.live.phase is not LivePhase.IDLE or not self.is_current:
             return
-        info = await to_thread(found[0].info)
         question = _(
             "Session {name} was interrupted; {length} of audio are kept.", name=info.name, length=clock(info.duration)
         )

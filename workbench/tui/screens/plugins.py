@@ -81,7 +81,7 @@ class PluginsScreen(Frame):
     def on_unmount(self) -> None:
         self._unwatch()
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
         self._read_choices()
 
     def on_resize(self, event: events.Resize) -> None:

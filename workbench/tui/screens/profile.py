@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import ClassVar
 
-from textual import on, work
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -81,7 +81,7 @@ class ProfileScreen(Frame):
         self.query_one("#profiles").focus()
         self.action_detect()
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
         if self._machine is not None and not self.is_editing:
             self.list_profiles()  # another screen may have saved one
 

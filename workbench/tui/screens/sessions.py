@@ -21,6 +21,7 @@ from workbench.sessions import Recording, State
 from workbench.subtitles import Caption
 from workbench.threads import to_thread
 from workbench.tui.failures import noticed
+from workbench.tui.finishing import finish
 from workbench.tui.frame import Frame
 from workbench.tui.screens.ask import Ask
 from workbench.tui.screens.export import ExportScreen, Wanted
@@ -79,7 +80,7 @@ class SessionsScreen(Frame):
     def on_mount(self) -> None:
         self._table.focus()
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
         self.read_sessions()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -166,7 +167,7 @@ class SessionsScreen(Frame):
                 listed.border_subtitle = _("interrupted: R works off the rest, nothing is lost")
             elif not captions:
                 listed.border_subtitle = _("nothing was said")
-            if found and found.hits:
+            if found and found.hits and found.hits[0] in captions:  # those of a live session may have changed since
                 listed.highlighted = captions.index(found.hits[0])
 
     @on(DataTable.RowSelected, "#sessions")
@@ -244,7 +245,7 @@ class SessionsScreen(Frame):
         else:
             name = found.info.name
             with noticed(self.workbench):
-                await self.live.finish(found.recording)
+                await finish(self.workbench, found.recording)
                 self.workbench.notice(_("{name} is being worked off.", name=name), _("1 shows how far it is."))
                 self.read_sessions(go_to=name)
                 await self.live.finished()
