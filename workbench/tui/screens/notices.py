@@ -19,7 +19,11 @@ class NoticesScreen(Frame):
 
     DEFAULT_CSS = """
     NoticesScreen {
-        OptionList { height: 1fr; border: round $border-blurred; &:focus { border: round $border; } }
+        OptionList {
+            height: 1fr;
+            border: round $foreground 40%; border-title-color: $foreground;
+            &:focus { border: round $border; }
+        }
         OptionList > .option-list--option-highlighted, OptionList:focus > .option-list--option-highlighted {
             background: $panel; color: $foreground; text-style: bold;
         }
