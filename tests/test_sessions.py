@@ -156,6 +156,21 @@ def test_sessions_that_start_at_once_have_names_of_their_own() -> None:
         assert (r.info().language, r.info().target_language, r.info().preview) == ("en", "de", "")
 
 
+def test_a_session_that_cannot_be_made_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OutputError("the disk is full")
+
+    monkeypatch.setattr("workbench.recording.write_atomically", full)
+    with pytest.raises(OutputError, match="full"):
+        Recording.create(source="", profile="", language=None, target_language=None)
+    assert sessions.recordings() == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps a user's folders to the user by itself")
+def test_what_was_said_is_for_nobody_else_to_read(recording: Recording) -> None:
+    assert recording.folder.stat().st_mode & 0o077 == 0
+
+
 def test_finishing_after_a_crash_neither_loses_nor_repeats_a_word(recording: Recording) -> None:
     recording.spool().append(np.zeros(20 * RATE, np.float32))
     journal = recording.journal()

@@ -101,12 +101,16 @@ class Recording:
         """A new one, of now, which this process writes. Raises `OutputError`."""
         started = datetime.now().astimezone()
         recording = cls(_new_folder(started))
-        recording._claim()
-        recording._write(
-            _Manifest(
-                started=started, source=source, profile=profile, language=language, target_language=target_language
-            )
+        manifest = _Manifest(
+            started=started, source=source, profile=profile, language=language, target_language=target_language
         )
+        try:
+            recording._claim()
+            recording._write(manifest)
+        except BaseException:
+            recording._lock.release()
+            shutil.rmtree(recording.folder, ignore_errors=True)
+            raise
         return recording
 
     # writing
@@ -291,14 +295,14 @@ def _preview(texts: Iterable[str]) -> str:
 
 
 def _new_folder(started: datetime) -> Path:
-    """Sessions that start within a second are told apart by a number."""
+    """Sessions that start within a second are told apart by a number. What was said is for nobody else to read."""
     name, count = started.strftime("%Y-%m-%d_%H%M%S"), 1
     folder = sessions_dir() / name
     with said_plainly(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         while True:
             try:
-                folder.mkdir()
+                folder.mkdir(mode=0o700)
             except FileExistsError:
                 count += 1
                 folder = folder.with_name(f"{name}-{count}")

@@ -343,6 +343,7 @@ def test_what_cannot_be_loaded_leaves_the_engines_that_work() -> None:
             assert isinstance(await outcome(place.settled()), EngineError)
             assert "no luck" in seen[-1].message
             assert [s.phase for s in place.states if s.engine == "second"] == [Phase.FAILED]
+            assert place.session.profile is place.profile
             assert place.profile == profile("first"), "what is used is what is wanted again"
             await place.start(Source())
             await place.finished()

@@ -93,6 +93,7 @@ class Engines:
                 self._failure = self._told(error)
                 if wanted is self.wanted and self.loaded is not None:
                     self.wanted = wanted = Wanted(self.loaded.profile, self.loaded.settings)
+                    self.session.adopt(wanted.profile)
             finally:
                 self._applying = False
             if wanted is self.wanted:
