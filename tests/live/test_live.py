@@ -17,7 +17,7 @@ import workbench
 from tests.fakes import Loudness, outcome, run, until
 from workbench import events, sessions
 from workbench.engines import Settings
-from workbench.errors import DeviceLost, EngineError, MissingError, UsageError
+from workbench.errors import DeviceLost, EngineError, MissingError, OutputError, UsageError
 from workbench.live import Live, LivePhase, Source
 from workbench.models.states import Phase
 from workbench.plugins import Plugin, Registry
@@ -497,7 +497,7 @@ def test_speech_is_played_and_not_heard_as_input(monkeypatch: pytest.MonkeyPatch
 
     async def test() -> None:
         is_played = threading.Event()
-        chosen = profile(more='[tts]\nengine = "beep"\n[live]\nspeak = true\n')
+        chosen = profile(more=SPEAKS)
         async with live(*TALK[:2], is_played.wait, *TALK[2:], chosen=chosen) as (place, _):
             await place.start(Source())
             await until(lambda: Loudspeaker.active)
@@ -507,6 +507,65 @@ def test_speech_is_played_and_not_heard_as_input(monkeypatch: pytest.MonkeyPatch
             assert played[1:] == ["drained", "closed"]
             assert place.recording is not None
             assert place.recording.duration == 8.0
+
+    run(test)
+
+
+draining: list[Any] = []
+
+
+class Broken:
+    """A loudspeaker that is gone when the last speech is to be heard."""
+
+    active = False
+    waits = False
+
+    async def play(self, audio: AudioChunk) -> None:
+        """Takes everything."""
+
+    async def drain(self) -> None:
+        if not self.waits:
+            raise OutputError("the loudspeaker is gone")
+        self.stopped = asyncio.Event()
+        draining.append(self)
+        await self.stopped.wait()
+
+    def stop_now(self) -> None:
+        for player in draining:
+            player.stopped.set()
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+
+SPEAKS = '[tts]\nengine = "beep"\n[live]\nspeak = true\n'
+
+
+def test_speech_that_cannot_be_heard_is_told_and_spoils_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workbench.audio.playback.Player", Broken)
+
+    async def test() -> None:
+        async with live(*TALK[:2], chosen=profile(more=SPEAKS)) as (place, seen):
+            await place.start(Source())
+            await place.finished()
+            assert texts(place.recording) == ["1"]
+            assert (seen[-1].type, seen[-1].message) == ("error", "the loudspeaker is gone")
+
+    run(test)
+
+
+def test_discarding_while_the_last_speech_is_heard_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workbench.audio.playback.Player", Broken)
+    monkeypatch.setattr(Broken, "waits", True)
+    draining.clear()
+
+    async def test() -> None:
+        async with live(*TALK[:2], chosen=profile(more=SPEAKS)) as (place, _):
+            await place.start(Source())
+            await until(lambda: bool(draining))
+            place.discard()
+            await place.finished()
+            assert texts(place.recording) == ["1"]
 
     run(test)
 
