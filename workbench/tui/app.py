@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
+import gc
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 OpenLive: TypeAlias = Callable[[], Awaitable["Live"]]
 """Makes the live session, after the first paint: it takes plugins, hardware and a profile. It is not entered yet."""
 MOST_NOTICES: Final = 1000
-OVER_SSH_HZ: Final = 4.0
 
 
 class WorkbenchApp(App[int]):
@@ -67,8 +66,6 @@ class WorkbenchApp(App[int]):
         self.begun: Signal[list[Event]] = Signal(self, "begun")
         """A session begins, or goes on after these events."""
         self.failure: Exception | None = None
-        self.refresh_hz = OVER_SSH_HZ if "SSH_TTY" in os.environ else 10.0
-        """How often live panels draw at most."""
         self.animation_level = "none"
         self._open_live = open_live
         self._live: Live | None = None
@@ -128,6 +125,7 @@ class WorkbenchApp(App[int]):
             for problem in keymap.conflicts(self._keymap, await to_thread(keymap.bindings)):
                 self.notice(problem, severity="warning")
         await self._tell_of_interrupted()
+        gc.freeze()
 
     def _welcomed(self) -> None:
         self.choose(welcomed=True)
@@ -299,4 +297,6 @@ class WorkbenchApp(App[int]):
 def _screen_of(tab: Tab) -> Frame:
     """Import the screen of `tab`, and make it."""
     module, _colon, name = tab.screen.partition(":")
-    return cast(Frame, getattr(import_module(module), name)())
+    screen = cast(Frame, getattr(import_module(module), name)())
+    gc.freeze()  # what was imported stays: to look through it for garbage stops keys and audio for 0.1 s and more
+    return screen

@@ -32,14 +32,13 @@ from workbench.tui.widgets.meter import LevelMeter
 from workbench.tui.widgets.panel import Line, Panel, spread
 from workbench.tui.widgets.stages import StagePanel
 from workbench.tui.widgets.system import SystemPanel
+from workbench.tui.widgets.top_bar import LOOK_S
 from workbench.tui.widgets.waveform import SECONDS, Marks, Waveform
 
 if TYPE_CHECKING:
     from workbench.recording import Recording
     from workbench.system import SystemMonitor
 
-LOOK_S: Final = 0.25
-"""Between two looks at what moves, while something does."""
 _MOVING: Final = frozenset({Phase.DOWNLOADING, Phase.LOADING, Phase.WARMING, Phase.UNLOADING})
 _LOOKS_A_SAMPLE: Final = 4
 """Looks between two samples of how busy the machine is."""
@@ -184,7 +183,7 @@ class LiveScreen(Frame):
         self._marks.forget(status.captured - 2 * SECONDS)
         self._show_input(status)
         self._show_caption_head()
-        self._show_stages()
+        self.query_one(StagePanel).show_stages(self.live.states, status.stages, compact=self.has_class("-short"))
         meter = self.query_one(LevelMeter)
         meter.show_levels(self.live.meter.read(), _banner(status, meter.size.width), height=meter.size.height)
         if not self.has_class("-short"):
@@ -217,10 +216,6 @@ class LiveScreen(Frame):
     def _followed(self) -> None:
         self._show_caption_head()
         self.refresh_bindings()
-
-    def _show_stages(self) -> None:
-        compact = self.has_class("-short")
-        self.query_one(StagePanel).show_stages(self.live.states, self.live.status().stages, compact=compact)
 
     async def _sample(self) -> None:
         from workbench.system import SystemMonitor

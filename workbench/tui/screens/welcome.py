@@ -22,6 +22,7 @@ from workbench.tui import keymap
 from workbench.tui.texts import _
 from workbench.tui.widgets.key_line import KeyLine
 from workbench.tui.widgets.meter import LevelMeter
+from workbench.tui.widgets.top_bar import LOOK_S
 
 if TYPE_CHECKING:
     from workbench.tui.app import WorkbenchApp
@@ -95,7 +96,9 @@ class WelcomeScreen(ModalScreen[None]):
             self._say(f"{error}\n\n{error.hint}")
 
     def _say(self, *lines: str) -> None:
-        self.query_one("#said", Static).update("\n".join(lines))
+        said, text = self.query_one("#said", Static), "\n".join(lines)
+        if str(said.content) != text:
+            said.update(text)
 
     async def action_next(self) -> None:
         await self._unlisten()
@@ -139,7 +142,7 @@ class WelcomeScreen(ModalScreen[None]):
         self._say(_("Opening the microphone ..."))
         await self.workbench.live.listen(Source(device=self._device))
         self.add_class("-listening")
-        self._meter = self.set_interval(1 / self.workbench.refresh_hz, self._measure)
+        self._meter = self.set_interval(LOOK_S, self._measure)
 
     def _measure(self) -> None:
         live = self.workbench.live

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from workbench.tui.app import WorkbenchApp
 
 LOOK_S: Final = 0.25
-"""How often it looks whether something else is to be shown; changes of engines it is told."""
+"""Between two looks at what moves: over SSH, too, it writes little."""
 
 
 @dataclass(frozen=True, slots=True)
