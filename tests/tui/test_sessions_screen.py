@@ -158,6 +158,24 @@ def test_slash_finds_in_all_texts_and_n_goes_from_hit_to_hit(run: Any) -> None:
     run(test)
 
 
+def test_a_hit_that_was_translated_since_is_still_shown(run: Any) -> None:
+    async def test(pilot: Pilot[int], app: WorkbenchApp, screen: SessionsScreen) -> None:
+        await pilot.press("slash", *"the disk is", "enter")
+        await fakes.until(lambda: list(screen._shown) == [TALK, MEETING] and bool(screen._captions))
+        recording = screen._shown[TALK].recording
+        transcript = screen._captions[1].transcript
+        journal = recording.journal()
+        translation = transcript.translated("如果磁盘满了？", language="zh")
+        journal.write(events.Translation(transcript=transcript, translation=translation))
+        recording.close()
+        await pilot.press("j", "k")
+        await fakes.until(lambda: any(caption.translation for caption in screen._captions))
+        await pilot.pause()
+        assert "bug" not in told(app)
+
+    run(test)
+
+
 def test_a_title_is_found_and_what_is_nowhere_says_so(run: Any) -> None:
     async def test(pilot: Pilot[int], app: WorkbenchApp, screen: SessionsScreen) -> None:
         await pilot.press("slash", *"[plan")

@@ -146,16 +146,16 @@ class ProfileScreen(Frame):
             return
         values, lines = self.query_one("#values"), self.query_one("#lines", Static)
         if chosen.profile is None:
-            values.border_title = _("{name}: it has mistakes", name=chosen.name)
+            values.border_title = Content(_("{name}: it has mistakes", name=chosen.name))
             lines.update(Content("\n".join(f"✗ {problem}" for problem in chosen.problems)))
             self.query_one("#fit", Static).update(_("e mends it."))
         elif self._shows_differences:
-            values.border_title = _("auto → {name}", name=chosen.name)
+            values.border_title = Content(_("auto → {name}", name=chosen.name))
             found = differences(chosen.profile, machine.default)
             lines.update(Content("\n".join(found) or _("There is no difference.")))
             self._show_fit(chosen.profile, machine)
         else:
-            values.border_title = _("{name}   * differs from auto", name=chosen.name)
+            values.border_title = Content(_("{name}   * differs from auto", name=chosen.name))
             lines.update(marked_text(chosen.text, chosen.profile, machine.default))
             self._show_fit(chosen.profile, machine)
         values.scroll_home(animate=False)
