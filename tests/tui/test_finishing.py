@@ -46,3 +46,17 @@ def test_the_live_screen_shows_a_session_that_is_finished_from_another_one(
         assert [caption.text for caption in captions] == ["words of before", "words of now"]
 
     drive(app := make(first), test)
+
+
+def test_a_test_of_the_input_gives_way_to_it(make: Make, live: FakeLive) -> None:
+    async def test(pilot: Pilot[int]) -> None:
+        screen = cast(LiveScreen, app.screen)
+        await pilot.press("i")
+        await fakes.until(lambda: screen._listening)
+        await finish(app, cast(Any, Kept()))
+        live.ended.set()
+        await live.finished()
+        assert not screen._listening
+        await fakes.until(lambda: screen._timer is None)
+
+    drive(app := make("live"), test)

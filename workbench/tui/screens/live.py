@@ -313,14 +313,13 @@ class LiveScreen(Frame):
 
     async def _finish(self, recording: Recording) -> None:
         """Recognize what an interrupted session left."""
-        self._listening = False
         with noticed(self.workbench):
             await finish(self.workbench, recording)
             self.run_worker(self._until_idle(), group="session")
         self._look()
 
     def _begin(self, told: list[events.Event]) -> None:
-        self._marks = Marks()
+        self._listening, self._marks = False, Marks()
         self._captions.restore(told, self._target_language)
         self.live.meter.reset()
         self._look()
