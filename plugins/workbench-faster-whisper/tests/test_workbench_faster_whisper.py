@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import re
+import resource
 import sys
 import time
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from workbench import models, plugins
 from workbench.audio.decode import decode
 from workbench.speech.stability import stabilizer
 from workbench.testing import assert_streams_are_independent, run, window
+from workbench.threads import give_memory_back
 from workbench_faster_whisper import FasterWhisper, catalog
 
 AUDIO = Path(os.environ.get("WORKBENCH_TEST_AUDIO") or Path(__file__).parents[4] / "shared/audio")
@@ -418,3 +420,19 @@ def test_a_sentence_that_whisper_passes_over_in_a_joined_window_is_heard_alone(
     errors, words = word_errors(whole, text(found))
     assert errors <= words * 0.1
     assert {transcript.segment_id for transcript in found} == {0, 1}
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="looks at memory through /proc, on Linux")
+def test_memory_does_not_grow_with_the_lengths_that_were_heard(tiny: FasterWhisper) -> None:
+    rng = np.random.default_rng(1)
+    noise = rng.normal(0.0, 0.05, 29 * 16_000).astype(np.float32)
+
+    def hear(lengths: range) -> int:
+        for length in lengths:
+            run(tiny, [so_far(noise[:length])], ENGLISH)
+        give_memory_back()
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+    before = hear(range(8 * 16_000, 13 * 16_000, 8_000))
+    after = hear(range(8 * 16_000 + 160, 13 * 16_000, 1_600))
+    assert after - before < 40_000_000, "50 lengths, a megabyte or two for each if it were kept"

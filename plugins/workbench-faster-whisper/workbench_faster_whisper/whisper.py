@@ -29,6 +29,8 @@ LEAST_INTERIM_FRAMES: Final = 1000
 """The same for text that the next look corrects. Half of the texts change at 750; at 500 they loop."""
 MARGIN_FRAMES: Final = 300
 """Silence kept after the audio, without which the end loops."""
+STEP_FRAMES: Final = 100
+"""What is encoded is a multiple of it: for each length that ever came, oneDNN keeps kernels of a megabyte or so."""
 REST_S: Final = 3.0
 """Audio left after the last word that is worth another pass: Whisper may stop at a long pause."""
 NO_SPEECH: Final = 0.6
@@ -53,7 +55,7 @@ class Whisper(WhisperModel):  # type: ignore[misc]
         is encoded has `least` frames or more.
         """
         used = int(np.flatnonzero(features.any(axis=0))[-1]) + 1 if features.any() else 0
-        frames = min(FRAMES, max(least, used + MARGIN_FRAMES) // 2 * 2)
+        frames = min(FRAMES, max(least, -(-(used + MARGIN_FRAMES) // STEP_FRAMES) * STEP_FRAMES))
         return super().encode(np.ascontiguousarray(features[:, :frames]))
 
     def recognize(
