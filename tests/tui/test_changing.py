@@ -38,23 +38,22 @@ def test_what_cannot_be_loaded_is_raised_and_what_was_in_use_goes_on(folders: Pa
     async def test() -> None:
         before = profile("ears")
         async with Live(before, small_registry()) as live:
+            await change(live, before)
             with pytest.raises(EngineError, match="damaged"):
                 await change(live, profile("deaf"))
             assert live.profile is before
-            await live.settled()
 
     fakes.run(test)
 
 
 def test_a_newer_wish_is_not_taken_back(folders: Path) -> None:
     async def test() -> None:
-        newer = profile("deaf", settings={"language": "de"})
+        newer = profile("other-ears", settings={"language": "de"})
         async with Live(profile("ears"), small_registry()) as live:
             changing = asyncio.ensure_future(change(live, profile("deaf")))
             await asyncio.sleep(0)
             live.change(profile=newer)
-            with pytest.raises(EngineError):
-                await changing
+            await changing
             assert live.profile is newer
 
     fakes.run(test)

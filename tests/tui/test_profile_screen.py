@@ -173,7 +173,6 @@ def test_where_engines_cannot_be_loaded_those_in_use_go_on(run: Any, own: Path) 
         await go_to(pilot, screen, "broken")
         await pilot.press("A")
         await fakes.until(lambda: "the weights are damaged" in told(app))
-        await app.live.settled()
         assert app.live.profile.name == "quick"
 
     run(test)

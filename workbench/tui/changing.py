@@ -16,12 +16,6 @@ async def change(live: Live, wanted: Profile, *, with_settings: bool = False) ->
 
     Raises why it could not be loaded; then what was in use goes on.
     """
-    before, settings = live.profile, live.settings
     named = wanted.settings.model_dump(exclude_unset=True) if with_settings else {}
-    live.change(profile=wanted, settings=replace(settings, **named))
-    try:
-        await live.settled()
-    except Exception:
-        if live.profile is wanted:  # nobody asked for something else meanwhile
-            live.change(profile=before, settings=settings)
-        raise
+    live.change(profile=wanted, settings=replace(live.settings, **named))
+    await live.settled()
