@@ -41,6 +41,16 @@ def label_of(device: Device) -> str:
     return f"{device.name}  {device.sample_rate} Hz"
 
 
+def default_label(device: str | None) -> str:
+    """What people call a device; blocks. A device that is not there is told by what fails when it is used."""
+    from workbench.audio.devices import find_device
+
+    try:
+        return label_of(find_device(device, "input"))
+    except WorkbenchError as error:
+        return error.message
+
+
 def _devices() -> list[Device]:
     from workbench.audio.devices import devices
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import events as ui
@@ -20,16 +19,18 @@ from workbench.errors import WorkbenchError
 from workbench.live import LivePhase, LiveStatus, Source
 from workbench.models.states import ModelState, Phase
 from workbench.threads import to_thread
+from workbench.tui import interrupted
 from workbench.tui.failures import noticed
 from workbench.tui.finishing import finish
 from workbench.tui.frame import Frame
 from workbench.tui.screens import language
 from workbench.tui.screens.ask import Ask
-from workbench.tui.screens.device import Chosen, DeviceScreen, label_of
+from workbench.tui.screens.device import Chosen, DeviceScreen, default_label
 from workbench.tui.texts import _
-from workbench.tui.widgets.captions import LAYOUTS, CaptionView, Layout, clock
+from workbench.tui.widgets.caption_head import CaptionHead, layout_name
+from workbench.tui.widgets.captions import LAYOUTS, CaptionView, Layout
+from workbench.tui.widgets.input_line import InputLine, banner
 from workbench.tui.widgets.meter import LevelMeter
-from workbench.tui.widgets.panel import Line, Panel, spread
 from workbench.tui.widgets.stages import StagePanel
 from workbench.tui.widgets.system import SystemPanel
 from workbench.tui.widgets.top_bar import LOOK_S
@@ -37,7 +38,6 @@ from workbench.tui.widgets.waveform import SECONDS, Marks, Waveform
 
 if TYPE_CHECKING:
     from workbench.recording import Recording
-    from workbench.system import SystemMonitor
 
 _MOVING: Final = frozenset({Phase.DOWNLOADING, Phase.LOADING, Phase.WARMING, Phase.UNLOADING})
 _LOOKS_A_SAMPLE: Final = 4
@@ -90,16 +90,15 @@ class LiveScreen(Frame):
         self._timer: Timer | None = None
         self._phase = LivePhase.IDLE
         self._looks = 0
-        self._monitor: SystemMonitor | None = None
         self._has_looked_around = False
 
     def content(self) -> ComposeResult:
         with Container(id="live"):
             with Vertical(id="left"):
-                yield Panel(id="input")
+                yield InputLine(id="input")
                 yield LevelMeter()
                 yield Waveform(self.live.meter.waveform)
-                yield Panel(id="caption-head")
+                yield CaptionHead(id="caption-head")
                 yield CaptionView()
             with Vertical(id="side"):
                 yield StagePanel()
@@ -124,11 +123,11 @@ class LiveScreen(Frame):
 
     async def _look_around(self) -> None:
         """What takes a thread: the input's name, how busy the machine is, what an earlier run left undone."""
-        self._label = await to_thread(_default_label, self._source.device)
+        self._label = await to_thread(default_label, self._source.device)
         self.refresh()  # Textual loses the first paint of a screen that was slow to be made
         self._look()
         await self._sample()
-        await self._offer_interrupted()
+        await interrupted.offer(self, self._go_on)
 
     # choices
 
@@ -181,51 +180,26 @@ class LiveScreen(Frame):
 
     def _show(self, status: LiveStatus) -> None:
         self._marks.forget(status.captured - 2 * SECONDS)
-        self._show_input(status)
+        line = self.query_one(InputLine)
+        line.show_input(status, self._label, listening=self._listening, speaking=self._marks.speaking)
         self._show_caption_head()
         self.query_one(StagePanel).show_stages(self.live.states, status.stages, compact=self.has_class("-short"))
         meter = self.query_one(LevelMeter)
-        meter.show_levels(self.live.meter.read(), _banner(status, meter.size.width), height=meter.size.height)
+        meter.show_levels(self.live.meter.read(), banner(status, meter.size.width), height=meter.size.height)
         if not self.has_class("-short"):
             self.query_one(Waveform).show_until(status.captured, self._marks)
 
-    def _show_input(self, status: LiveStatus) -> None:
-        panel = self.query_one("#input", Panel)
-        name = status.label if status.label and status.label not in self._label else self._label
-        doing = _("  listening") if self._listening else ""
-        right: Line = (
-            (_("● speech"), "good") if self._marks.speaking else (_("○ no speech"), "dim"),
-            ("  " + _("overflows {count}", count=status.overflows), "bad" if status.overflows else "dim"),
-        )
-        panel.show([spread(((_("Input") + "  ", "head"), (name, ""), (doing, "mark")), right, panel.size.width)])
-
     def _show_caption_head(self) -> None:
-        panel, view, settings = self.query_one("#caption-head", Panel), self._captions, self.live.settings
-        follow: Line = ((_("following"), "dim"),)
-        if not view.follow:
-            new = _("↓ {count} new, f follows", count=view.unseen)
-            follow = ((new if view.unseen else _("f follows"), "mark"),)
-        words = [settings.language or _("any language")]
-        if target := settings.target_language:
-            words[0] += f" → {target}"
-            words.append(_layout_name(view.order) if self._target_language else _("not translated"))
-        if self.live.profile.live.speak:
-            words.append(_("spoken"))
-        panel.show([spread(((_("Captions") + "  ", "head"), ("  ".join(words), "")), follow, panel.size.width)])
+        head, translated = self.query_one(CaptionHead), self._target_language is not None
+        spoken = self.live.profile.live.speak
+        head.show_head(self._captions, self.live.settings, translated=translated, spoken=spoken)
 
     def _followed(self) -> None:
         self._show_caption_head()
         self.refresh_bindings()
 
     async def _sample(self) -> None:
-        from workbench.system import SystemMonitor
-
-        if self._monitor is None:
-            self._monitor = await to_thread(SystemMonitor)
-        load = await to_thread(self._monitor.sample)
-        if self._timer is None:  # a share of the time would not stay true
-            load = replace(load, cpu_percent=None, process_cpu_percent=None)
-        self.query_one(SystemPanel).show_load(load, lines=self.has_class("-wide"))
+        await self.query_one(SystemPanel).sample(lines=self.has_class("-wide"), steady=self._timer is not None)
 
     def on_resize(self, event: ui.Resize) -> None:
         self.call_after_refresh(self._look)
@@ -341,27 +315,8 @@ class LiveScreen(Frame):
         self.live.resume()
         self._look()
 
-    async def _offer_interrupted(self) -> None:
-        from workbench import sessions
-
-        try:
-            found = await to_thread(sessions.interrupted)
-            info = await to_thread(found[0].info) if found else None
-        except WorkbenchError:
-            return  # was told when the workbench was opened
-        if info is None or self.live.phase is not LivePhase.IDLE or not self.is_current:
-            return
-        question = _(
-            "Session {name} was interrupted; {length} of audio are kept.", name=info.name, length=clock(info.duration)
-        )
-        answers = {"f": _("recognize what is left of it"), "c": _("go on recording it")}
-        self.app.push_screen(Ask(question, answers), partial(self._go_on, found[0]))
-
-    def _go_on(self, recording: Recording, answer: str | None) -> None:
-        if answer == "f":
-            self._work(self._finish(recording))
-        elif answer == "c":
-            self._work(self._record(recording))
+    def _go_on(self, recording: Recording, answer: interrupted.Answer) -> None:
+        self._work(self._finish(recording) if answer == "finish" else self._record(recording))
 
     # input
 
@@ -408,7 +363,7 @@ class LiveScreen(Frame):
 
     def action_layout(self) -> None:
         self._lay_out(self._captions.times, LAYOUTS[(LAYOUTS.index(self._captions.order) + 1) % len(LAYOUTS)])
-        self.workbench.notice(_layout_name(self._captions.order))
+        self.workbench.notice(layout_name(self._captions.order))
 
     def _lay_out(self, times: bool, order: Layout) -> None:
         self._captions.lay_out(times=times, order=order)
@@ -439,33 +394,3 @@ class LiveScreen(Frame):
         else:
             self.workbench.notice(_("Captions are spoken.") if live.speak else _("Captions are not spoken any more."))
         self._look()
-
-
-def _default_label(device: str | None) -> str:
-    """What people call a device; blocks. A device that is not there is told by what fails when it is used."""
-    from workbench.audio.devices import find_device
-
-    try:
-        return label_of(find_device(device, "input"))
-    except WorkbenchError as error:
-        return error.message
-
-
-def _banner(status: LiveStatus, width: int) -> Line | None:
-    """What is wrong with the input, and what to do."""
-    if status.lost:
-        text = _("✗ DEVICE LOST  what was captured is kept; waiting for it.  d other device  r stop")
-    elif status.silent:
-        text = _("! NO SIGNAL  muted, or the wrong input?  d other device")
-    else:
-        return None
-    return spread(((text, "bad"),), (), width)
-
-
-def _layout_name(order: Layout) -> str:
-    return {
-        "source-first": _("source first"),
-        "translation-first": _("translation first"),
-        "translation": _("translation only"),
-        "source": _("source only"),
-    }[order]

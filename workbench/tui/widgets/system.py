@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from workbench.threads import to_thread
 from workbench.tui.texts import _
 from workbench.tui.widgets.panel import Line, Panel, Part, fit
 
 if TYPE_CHECKING:
-    from workbench.system import SystemLoad
+    from workbench.system import SystemLoad, SystemMonitor
 
 HIGH: Final = 0.9
 """Share of what there is, from which on it is marked."""
@@ -19,6 +21,19 @@ _GIB: Final = 1024**3
 
 class SystemPanel(Panel):
     """One line; or one for each resource, where it is given the height."""
+
+    _monitor: SystemMonitor | None = None
+
+    async def sample(self, *, lines: bool, steady: bool) -> None:
+        """Look, and show it. Without `steady` samples, no share of the time is shown: it would not stay true."""
+        from workbench.system import SystemMonitor
+
+        if self._monitor is None:
+            self._monitor = await to_thread(SystemMonitor)
+        load = await to_thread(self._monitor.sample)
+        if not steady:
+            load = replace(load, cpu_percent=None, process_cpu_percent=None)
+        self.show_load(load, lines=lines)
 
     def show_load(self, load: SystemLoad, *, lines: bool = False) -> None:
         """`lines`: one line for each resource; the height follows."""
