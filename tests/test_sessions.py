@@ -312,6 +312,12 @@ def test_a_part_is_exported_with_times_from_its_start(recording: Recording, tmp_
         recording.export_audio(tmp_path / "a.wav")
     recording.export_audio(tmp_path / "a.wav", overwrite=True)
     assert np.array_equal(read_samples(tmp_path / "a.wav", 0, 30 * RATE), heard)
+    late = Span(9000.0)
+    with pytest.raises(UsageError, match="ends before 9000 s"):
+        recording.export([(exporter, "srt", tmp_path / "late.srt")], span=late)
+    with pytest.raises(UsageError, match="ends before 9000 s"):
+        recording.export_audio(tmp_path / "late.wav", span=late)
+    assert not list(tmp_path.glob("late.*"))
 
 
 def test_the_language_of_an_export_is_the_one_that_was_heard(recording: Recording) -> None:

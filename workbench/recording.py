@@ -165,6 +165,10 @@ class Recording:
         """Everything that was told. Raises `InputError`."""
         return read_journal(self._journal_path)[0]
 
+    def told(self) -> list[Event]:
+        """The same for whoever shows it before it goes on, which takes back what is told again. Raises `InputError`."""
+        return [*self.events(), events.Resumed(position=self.done_until())]
+
     def captions(self) -> list[Caption]:
         """Final texts with their translations, in the order they were told. Raises `InputError`."""
         return Captions.of(self._final_events()).found
@@ -215,7 +219,7 @@ class Recording:
             source=manifest.source,
             profile=manifest.profile,
             language=manifest.language or detected or most_common_language(captions),
-            target_language=manifest.target_language or translated,
+            target_language=translated or manifest.target_language,
             segments=len(captions),
             preview=_preview(caption.transcript.text for caption in captions),
         )
@@ -223,13 +227,18 @@ class Recording:
     def export(
         self, outputs: Sequence[Output], *, show: Show = "source", span: Span | None = None, overwrite: bool = False
     ) -> list[SubtitleFile]:
-        """Make subtitles of it, or of a part, and write those that have a path. Raises `EngineError`, `OutputError`."""
+        """Make subtitles of it, or of a part, and write those that have a path.
+
+        Raises `UsageError` for a part that begins after its end, `EngineError`, `OutputError`.
+        """
+        self._check(span)
         files = render(outputs, self.captions(), self.info().language, show, span)
         write_files(files, overwrite=overwrite)
         return files
 
     def export_audio(self, path: Path, *, span: Span | None = None, overwrite: bool = False) -> None:
-        """Write its audio, or a part of it, as a WAV. Raises `OutputError`, `InputError`."""
+        """Write its audio, or a part of it, as a WAV. Raises as `export` does."""
+        self._check(span)
         span = span or Span()
         position, end = round(span.start * SAMPLE_RATE), round(min(span.end, self.duration) * SAMPLE_RATE)
         with WavWriter(path, SAMPLE_RATE, overwrite=overwrite) as wav:
@@ -238,6 +247,11 @@ class Recording:
                 wav.write(samples)
                 position += len(samples)
             wav.commit()
+
+    def _check(self, span: Span | None) -> None:
+        if span is not None and span.start >= self.duration:
+            ends = f"session {self.name!r} ends before {span.start:g} s"
+            raise UsageError(ends, hint=f"It is {self.duration:.1f} s long.")
 
     def mentions(self, text: str) -> list[Caption]:
         """The captions whose text or translation holds `text`, whatever the case. Raises `InputError`."""

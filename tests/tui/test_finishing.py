@@ -28,7 +28,7 @@ class Kept:
 
     name = "2026-11-21_090832"
 
-    def events(self) -> list[events.Event]:
+    def told(self) -> list[events.Event]:
         return [transcript(0, "words of before")]
 
 

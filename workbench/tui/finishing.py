@@ -17,6 +17,6 @@ async def finish(app: WorkbenchApp, recording: Recording) -> None:
     made = app.switch_mode("live")  # it takes what is told, shown or not
     app.switch_mode(shown)
     await made
-    told = await to_thread(recording.events)
+    told = await to_thread(recording.told)
     await app.live.finish(recording)
     app.begun.publish(told)
