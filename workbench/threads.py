@@ -56,7 +56,7 @@ def favour_the_loop(niceness: int = 10) -> None:
 
 
 def give_memory_back() -> None:
-    """Let go of free memory that lies between what is in use; only with glibc. Takes milliseconds: call it in a thread."""
+    """Let go of free memory that lies between what is in use; only with glibc. Blocks for milliseconds."""
     if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
         trim(0)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from typing import Any, Final
 from uuid import uuid4
@@ -78,6 +78,8 @@ class _Chunks(Iterator[AudioChunk]):
         """Let the device go; from any thread, as often as you like."""
         if self._release(portaudio.close) and self._watch:
             self._watch.join()
+        with suppress(ValueError):  # another thread is in `next`, and ends it
+            self._chunks.close()
 
     def _release(self, close: Callable[[Any], None]) -> bool:
         """False: another thread does it, or did."""
@@ -91,7 +93,7 @@ class _Chunks(Iterator[AudioChunk]):
         close(self._source.stream)
         return True
 
-    def _resampled(self) -> Iterator[AudioChunk]:
+    def _resampled(self) -> Generator[AudioChunk, None, None]:
         import soxr
 
         stream = soxr.ResampleStream(self._source.device.sample_rate, _SAMPLE_RATE, 1, dtype="float32", quality="HQ")

@@ -12,6 +12,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from workbench import events
+from workbench.audio.devices import find_device
 from workbench.cli import console
 from workbench.cli.options import EngineOptions, Engines, Hotwords, Language, Model, ProfileName, Prompt, Voice
 from workbench.cli.overrides import overridden, settings_of
@@ -27,7 +28,7 @@ from workbench.profiles import affinity
 from workbench.profiles.schema import Profile
 from workbench.recording import Recording
 from workbench.subtitles import Show
-from workbench.threads import limit_arenas
+from workbench.threads import limit_arenas, to_thread
 
 _Teller: TypeAlias = Callable[[events.Event], None]
 
@@ -105,11 +106,22 @@ def finish(recording: Recording, profile: Profile, registry: Registry, *, as_jso
 
 async def _record(live: Live, source: Source, teller: _Teller) -> None:
     async with live:
+        await to_thread(_look_for, live, source)
         await _load(live)
         broken = _observe(live, teller)
         await live.start(source)
         console.say(f"Listening to {live.status().label}. Ctrl-C stops.")
         await _finished(live, broken)
+
+
+def _look_for(live: Live, source: Source) -> None:
+    """Refuse a source that is not there before engines are loaded for it. Blocks."""
+    if source.path is not None:
+        chunks = live.session.source(None, source.path, source.pace).open(live.settings)
+        if close := getattr(chunks, "close", None):
+            close()
+    elif source.device is not None and live.profile.capture is None:
+        find_device(source.device, "input")
 
 
 async def _finish(live: Live, recording: Recording, teller: _Teller) -> None:
