@@ -228,6 +228,29 @@ def test_no_time_passes_in_a_pause_and_the_source_is_closed() -> None:
     assert desk.told == []
 
 
+def test_a_file_goes_on_where_it_was_paused() -> None:
+    desk, paused = Desk(), threading.Event()
+
+    def pause() -> None:
+        desk.recorder.pause()
+        paused.set()
+
+    file = Script(tone(0.1, 0.1), pause, tone(0.1, 0.2), tone(0.1, 0.3))
+    file.duration = 0.3
+    desk._sources = iter([file])
+
+    def resume() -> None:
+        assert paused.wait(5)
+        assert not file.closed.wait(0.05), "it stays open"
+        desk.recorder.resume()
+
+    other = threading.Thread(target=resume)
+    other.start()
+    assert np.array_equal(desk.record(), np.concatenate([tone(0.1, 0.1), tone(0.1, 0.2), tone(0.1, 0.3)]))
+    other.join()
+    assert desk.told == []
+
+
 def test_stopping_in_a_pause_ends_it() -> None:
     desk = Desk()
     first = Script(tone(0.1), lambda: desk.recorder.pause(), tone(0.1), tone(9.0))

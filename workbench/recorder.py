@@ -77,6 +77,8 @@ class Recorder:
         self.is_lost = False
         self.is_silent = False
         self.overflows = 0
+        self.is_refused = False
+        """Whether the disk did not take the last samples."""
         self.dropped_s = 0.0
         """Seconds of audio that the disk did not take."""
         self._store: Store = Nowhere()
@@ -96,7 +98,6 @@ class Recorder:
         self._gone_from: float | None = None  # seconds on the timeline: since then no source gave anything
         self._tries = 0  # to open one since then
         self._silence_s = 0.0
-        self._refuses = False  # whether the disk took the last samples
         self._refused_s = 0.0  # of audio for which no silence stands yet
 
     def use(self, source: OpenSource) -> None:
@@ -179,6 +180,9 @@ class Recorder:
                     self.overflows += opened.capture.overflows - overflows
                     overflows = opened.capture.overflows
                     self._tell(events.Overflow(device=self.label, position=self._store.end, count=self.overflows))
+                if self._paused and opened.capture.duration is not None:
+                    self._rest()  # a file waits where it is; a device is closed, and heard anew after the pause
+                    opened.resume()
                 if self._is_enough():
                     return True
                 if self._paused or self._source is not opened.source:
@@ -255,10 +259,10 @@ class Recorder:
                 self._store.append_silence(self._refused_s)
                 self._refused_s = 0.0
             self._store.append(samples)
-            self._refuses = False
+            self.is_refused = False
         except OutputError as error:
-            if not self._refuses:
-                self._refuses = True
+            if not self.is_refused:
+                self.is_refused = True
                 self._tell(events.Error(code=error.code, message=error.message, hint=error.hint, stage="capture"))
             self._refused_s += seconds
             self.dropped_s += seconds
@@ -297,6 +301,10 @@ class _Opened:
     def label(self) -> str:
         """The server may lead the default device elsewhere while it runs."""
         return self.capture.label or self.capture.name
+
+    def resume(self) -> None:
+        if resume := getattr(self.chunks, "resume", None):
+            resume()
 
     def close(self) -> None:
         if close := getattr(self.chunks, "close", None):

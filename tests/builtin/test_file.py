@@ -94,6 +94,19 @@ def test_it_catches_up_when_the_one_who_takes_was_late(tone: Path) -> None:
     assert now[0] == pytest.approx(105.1)
 
 
+def test_after_a_pause_it_goes_on_at_its_pace(tone: Path) -> None:
+    now = [100.0]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("workbench.builtin.file.time", SimpleNamespace(monotonic=lambda: now[0]))
+        chunks: Any = paced(tone, 1.0).open(Settings())
+        patch.setattr(threading.Event, "wait", lambda self, timeout: now.__setitem__(0, now[0] + timeout))
+        next(chunks)
+        now[0] += 5
+        chunks.resume()
+        assert [next(chunks).end for _ in range(10)][-1] == pytest.approx(1.1)
+    assert now[0] == pytest.approx(106.1)
+
+
 def test_closing_ends_a_wait_at_once_from_another_thread(tone: Path) -> None:
     chunks = paced(tone, 0.001).open(Settings())
     closer = threading.Timer(0.05, chunks.close)

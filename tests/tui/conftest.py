@@ -46,6 +46,7 @@ class FakeLive:
             phase=LivePhase.IDLE,
             label="",
             lost=False,
+            refused=False,
             silent=False,
             captured=0.0,
             done=0.0,

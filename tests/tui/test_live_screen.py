@@ -78,6 +78,7 @@ def status(**changed: Any) -> LiveStatus:
         "phase": LivePhase.RECORDING,
         "label": "USB Audio",
         "lost": False,
+        "refused": False,
         "silent": False,
         "captured": 761.0,
         "done": 760.2,

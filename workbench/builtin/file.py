@@ -56,6 +56,7 @@ class _Paced(Iterator[workbench.AudioChunk]):
     def __init__(self, chunks: Generator[workbench.AudioChunk, None, None], pace: float) -> None:
         self._chunks, self._pace = chunks, pace
         self._began: float | None = None
+        self._due = 0.0
         self._closed, self._decoding = threading.Event(), threading.Lock()
 
     def __next__(self) -> workbench.AudioChunk:
@@ -63,10 +64,15 @@ class _Paced(Iterator[workbench.AudioChunk]):
             self._began = time.monotonic()
         with self._decoding:
             chunk = next(self._chunks)
-        due = self._began + chunk.end / self._pace
-        if self._closed.wait(max(0.0, due - time.monotonic())):
+        self._due = self._began + chunk.end / self._pace
+        if self._closed.wait(max(0.0, self._due - time.monotonic())):
             raise StopIteration
         return chunk
+
+    def resume(self) -> None:
+        """The time since the last chunk was a pause: what follows is played that much later."""
+        if self._began is not None:
+            self._began += time.monotonic() - self._due
 
     def close(self) -> None:
         self._closed.set()

@@ -112,6 +112,7 @@ class Live:
             phase=self.phase,
             label=recorder.label if recorder else "",
             lost=recorder is not None and recorder.is_lost,
+            refused=recorder is not None and recorder.is_refused,
             silent=recorder is not None and recorder.is_silent,
             captured=take.spool.end if take else 0.0,
             done=take.position if take else 0.0,

@@ -76,6 +76,9 @@ class LiveStatus:
     label: str
     """Of the source."""
     lost: bool
+    """The source gives nothing."""
+    refused: bool
+    """The disk takes nothing."""
     silent: bool
     captured: float
     """Seconds that are stored."""

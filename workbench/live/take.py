@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 TOLERANCE: Final = 3
 """Items of one stage that fail in a row, after which the stage waits for another engine. The capture goes on."""
+_WAITING: Final = events.Error(
+    code="waiting",
+    message="the capture goes on, and what it hears is stored; recognition waits for other engines",
+    hint="Choose them, or use the same again, in 3 Profile or 4 Plugins; or stop, and later: workbench sessions finish",
+)
 LEFT_S: Final = 0.2
 """Audio at the end that holds no word."""
 
@@ -193,6 +198,7 @@ class Take:
                     return
             except Exception as error:
                 self._told(error)
+                self.tell(_WAITING)
                 self._engines.give_up(loaded)
             finally:
                 self._position, next_segment = pipeline.position, pipeline.next_segment

@@ -29,6 +29,7 @@ def model(phase: Phase) -> ModelState:
     [
         (LivePhase.RECORDING, {}, "REC ● 00:12:41  lag 0.8 s"),
         (LivePhase.RECORDING, {"lost": True}, "NO DEVICE ✗ 00:12:41  lag 0.8 s"),
+        (LivePhase.RECORDING, {"refused": True, "silent": True}, "NOT STORED ✗ 00:12:41  lag 0.8 s"),
         (LivePhase.RECORDING, {"silent": True}, "NO SIGNAL ! 00:12:41  lag 0.8 s"),
         (LivePhase.PAUSED, {}, "PAUSED ‖ 00:12:41  lag 0.8 s"),
         (LivePhase.DRAINING, {}, "FINISHING ▼  0.8 s left"),

@@ -119,7 +119,8 @@ def state_text(live: Live) -> str:
     """What the session is doing, in a word and a sign."""
     status = live.status()
     lag = _("lag {seconds:.1f} s", seconds=status.backlog)
-    device = _("NO DEVICE ✗") if status.lost else _("NO SIGNAL !") if status.silent else ""
+    amiss = ((status.refused, _("NOT STORED ✗")), (status.lost, _("NO DEVICE ✗")), (status.silent, _("NO SIGNAL !")))
+    device = next((words for holds, words in amiss if holds), "")
     match status.phase.value:
         case "recording":
             words = [f"{device or _('REC ●')} {clock(status.captured)}", lag]
