@@ -120,3 +120,15 @@ def test_a_question(make: Make, snap_compare: Any) -> None:
         await pilot.app.push_screen(Ask("A live session is running.", {"s": "stop, and quit", "q": "quit now"}))
 
     assert snap_compare(make(), run_before=ask)
+
+
+def test_a_notice_that_has_no_room_takes_two_lines_and_says_where_the_rest_is(make: Make) -> None:
+    async def test(pilot: Pilot[int]) -> None:
+        app.notice("a reason " * 12, "and the hint")
+        await pilot.pause()
+        assert "and the hint" in lines(app)[-2]
+        app.notice("a reason " * 40, "and the hint")
+        await pilot.pause()
+        assert lines(app)[-2].endswith("… 7")
+
+    drive(app := make(), test)

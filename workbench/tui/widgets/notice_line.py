@@ -1,4 +1,4 @@
-"""The line above the footer: the last notice, with what to do next."""
+"""The line above the footer: the last notice, with what to do next; two lines where one has no room for it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ GLYPHS: Final[dict[Severity, str]] = {"information": "i", "warning": "!", "error
 """Tell the severities apart without colour, on every terminal."""
 
 
+_LINES: Final = 2
+_MORE: Final = " … 7"
+"""Where the rest is: the key of the screen of all notices."""
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     message: str
@@ -30,7 +35,9 @@ class Notice:
 class NoticeLine(Widget):
     DEFAULT_CSS = """
     NoticeLine {
-        height: 1;
+        height: auto;
+        min-height: 1;
+        max-height: 2;
         padding: 0 1;
         color: $text-muted;
         &.-warning { color: $text-warning; text-style: bold; }
@@ -46,7 +53,7 @@ class NoticeLine(Widget):
     def tell(self, text: str) -> None:
         """Show what is not worth keeping."""
         self._passing = text
-        self.refresh()
+        self.refresh(layout=True)
 
     def on_mount(self) -> None:
         app = cast("WorkbenchApp", self.app)
@@ -59,11 +66,18 @@ class NoticeLine(Widget):
         self._passing = ""
         self.set_class(severity == "warning", "-warning")
         self.set_class(severity == "error", "-error")
-        self.refresh()
+        self.refresh(layout=True)
 
     def render(self) -> Text:
         notices = cast("WorkbenchApp", self.app).notices
-        return Text(self._passing or (line(notices[-1]) if notices else ""), no_wrap=True, overflow="ellipsis", end="")
+        text = Text(self._passing or (line(notices[-1]) if notices else ""), end="")
+        lines = text.wrap(self.app.console, max(1, self.content_size.width or self.app.size.width - 2))
+        if len(lines) <= _LINES:
+            return text
+        last = lines[_LINES - 1]
+        last.truncate(max(1, last.cell_len - len(_MORE)))
+        last.append(_MORE)
+        return Text("\n", end="").join(lines[:_LINES])
 
 
 def line(notice: Notice) -> str:
