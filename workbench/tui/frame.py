@@ -26,7 +26,10 @@ SMALLEST: Final = (60, 15)
 
 
 class Frame(Screen[None]):
-    """A numbered screen. Implement `content`, and `find` and `copied` where there is something to find or copy."""
+    """A numbered screen. Implement `content`, and `find` and `copied` where there is something to find or copy.
+
+    Extend `why_not` where `check_action` disables actions.
+    """
 
     DEFAULT_CSS = """
     Frame {
@@ -75,6 +78,12 @@ class Frame(Screen[None]):
         """What `y` puts on the clipboard; empty when there is nothing."""
         raise NotImplementedError
 
+    def why_not(self, action: str) -> str:
+        """Why the disabled `action` cannot be done now; empty: there is nothing to say."""
+        if action in ("find", "find_again"):
+            return _("Nothing can be searched for here.")
+        return _("There is nothing to copy here.") if action == "copy" else ""
+
     def compose(self) -> ComposeResult:
         yield TopBar()
         with Container(id="content"):
@@ -104,6 +113,22 @@ class Frame(Screen[None]):
         if action == "copy":
             return self.copies
         return super().check_action(action, parameters)
+
+    def on_key(self, event: events.Key) -> None:
+        """Say why nothing happens, if that is so: the bindings of the key are looked at after this."""
+        active = self.active_bindings.get(event.key)
+        if active is not None and active.enabled:
+            return
+        reasons = (self.why_not(action) for action in self._actions_of(event.key))
+        if why := next(filter(None, reasons), ""):
+            self.query_one(NoticeLine).tell(why)
+
+    def _actions_of(self, key: str) -> list[str]:
+        """The actions of this screen that have that key, disabled or not."""
+        for node, bindings in self._modal_binding_chain:  # as the user's keymap has it
+            if node is self:
+                return [binding.action.partition("(")[0] for binding in bindings.key_to_bindings.get(key, ())]
+        return []
 
     def action_find(self) -> None:
         self.add_class("-finding")

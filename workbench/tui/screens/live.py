@@ -14,7 +14,7 @@ from textual.timer import Timer
 from textual.worker import Worker
 
 from workbench import events
-from workbench.engines import Settings, StageKind
+from workbench.engines import StageKind
 from workbench.errors import WorkbenchError
 from workbench.live import LivePhase, LiveStatus, Source
 from workbench.models.states import ModelState, Phase
@@ -147,8 +147,7 @@ class LiveScreen(Frame):
 
     def _set(self, **changed: Any) -> None:
         """Change the settings of the session."""
-        settings: Settings = replace(self.live.settings, **changed)
-        self.live.change(settings=settings)
+        self.live.change(settings=replace(self.live.settings, **changed))
 
     # looking: only while something moves
 
@@ -248,6 +247,15 @@ class LiveScreen(Frame):
                 return not self._captions.follow
         return super().check_action(action, parameters)
 
+    def why_not(self, action: str) -> str:
+        if action in ("pause", "resume"):
+            draining = self.live.phase is LivePhase.DRAINING
+            ended = _("The recording has ended; what is left of it is being recognized.")
+            return ended if draining else _("Nothing is being recorded.")
+        if action == "listen":
+            return _("The input can be tested while nothing is recorded.")
+        return _("The newest caption is followed already.") if action == "follow" else super().why_not(action)
+
     def action_record(self) -> None:
         self._work(self._record())
 
@@ -257,13 +265,9 @@ class LiveScreen(Frame):
             left = self.live.status().backlog
             question = _("{seconds:.1f} s of audio are not recognized yet.", seconds=left)
             answers = {"d": _("drop them; the audio is kept, and can be recognized later")}
-            self.app.push_screen(Ask(question, answers), self._discard_as_answered)
+            self.app.push_screen(Ask(question, answers), lambda answer: self.live.discard() if answer == "d" else None)
         else:
             self.live.stop()
-
-    def _discard_as_answered(self, answer: str | None) -> None:
-        if answer == "d":
-            self.live.discard()
 
     def _work(self, opening: Coroutine[Any, Any, None]) -> None:
         """Open an input or a session, one at a time."""
@@ -387,10 +391,7 @@ class LiveScreen(Frame):
     def action_speak(self) -> None:
         profile = self.live.profile
         live = profile.live.model_copy(update={"speak": not profile.live.speak})
-        try:
+        with noticed(self.workbench):
             self.live.change(profile=profile.model_copy(update={"live": live}))
-        except WorkbenchError as error:
-            self.workbench.notice(error.message, error.hint, "error")
-        else:
             self.workbench.notice(_("Captions are spoken.") if live.speak else _("Captions are not spoken any more."))
         self._look()

@@ -73,6 +73,16 @@ class PluginsScreen(Frame):
         yield table
         yield Static(id="details", markup=False)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "swap" and self.is_mounted and (row := self.current) is not None and row.engine is None:
+            return None
+        return super().check_action(action, parameters)
+
+    def why_not(self, action: str) -> str:
+        if action == "swap" and (row := self.current) is not None:
+            return _("{name} has no engine that another one could stand in for.", name=row.name)
+        return super().why_not(action)
+
     def on_mount(self) -> None:
         self._table.focus()
         self._unwatch = self.live.watch(lambda states: self.look())
@@ -156,6 +166,7 @@ class PluginsScreen(Frame):
         box = self.query_one("#details", Static)
         if str(box.content) != "\n".join(lines):
             box.update("\n".join(lines))
+            self.refresh_bindings()
 
     def _options_of(self, row: PluginRow) -> list[str]:
         stage = self._stage_of(row)

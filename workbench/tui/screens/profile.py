@@ -92,6 +92,13 @@ class ProfileScreen(Frame):
             return not self.is_editing and (super().check_action(action, parameters) is not False)
         return super().check_action(action, parameters)
 
+    def why_not(self, action: str) -> str:
+        if action in ("save", "save_as"):
+            return _("No profile is being edited.")
+        if self.is_editing:
+            return _("First leave the profile that is being edited.")
+        return super().why_not(action)
+
     @property
     def is_editing(self) -> bool:
         return self.is_mounted and self.query_one(ContentSwitcher).current == "editor"
