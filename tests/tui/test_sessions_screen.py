@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input, OptionList
+from textual.widgets import Input
 
 from tests import fakes
 from tests.tui.conftest import SIZES, drive, lines
@@ -27,6 +30,7 @@ from workbench.tui.app import WorkbenchApp
 from workbench.tui.screens.export import ExportScreen
 from workbench.tui.screens.prompt import Prompt
 from workbench.tui.screens.sessions import SessionsScreen
+from workbench.tui.widgets.captions import CaptionView
 from workbench.tui.widgets.flag import Flag
 from workbench.types import Transcript
 
@@ -121,7 +125,7 @@ def test_sessions_are_listed_the_newest_first_with_their_state_and_text(run: Any
         assert "2026-11-20 15:00  01:02:05  en→zh      Weekly [planning]" in shown[4]
         await go_to(pilot, screen, MEETING)
         text = "\n".join(lines(app))
-        assert "00:00:02  Then the job pauses." in text
+        assert "0:00:02  Then the job pauses." in text
         assert "          然后任务暂停。" in text
 
     run(test)
@@ -148,8 +152,8 @@ def test_slash_finds_in_all_texts_and_n_goes_from_hit_to_hit(run: Any) -> None:
         await pilot.pause()
         assert any("2 found" in line for line in lines(app))
         await pilot.press("enter")
-        captions = screen.query_one("#captions", OptionList)
-        await fakes.until(lambda: captions.highlighted == 1)
+        captions = screen.query_one("#captions", CaptionView)
+        await fakes.until(lambda: captions.selected == (1, 1))
         await pilot.press("n")
         await fakes.until(lambda: screen.current is not None and screen.current.info.name == MEETING)
         await pilot.press("slash", "escape")
@@ -251,6 +255,67 @@ def test_y_copies_the_caption_or_the_whole_session(run: Any, folders: Path) -> N
         assert app.focused is screen._table
 
     run(test)
+
+
+def test_a_click_selects_the_caption_under_the_mouse(run: Any) -> None:
+    async def test(pilot: Pilot[int], app: WorkbenchApp, screen: SessionsScreen) -> None:
+        await go_to(pilot, screen, MEETING)
+        await pilot.click("#captions", offset=(15, 3))
+        assert screen.query_one(CaptionView).selected == (1, 1)
+        await pilot.press("y")
+        assert app.clipboard == "Then the job pauses.\n然后任务暂停。"
+
+    run(test)
+
+
+def test_a_session_of_ten_hours_keeps_no_key_waiting(run: Any) -> None:
+    said = [(f"This is what was said as number {number}, and it takes two lines.", "") for number in range(9000)]
+    shutil.rmtree(sessions.find(CUT).folder)
+    record(CUT, *said, seconds=1.0)
+
+    async def test(pilot: Pilot[int], app: WorkbenchApp, screen: SessionsScreen) -> None:
+        with longest_step() as steps:
+            await pilot.press("G")
+            await fakes.until(lambda: len(screen._captions) == 9000)
+            await pilot.press("o", "j", "y")
+        assert "number 1," in app.clipboard
+        assert max(steps) < 0.5
+        await pilot.press("slash", *"number 8999", "enter")
+        await fakes.until(lambda: screen.query_one(CaptionView).selected == (8999, 8999))
+
+    run(test)
+
+
+def test_who_goes_on_while_a_long_session_is_read_sees_where_they_are(run: Any) -> None:
+    shutil.rmtree(sessions.find(CUT).folder)
+    record(CUT, *[(f"number {number}", "") for number in range(3000)], seconds=1.0)
+
+    async def test(pilot: Pilot[int], app: WorkbenchApp, screen: SessionsScreen) -> None:
+        view = screen.query_one(CaptionView)
+        await pilot.press("G", "k")
+        await fakes.until(lambda: [caption.text for caption in view.captions][:1] == ["The disk is full."])
+        assert len(screen._captions) == 2
+        assert any("0:00:02  Then the job pauses." in line for line in lines(app))
+
+    run(test)
+
+
+@contextmanager
+def longest_step() -> Iterator[list[float]]:
+    """How late the loop came to what it was to do each 5 ms, in seconds."""
+    loop, late = asyncio.get_running_loop(), [0.0]
+    is_over = False
+
+    def look(due: float) -> None:
+        late.append(loop.time() - due)
+        if not is_over:
+            loop.call_at(loop.time() + 0.005, look, loop.time() + 0.005)
+
+    look(loop.time())
+    try:
+        yield late
+    finally:
+        is_over = True
 
 
 async def export_form(pilot: Pilot[int], app: WorkbenchApp) -> ExportScreen:

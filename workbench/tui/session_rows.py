@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-
-from textual.content import Content
-from textual.widgets.option_list import Option
 
 from workbench.errors import WorkbenchError
 from workbench.export import Output
 from workbench.session import Session
 from workbench.sessions import Recording, RecordingInfo, State
 from workbench.subtitles import Caption
+from workbench.subtitles.normal import one_line
+from workbench.tui import captions
 from workbench.tui.screens.export import AUDIO, Wanted
 from workbench.tui.texts import _
 from workbench.tui.widgets.top_bar import clock
@@ -75,11 +73,32 @@ def texts(caption: Caption) -> list[str]:
     return [caption.transcript.text, *([caption.translation.text] if caption.translation else [])]
 
 
-def option(caption: Caption, wanted: str) -> Option:
-    """The time, the text, and its translation below it; what is searched for is underlined."""
-    time = clock(caption.transcript.start)
-    source, *translation = texts(caption)
-    words = Content(f"{time}  {source}")
-    for text in translation:
-        words += Content.styled(f"\n{' ' * len(time)}  {text}", "$text-secondary")
-    return Option(words.highlight_regex(f"(?i){re.escape(wanted)}", style="underline bold") if wanted else words)
+def said(found: Found | None, before: list[Caption]) -> tuple[list[Caption], list[captions.Caption] | None]:
+    """What was said in a session, and how it is shown: None where it is what was said `before`.
+
+    Blocks. Raises `InputError`.
+    """
+    now = found.recording.captions() if found else []
+    return now, None if now and now == before else [_shown(caption) for caption in now]
+
+
+def _shown(caption: Caption) -> captions.Caption:
+    transcript, translation = caption.transcript, caption.translation
+    text = one_line(transcript.text)
+    return captions.Caption(
+        segment_id=transcript.segment_id,
+        start=transcript.start,
+        end=transcript.end,
+        text=text,
+        stable=len(text),
+        is_final=True,
+        language=transcript.language,
+        translation=one_line(translation.text) if translation else "",
+        is_translated=translation is not None,
+    )
+
+
+def places(hits: Iterable[Caption], within: Sequence[Caption]) -> list[int]:
+    """Where the hits are; those of a live session may have been translated since, or taken back."""
+    found = {(hit.transcript.segment_id, hit.transcript.start) for hit in hits}
+    return [n for n, c in enumerate(within) if (c.transcript.segment_id, c.transcript.start) in found]

@@ -14,7 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.content import Content
 from textual.timer import Timer
-from textual.widgets import DataTable, OptionList
+from textual.widgets import DataTable
 
 from workbench import sessions
 from workbench.sessions import Recording, State
@@ -26,16 +26,25 @@ from workbench.tui.frame import Frame
 from workbench.tui.screens.ask import Ask
 from workbench.tui.screens.export import ExportScreen, Wanted
 from workbench.tui.screens.prompt import Prompt
-from workbench.tui.session_rows import Found, cells, export, holding, option, read, texts
+from workbench.tui.session_rows import Found, cells, export, holding, places, read, said, texts
 from workbench.tui.texts import _
+from workbench.tui.widgets.captions import CaptionView
 from workbench.tui.widgets.find_line import FindLine
 from workbench.tui.widgets.top_bar import clock
 
 PAUSE_S: Final = 0.2
 """How long nothing is typed before it is searched for."""
-SIDE_BY_SIDE: Final = 120
+SIDE_BY_SIDE: Final = 152
 """Columns from which on list and text stand side by side."""
 _WIDTHS: Final = {"state": 13, "started": 16, "length": 8, "language": 9}
+
+
+class SessionText(CaptionView):
+    """Keeps its caption selected while the list has the keys."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "screen.back", _("Back to the list"), show=False, id="sessions.back"),
+    ]
 
 
 class SessionsScreen(Frame):
@@ -75,7 +84,7 @@ class SessionsScreen(Frame):
             table: DataTable[Text] = DataTable(id="sessions", cursor_type="row")
             table.border_title = _("Sessions")
             yield table
-            yield OptionList(id="captions")
+            yield SessionText(id="captions")
 
     def on_mount(self) -> None:
         self._table.focus()
@@ -149,42 +158,46 @@ class SessionsScreen(Frame):
 
     # what was said
 
+    @property
+    def _view(self) -> CaptionView:
+        return self.query_one("#captions", CaptionView)
+
     @on(DataTable.RowHighlighted, "#sessions")
     @work(group="captions", exclusive=True)
     async def _show_captions(self) -> None:
-        found, listed = self.current, self.query_one("#captions", OptionList)
+        found, view = self.current, self._view
         with noticed(self.workbench):
-            captions = await to_thread(found.recording.captions) if found else []
-            if captions != self._captions or not captions:
+            captions, lines = await to_thread(said, found, self._captions)
+            if lines is not None:
+                await view.show(lines, self._wanted_text)
                 self._captions = captions
-                listed.set_options(option(caption, self._wanted_text) for caption in captions)
             info = found.info if found else None
-            listed.border_title = (
+            view.border_title = (
                 Content(" · ".join(filter(None, [info.title or info.name, info.source]))) if info else ""
             )
-            listed.border_subtitle = ""
+            view.border_subtitle = ""
             if info and info.state is State.INTERRUPTED:
-                listed.border_subtitle = _("interrupted: R works off the rest, nothing is lost")
+                view.border_subtitle = _("interrupted: R works off the rest, nothing is lost")
             elif not captions:
-                listed.border_subtitle = _("nothing was said")
-            if found and found.hits and found.hits[0] in captions:  # those of a live session may have changed since
-                listed.highlighted = captions.index(found.hits[0])
+                view.border_subtitle = _("nothing was said")
+            if found and (hits := places(found.hits[:1], captions)):
+                view.go_to(hits[0])
 
     @on(DataTable.RowSelected, "#sessions")
     def action_open(self) -> None:
         if self._captions:
-            listed = self.query_one("#captions", OptionList)
-            listed.highlighted = listed.highlighted or 0
-            listed.focus()
+            if self._view.selected is None:
+                self._view.go_to(0)
+            self._view.focus()
 
     def action_back(self) -> None:
         self._table.focus()
 
     def copied(self) -> str:
-        """The caption with the cursor, or, in the list, all of the session."""
-        listed = self.query_one("#captions", OptionList)
-        if listed.has_focus and listed.highlighted is not None:
-            return "\n".join(texts(self._captions[listed.highlighted]))
+        """The selected captions, or, in the list, all of the session."""
+        if self._view.has_focus and (selected := self._view.selected):
+            first, last = selected
+            return "\n".join(text for caption in self._captions[first : last + 1] for text in texts(caption))
         return "\n".join(f"{clock(c.transcript.start)}  {'  '.join(texts(c))}" for c in self._captions)
 
     # searching
@@ -217,12 +230,12 @@ class SessionsScreen(Frame):
 
     def _go_to_hit(self, step: int) -> None:
         """The next hit of the session, else the next session."""
-        found, listed = self.current, self.query_one("#captions", OptionList)
-        places = [self._captions.index(hit) for hit in found.hits if hit in self._captions] if found else []
-        here = -1 if listed.highlighted is None else listed.highlighted
-        further = [place for place in places if (place - here) * step > 0]
+        found, selected = self.current, self._view.selected
+        hits = places(found.hits, self._captions) if found else []
+        here = -1 if selected is None else selected[0]
+        further = [place for place in hits if (place - here) * step > 0]
         if further:
-            listed.highlighted = further[0] if step > 0 else further[-1]
+            self._view.go_to(further[0] if step > 0 else further[-1])
         elif self._shown:
             self._table.move_cursor(row=(self._table.cursor_row + step) % len(self._shown))
 

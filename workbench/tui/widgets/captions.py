@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import ClassVar, Literal, TypeAlias
@@ -20,6 +20,7 @@ from textual.selection import Selection
 from textual.strip import Strip
 
 from workbench import events
+from workbench.threads import to_thread
 from workbench.tui.captions import Caption, Captions, Change
 from workbench.tui.texts import _
 from workbench.tui.widgets.panel import Line, Part, changed, joined
@@ -29,6 +30,7 @@ Layout: TypeAlias = Literal["source-first", "translation-first", "translation", 
 LAYOUTS: tuple[Layout, ...] = ("source-first", "translation-first", "translation", "source")
 _TIMES_CELLS = 11
 _NO_TIMES_CELLS = 3
+_LEAST_CELLS = 8
 _AWAITED = "~ …"
 
 
@@ -96,7 +98,7 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
         self._cursor: int | None = None
         self._anchor: int | None = None
         self._pattern: re.Pattern[str] | None = None
-        self._placed_width = 0
+        self._placed_width = _LEAST_CELLS
         self._seen = 0
         self._styles_of: dict[str, Style] = {}
 
@@ -120,6 +122,24 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
         self._place_all()
         self.action_last()
 
+    async def show(self, captions: Sequence[Caption], wanted: str = "") -> None:
+        """Show these in place of everything, from the first on, with `wanted` marked.
+
+        A thread breaks them into lines, so hours of captions keep no key waiting.
+        """
+        width = self._placed_width = self._width
+        placed = await to_thread(lambda: [self._place(caption, None) for caption in captions])
+        self._captions = Captions()
+        self._captions.items.extend(captions)
+        self._cursor = self._anchor = None
+        self.mark(wanted)
+        if width == self._placed_width:
+            self._keep(placed)
+        else:
+            self._place_all()
+        self.scroll_to(y=0, animate=False, immediate=True)
+        self.follow = False
+
     def lay_out(self, *, times: bool, order: Layout) -> None:
         """Choose whether times are shown, and what of a translated caption."""
         self.times, self.order = times, order
@@ -127,13 +147,16 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def copied(self) -> str:
         """The selected captions as text, or all where none is selected."""
-        first, last = self._selected() or (0, len(self.captions) - 1)
+        first, last = self.selected or (0, len(self.captions) - 1)
         return "\n".join(self._as_text(caption) for caption in self.captions[first : last + 1])
+
+    def mark(self, text: str) -> None:
+        self._pattern = re.compile(re.escape(text), re.IGNORECASE) if text else None
+        self.refresh()
 
     def find(self, text: str, step: int) -> str:
         """Mark `text`, and go to a caption that holds it. See `Frame.find`."""
-        self._pattern = re.compile(re.escape(text), re.IGNORECASE) if text else None
-        self.refresh()
+        self.mark(text)
         found = list(self._matching())
         if not found:
             return _("nowhere") if text else ""
@@ -142,8 +165,7 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
             target = next((index for index in found if index > at), found[0])
         else:
             target = next((index for index in reversed(found) if index <= at + step), found[-1])
-        self._anchor = None
-        self._go_to(target)
+        self.go_to(target)
         return _("{number} of {count}", number=found.index(target) + 1, count=len(found))
 
     def _as_text(self, caption: Caption) -> str:
@@ -171,10 +193,10 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def on_click(self, event: Click) -> None:
         """Select a caption, unless the mouse has just marked a part of the text."""
-        index = self._index(self.scroll_offset.y + event.y)
+        place = event.get_content_offset(self)
+        index = -1 if place is None else self._index(self.scroll_offset.y + place.y)
         if self.text_selection is None and 0 <= index < len(self.captions):
-            self._anchor = None
-            self._go_to(index)
+            self.go_to(index)
 
     def action_extend(self, step: int) -> None:
         if self._anchor is None:
@@ -188,9 +210,8 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
         self._page(1)
 
     def action_first(self) -> None:
-        self._anchor = None
         if self.captions:
-            self._go_to(0)
+            self.go_to(0)
 
     def action_last(self) -> None:
         """Follow what comes, from now on."""
@@ -216,6 +237,11 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
             self._stop_following()
         self.scroll_to(y=self.scroll_offset.y + step * max(1, self.size.height - 1), animate=False)
         self.refresh()
+
+    def go_to(self, index: int) -> None:
+        """Select this caption alone, and have it in sight."""
+        self._anchor = None
+        self._go_to(index)
 
     def _go_to(self, index: int) -> None:
         self._stop_following()
@@ -243,7 +269,9 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
             return ()
         return (i for i, c in enumerate(self.captions) if pattern.search(c.text) or pattern.search(c.translation))
 
-    def _selected(self) -> tuple[int, int] | None:
+    @property
+    def selected(self) -> tuple[int, int] | None:
+        """The first and the last caption that are selected."""
         if self._cursor is None:
             return None
         anchor = self._cursor if self._anchor is None else self._anchor
@@ -260,11 +288,16 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
     @property
     def _width(self) -> int:
         """Cells for text."""
-        return max(8, self.scrollable_content_region.width - (_TIMES_CELLS if self.times else _NO_TIMES_CELLS))
+        return max(
+            _LEAST_CELLS, self.scrollable_content_region.width - (_TIMES_CELLS if self.times else _NO_TIMES_CELLS)
+        )
 
     def _place_all(self) -> None:
         self._placed_width = self._width
-        self._placed = [self._place(caption, None) for caption in self.captions]
+        self._keep([self._place(caption, None) for caption in self.captions])
+
+    def _keep(self, placed: list[_Placed]) -> None:
+        self._placed = placed
         self._tops = [0, *accumulate(len(placed.rows) for placed in self._placed)]
         self._grow()
         self.refresh()
@@ -303,11 +336,14 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _place(self, caption: Caption, before: _Placed | None) -> _Placed:
         if before is None:
-            source, translation = line_starts(caption.text, self._width), line_starts(caption.translation, self._width)
+            source, translation = (
+                line_starts(caption.text, self._placed_width),
+                line_starts(caption.translation, self._placed_width),
+            )
         else:
-            source = rewrapped(caption.text, self._width, before.caption.text, before.source)
+            source = rewrapped(caption.text, self._placed_width, before.caption.text, before.source)
             old = before.caption.translation
-            translation = rewrapped(caption.translation, self._width, old, before.translation)
+            translation = rewrapped(caption.translation, self._placed_width, old, before.translation)
         rows = self._rows(caption, source, translation)
         if before is not None and not caption.is_final:
             rows += [_Row("nothing")] * (len(before.rows) - len(rows))
@@ -339,7 +375,7 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
             return ()
         index = self._index(y)
         placed, number = self._placed[index], y - self._tops[index]
-        selected = self._selected()
+        selected = self.selected
         chosen = selected is not None and selected[0] <= index <= selected[1]
         return joined((*self._margin(placed, number, chosen), *self._text(placed, placed.rows[number])))
 
