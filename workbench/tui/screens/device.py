@@ -15,6 +15,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
+from textual.worker import Worker
 
 from workbench.errors import WorkbenchError
 from workbench.live import Source
@@ -82,6 +83,7 @@ class DeviceScreen(ModalScreen[Chosen | None]):
         self._current = current
         self._list_devices = list_devices
         self._found: list[Device] | None = None
+        self._finding: Worker[None] | None = None
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
@@ -96,7 +98,9 @@ class DeviceScreen(ModalScreen[Chosen | None]):
         self.set_interval(LOOK_S, self._look)
 
     def _look(self) -> None:
-        self.run_worker(self._find(), group="devices", exclusive=True)
+        """Unless it looks still: a machine may take longer for its list than the time between two looks."""
+        if self._finding is None or self._finding.is_finished:
+            self._finding = self.run_worker(self._find(), group="devices")
 
     async def _find(self) -> None:
         try:
@@ -132,8 +136,9 @@ class DeviceScreen(ModalScreen[Chosen | None]):
             )
             self.dismiss(Chosen(Source(), label_of(default) if default else _("The default device")))
             return
-        device = next(device for device in self._found or () if device.id == event.option_id)
-        self.dismiss(Chosen(Source(device=device.id), label_of(device)))
+        device = next((device for device in self._found or () if device.id == event.option_id), None)
+        if device is not None:  # else the list has changed since Enter was pressed, and shows what is there
+            self.dismiss(Chosen(Source(device=device.id), label_of(device)))
 
     @on(Input.Submitted)
     async def _file_chosen(self, event: Input.Submitted) -> None:
