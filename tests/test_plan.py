@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+import workbench
 from workbench.engines import Options, Recognizer
 from workbench.errors import EngineError, MissingError
 from workbench.models import Model, loading_progress
@@ -32,7 +33,7 @@ class Parrot(Recognizer):
     known: ClassVar[Sequence[Model]] = ()
     done: ClassVar[list[str]] = []
 
-    class Options(Options):
+    class Options(workbench.Options):
         model: str | None = "small"
 
     def __init__(self, options: Options) -> None:
