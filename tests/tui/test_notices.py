@@ -131,4 +131,4 @@ def test_a_notice_that_has_no_room_takes_two_lines_and_says_where_the_rest_is(ma
         await pilot.pause()
         assert lines(app)[-2].endswith("… 7")
 
-    drive(app := make(), test)
+    drive(app := make("plugins"), test)

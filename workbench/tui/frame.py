@@ -50,6 +50,8 @@ class Frame(Screen[None]):
     """Whether the screen implements `find`."""
     copies: ClassVar[bool] = False
     """Whether the screen implements `copied`."""
+    lists_notices: ClassVar[bool] = False
+    """Whether the line below need not repeat the newest notice."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,7 +92,7 @@ class Frame(Screen[None]):
             yield from self.content()
         yield Static(id="too-small")
         yield FindLine()
-        yield NoticeLine()
+        yield NoticeLine(repeats=not self.lists_notices)
         yield KeyLine()
 
     def on_screen_resume(self, event: events.ScreenResume) -> None:

@@ -31,6 +31,7 @@ class NoticesScreen(Frame):
     """
     finds = True
     copies = True
+    lists_notices = True
 
     def content(self) -> ComposeResult:
         notices = OptionList(*map(_option, self.workbench.notices), id="notices", markup=False)

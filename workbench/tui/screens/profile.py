@@ -162,7 +162,8 @@ class ProfileScreen(Frame):
             lines.update(Content("\n".join(found) or _("There is no difference.")))
             self._show_fit(chosen.profile, machine)
         else:
-            values.border_title = Content(_("{name}   * differs from auto", name=chosen.name))
+            title = chosen.name if chosen.name == store.AUTO else _("{name}   * differs from auto", name=chosen.name)
+            values.border_title = Content(title)
             lines.update(marked_text(chosen.text, chosen.profile, machine.default))
             self._show_fit(chosen.profile, machine)
         values.scroll_home(animate=False)

@@ -45,8 +45,10 @@ class NoticeLine(Widget):
     }
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, repeats: bool = True) -> None:
+        """`repeats`: show the newest notice; else only what is told in passing."""
         super().__init__()
+        self._repeats = repeats
         self._passing = ""
         """What is shown instead, until the next notice."""
 
@@ -69,7 +71,7 @@ class NoticeLine(Widget):
         self.refresh(layout=True)
 
     def render(self) -> Text:
-        notices = cast("WorkbenchApp", self.app).notices
+        notices = cast("WorkbenchApp", self.app).notices if self._repeats else ()
         text = Text(self._passing or (line(notices[-1]) if notices else ""), end="")
         lines = text.wrap(self.app.console, max(1, self.content_size.width or self.app.size.width - 2))
         if len(lines) <= _LINES:
