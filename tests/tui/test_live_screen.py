@@ -343,7 +343,7 @@ class Kept:
             preview="",
         )
 
-    def events(self) -> list[events.Event]:
+    def told(self) -> list[events.Event]:
         return [events.Transcript(transcript=said(0, "words of before"))]
 
 
@@ -406,7 +406,7 @@ def test_what_cannot_be_read_of_it_is_told_and_ends_nothing(
         assert live.phase is LivePhase.IDLE
 
     kept = Kept()
-    monkeypatch.setattr(kept, "events", read)
+    monkeypatch.setattr(kept, "told", read)
     monkeypatch.setattr("workbench.sessions.interrupted", lambda: [kept])
     drive(app := make("live"), test)
     assert app.failure is None

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from workbench.recording import Recording
 
 _MOVING: Final = frozenset({Phase.DOWNLOADING, Phase.LOADING, Phase.WARMING, Phase.UNLOADING})
+_LEFT_S: Final = 0.5
+"""Audio at the end that holds no word."""
 _LOOKS_A_SAMPLE: Final = 4
 """Looks between two samples of how busy the machine is."""
 
@@ -280,7 +282,7 @@ class LiveScreen(Frame):
     async def _record(self, recording: Recording | None = None) -> None:
         self._listening = False
         try:
-            told = await to_thread(recording.events) if recording else []
+            told = await to_thread(recording.told) if recording else []
             await self.live.start(self._source, recording)
         except WorkbenchError as error:
             self.workbench.notice(error.message, error.hint or _("d chooses another device."), "error")
@@ -307,7 +309,8 @@ class LiveScreen(Frame):
             await self.live.finished()
         except WorkbenchError:
             return  # an event told it already
-        if (recording := self.live.recording) is not None:
+        recording, status = self.live.recording, self.live.status()
+        if recording is not None and status.captured - status.done < _LEFT_S:  # else an event told what is left
             said = _("Saved as session {name}.", name=recording.name)
             self.workbench.notice(said, _("6 Sessions exports it; r records the next one."))
 
