@@ -277,7 +277,6 @@ def test_where_another_engine_cannot_be_loaded_the_old_one_goes_on(run: Any, own
         await pilot.press("s", "enter")
         await fakes.until(lambda: "the weights are damaged" in told(app))
         assert "deaf is at work" not in told(app)
-        await app.live.settled()
         assert app.live.profile.stages()["asr"].engine == "ears"
 
     run(test, load_profile(own))
