@@ -14,7 +14,7 @@ import pytest
 from workbench import events
 from workbench.audio.levels import Meter
 from workbench.engines import Capture, Settings
-from workbench.errors import DeviceLost, EngineError, MissingError, OutputError
+from workbench.errors import DeviceLost, EngineError, InputError, MissingError, OutputError
 from workbench.recorder import Recorder
 from workbench.types import AudioChunk, Samples
 
@@ -110,6 +110,14 @@ def test_a_source_that_cannot_be_opened_is_an_error() -> None:
     desk = Desk(MissingError("no such device"))
     with pytest.raises(MissingError, match="no such device"):
         desk.record()
+
+
+def test_a_source_that_breaks_is_no_lost_device() -> None:
+    desk = Desk(Script(tone(0.1), InputError("the file is damaged")))
+    with pytest.raises(InputError, match="damaged"):
+        desk.record()
+    assert desk.store.end == 0.1
+    assert desk.told == []
 
 
 def test_a_lost_source_is_named_and_silence_stands_where_it_was_gone() -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from workbench import events
 from workbench.audio.levels import Meter
 from workbench.engines import Capture, Settings
-from workbench.errors import EngineError, InputError, MissingError, OutputError, WorkbenchError
+from workbench.errors import DeviceLost, EngineError, InputError, MissingError, OutputError, WorkbenchError
 from workbench.types import AudioChunk, Samples
 
 SAMPLE_RATE: Final = 16_000
@@ -131,14 +131,17 @@ class Recorder:
             self._opened.close()
 
     def record(self, store: Store, until: float = math.inf) -> None:
-        """Until the source ends, `stop` is called, or the store reaches `until`, seconds on its timeline."""
+        """Until the source ends, `stop` is called, or the store reaches `until`, seconds on its timeline.
+
+        Raises what the source raises, but for `DeviceLost`.
+        """
         self._store, self._until = store, until
         opened, self._opened = self._opened, None
         while opened is not None:
             try:
                 if self._take(opened):
                     return
-            except (InputError, MissingError) as error:
+            except DeviceLost as error:
                 self._lose(error)
             opened = self._reopen()
 
