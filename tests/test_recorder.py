@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from workbench import events
+from workbench.audio.gate import Gate
 from workbench.audio.levels import Meter
 from workbench.engines import Capture, Settings
 from workbench.errors import DeviceLost, EngineError, InputError, MissingError, OutputError
@@ -340,11 +341,19 @@ def test_what_is_heard_while_muted_is_stored_and_taken_out() -> None:
         return change
 
     desk._sources = iter([Script(tone(0.1), mute(True), tone(0.1), tone(0.1), mute(False), tone(0.1))])
-    samples = desk.record()
+    gate = Gate()
+    samples = desk.record(gate=gate)
     assert np.array_equal(samples, tone(0.4))
-    heard = desk.recorder.unmuted(AudioChunk(samples, RATE, 0.0)).samples
+    heard = gate.let_through(AudioChunk(samples, RATE, 0.0)).samples
     assert np.array_equal(heard, np.concatenate([tone(0.1), tone(0.2, 0.0), tone(0.1)]))
-    late = desk.recorder.unmuted(AudioChunk(samples[RATE // 4 :], RATE, 0.25)).samples
-    assert np.array_equal(late, np.concatenate([tone(0.05, 0.0), tone(0.1)]))
-    after = AudioChunk(tone(0.1), RATE, 0.31)
-    assert desk.recorder.unmuted(after) is after
+    assert desk.told == [events.Muted(position=0.1), events.Unmuted(position=desk.store.end - 0.1)]
+
+
+def test_a_recording_that_ended_muted_lets_through_what_comes_when_it_goes_on() -> None:
+    desk, gate = Desk(Script(tone(0.1))), Gate()
+    gate.turn(0.2)
+    desk.store.append(tone(0.5))
+    desk.record(gate=gate)
+    assert desk.told == [events.Unmuted(position=0.5)]
+    assert not gate.let_through(AudioChunk(tone(0.3), RATE, 0.2)).samples.any()
+    assert gate.let_through(AudioChunk(tone(0.1), RATE, 0.5)).samples.all()

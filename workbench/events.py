@@ -147,6 +147,22 @@ class SignalReturned(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Muted(_Event):
+    """Synthesized speech is played: what is heard from `position` on is stored, but not recognized."""
+
+    type = "muted"
+    position: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmuted(_Event):
+    """It was heard out. Where this does not follow, everything to the end of the audio is muted."""
+
+    type = "unmuted"
+    position: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Overflow(_Event):
     """Samples were lost before they could be stored."""
 
@@ -192,6 +208,8 @@ Event: TypeAlias = (
     | DeviceReturned
     | NoSignal
     | SignalReturned
+    | Muted
+    | Unmuted
     | Overflow
     | Error
     | Done

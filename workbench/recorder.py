@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Final, Protocol, TypeAlias
 import numpy as np
 
 from workbench import events
+from workbench.audio.gate import Gate
 from workbench.audio.levels import Meter
 from workbench.engines import Capture, Settings
 from workbench.errors import DeviceLost, EngineError, InputError, MissingError, OutputError, WorkbenchError
@@ -71,7 +71,7 @@ class Recorder:
         *,
         muted: Callable[[], bool] = lambda: False,
     ) -> None:
-        """What is heard while `muted` is stored, and taken out by `unmuted`."""
+        """What is heard while `muted` is stored, and noted in the gate of `record`."""
         self.label = ""
         """What people call the source."""
         self.is_lost = False
@@ -85,8 +85,7 @@ class Recorder:
         self._meter = meter
         self._tell = tell
         self._is_muted = muted
-        self._lock = threading.Lock()
-        self._muted: deque[tuple[float, float]] = deque(maxlen=1000)  # seconds on the timeline
+        self._gate = Gate()
         self._source: OpenSource | None = None
         self._settings = Settings()
         self._opened: _Opened | None = None
@@ -130,12 +129,13 @@ class Recorder:
         if self._opened is not None:
             self._opened.close()
 
-    def record(self, store: Store, until: float = math.inf) -> None:
+    def record(self, store: Store, until: float = math.inf, gate: Gate | None = None) -> None:
         """Until the source ends, `stop` is called, or the store reaches `until`, seconds on its timeline.
 
-        Raises what the source raises, but for `DeviceLost`.
+        `gate` knows where the store is muted, and is turned before what follows is stored. Raises what the source
+        raises, but for `DeviceLost`.
         """
-        self._store, self._until = store, until
+        self._store, self._until, self._gate = store, until, gate or self._gate
         opened, self._opened = self._opened, None
         while opened is not None:
             try:
@@ -144,18 +144,6 @@ class Recorder:
             except DeviceLost as error:
                 self._lose(error)
             opened = self._reopen()
-
-    def unmuted(self, chunk: AudioChunk) -> AudioChunk:
-        """`chunk`, with silence where it was recorded while muted."""
-        with self._lock:
-            muted = [(a, b) for a, b in self._muted if a < chunk.end and b > chunk.start]
-        if not muted:
-            return chunk
-        samples = chunk.samples.copy()
-        for start, end in muted:
-            first, last = (round((time - chunk.start) * chunk.sample_rate) for time in (start, end))
-            samples[max(0, first) : max(0, last)] = 0.0
-        return AudioChunk(samples, chunk.sample_rate, chunk.start)
 
     # in the thread of `record`
 
@@ -252,10 +240,9 @@ class Recorder:
     def _put(self, samples: Samples) -> None:
         self._heard_at = time.monotonic()
         self._meter.add(samples, SAMPLE_RATE)
-        start, seconds = self._store.end, len(samples) / SAMPLE_RATE
-        if self._is_muted():
-            self._mute(start, start + seconds)
-        else:
+        seconds = len(samples) / SAMPLE_RATE
+        self._turn()
+        if not self._gate.is_muted:
             self._listen(samples, seconds)
         try:
             if self._refused_s:
@@ -270,11 +257,12 @@ class Recorder:
             self._refused_s += seconds
             self.dropped_s += seconds
 
-    def _mute(self, start: float, end: float) -> None:
-        with self._lock:
-            if self._muted and self._muted[-1][1] >= start:
-                start = self._muted.pop()[0]
-            self._muted.append((start, end))
+    def _turn(self) -> None:
+        if (is_muted := self._is_muted()) is self._gate.is_muted:
+            return
+        position = self._store.end
+        self._gate.turn(position)
+        self._tell(events.Muted(position=position) if is_muted else events.Unmuted(position=position))
 
     def _listen(self, samples: Samples, seconds: float) -> None:
         """Notice digital silence, and its end."""

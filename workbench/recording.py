@@ -21,6 +21,7 @@ from typing import Any, Final, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from workbench import events, paths
+from workbench.audio.gate import Gate
 from workbench.audio.spool import Spool, read_samples, stored_samples
 from workbench.audio.wav import WavWriter
 from workbench.captions import Captions
@@ -37,7 +38,6 @@ _DONE_S: Final = 0.1
 """Audio at the end that holds no word."""
 _PREVIEW: Final = 120
 """Characters."""
-_INTERIM: Final = b'"is_final": false'
 
 
 class State(StrEnum):
@@ -162,7 +162,7 @@ class Recording:
     # reading
 
     def events(self) -> list[Event]:
-        """Everything that was told. Raises `InputError`."""
+        """Everything that was told, but interim text. Raises `InputError`."""
         return read_journal(self._journal_path)[0]
 
     def told(self) -> list[Event]:
@@ -171,7 +171,7 @@ class Recording:
 
     def captions(self) -> list[Caption]:
         """Final texts with their translations, in the order they were told. Raises `InputError`."""
-        return Captions.of(self._final_events()).found
+        return Captions.of(self.events()).found
 
     def done_until(self) -> float:
         """Seconds on the timeline up to which all audio was worked on: the newest `Progress`, or the end when `Done`.
@@ -187,6 +187,14 @@ class Recording:
                 case events.Resumed(position=position):
                     done = position
         return min(done, self.duration)
+
+    def gate(self) -> Gate:
+        """Where it was muted. Raises `InputError`."""
+        gate = Gate()
+        for event in self._told(events.Muted, events.Unmuted):
+            if isinstance(event, events.Muted) is not gate.is_muted:
+                gate.turn(event.position)
+        return gate
 
     def next_segment_id(self) -> int:
         """One that no segment has. Raises `InputError`."""
@@ -206,7 +214,7 @@ class Recording:
 
     def info(self) -> RecordingInfo:
         """Raises `InputError`."""
-        manifest, told = self._manifest(), self._final_events()
+        manifest, told = self._manifest(), self.events()
         captions = Captions.of(told).found
         detected = next((e.language for e in reversed(told) if isinstance(e, events.LanguageDetected)), None)
         translated = next((c.translation.language for c in captions if c.translation), None)
@@ -263,9 +271,6 @@ class Recording:
         """The events of some kinds; lines of others are not parsed."""
         begins = tuple(b'{"type": "%b"' % kind.type.encode() for kind in kinds)
         return read_journal(self._journal_path, lambda line: line.startswith(begins))[0]
-
-    def _final_events(self) -> list[Event]:
-        return read_journal(self._journal_path, lambda line: _INTERIM not in line)[0]
 
     def _claims(self) -> Lock:
         """Over claiming, and over looking whether it is claimed: a look must not make a claim fail."""

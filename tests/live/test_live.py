@@ -207,7 +207,10 @@ def test_what_is_heard_is_stored_recognized_and_listed() -> None:
         assert texts(recording) == ["1", "2", "3", "4"]
         info = recording.info()
         assert (info.state, info.duration, info.source) == (State.FINISHED, 8.0, "the microphone")
-        assert [event.to_dict() for event in recording.events()] == [event.to_dict() for event in seen]
+        told = [event.to_dict() for event in seen]
+        lasting = [event for event in told if event.get("transcript", {}).get("is_final", True)]
+        assert len(lasting) < len(told), "interim text is shown"
+        assert [event.to_dict() for event in recording.events()] == lasting
 
     run(test)
 
@@ -231,7 +234,7 @@ def test_stopping_works_off_what_was_captured() -> None:
             await place.start(Source())
             await asyncio.to_thread(captured.wait, 5)
             place.stop()
-            await until(lambda: place.phase is LivePhase.DRAINING)
+            await until(lambda: place.phase is LivePhase.FINISHING)
             assert place.status().backlog > 5.0
             world.gate.set()
             await place.finished()
@@ -247,7 +250,7 @@ def test_what_is_discarded_is_not_recognized_and_its_audio_stays() -> None:
         world.gate.clear()
         async with live(*TALK) as (place, seen):
             await place.start(Source())
-            await until(lambda: place.phase is LivePhase.DRAINING)
+            await until(lambda: place.phase is LivePhase.FINISHING)
             asyncio.get_running_loop().call_later(0.01, world.gate.set)
             place.discard()
             await place.finished()
@@ -511,6 +514,49 @@ def test_speech_is_played_and_not_heard_as_input(monkeypatch: pytest.MonkeyPatch
     run(test)
 
 
+def test_a_session_that_was_left_while_it_spoke_does_not_hear_itself_when_it_is_finished(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Loudspeaker:
+        active = False
+
+        async def play(self, audio: AudioChunk) -> None:
+            Loudspeaker.active = True
+
+        async def close(self) -> None:
+            """There is nothing to close."""
+
+        def stop_now(self) -> None:
+            """Nothing waits."""
+
+    monkeypatch.setattr("workbench.audio.playback.Player", Loudspeaker)
+
+    async def test() -> None:
+        is_played, is_over = threading.Event(), threading.Event()
+
+        def heard_out() -> None:
+            Loudspeaker.active = False
+            world.gate.clear()
+
+        parts: list[Part] = [*TALK[:2], is_played.wait, *TALK[2:4], heard_out, *TALK[4:], is_over.wait]
+        async with live(*parts, chosen=profile(more=SPEAKS)) as (place, _):
+            await place.start(Source())
+            await until(lambda: Loudspeaker.active)
+            is_played.set()
+            await until(lambda: place.status().captured == 8.0)
+            is_over.set()
+            world.gate.set()
+        recording = place.recording
+        assert recording is not None
+        assert recording.state is State.INTERRUPTED
+        async with live() as (place, _):
+            await place.finish(recording)
+            await place.finished()
+        assert texts(recording) == ["1", "3", "4"], "2 is what the loudspeaker said"
+
+    run(test)
+
+
 draining: list[Any] = []
 
 
@@ -588,7 +634,7 @@ def test_an_engine_that_takes_over_while_the_one_before_gives_up_gets_the_work()
         world.gate.clear()
         async with live(*TALK) as (place, _):
             await place.start(Source())
-            await until(lambda: place.phase is LivePhase.DRAINING)
+            await until(lambda: place.phase is LivePhase.FINISHING)
             place.change(profile=profile("second"))
             await until(lambda: "second" in [stage.engine for stage in place.status().stages])
             world.gate.set()
@@ -662,7 +708,7 @@ def test_stopping_shows_at_once_though_the_source_gives_nothing() -> None:
         async with live(*TALK[:2], hung.wait) as (place, _):
             await place.start(Source())
             place.stop()
-            assert place.status().phase is LivePhase.DRAINING
+            assert place.status().phase is LivePhase.FINISHING
             hung.set()
             await place.finished()
             place.stop()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
+from workbench.audio.gate import Gate
 from workbench.audio.spool import Spool
 from workbench.engines import Capture, Settings
 from workbench.types import AudioChunk
@@ -20,11 +21,11 @@ class Following(Capture):
 
     name = "spool"
 
-    def __init__(self, spool: Spool, position: float, unmuted: Callable[[AudioChunk], AudioChunk]) -> None:
-        """Seconds on the timeline; `unmuted` is called on every chunk, in a worker thread."""
+    def __init__(self, spool: Spool, position: float, gate: Gate) -> None:
+        """`position`: seconds on the timeline."""
         self._spool = spool
         self._position = position
-        self._unmuted = unmuted
+        self._gate = gate
 
     def open(self, settings: Settings) -> Iterator[AudioChunk]:
         position, rate = round(self._position * self._spool.sample_rate), self._spool.sample_rate
@@ -33,5 +34,5 @@ class Following(Capture):
             samples = self._spool.read(position / rate, CHUNK_S, LOOK_UP_S)
             if closed and not len(samples):
                 return
-            yield self._unmuted(AudioChunk(samples, rate, position / rate))
+            yield self._gate.let_through(AudioChunk(samples, rate, position / rate))
             position += len(samples)

@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 from workbench import events, paths
 from workbench.audio.levels import Meter
 from workbench.engines import Capture, Settings
-from workbench.errors import UsageError, WorkbenchError, in_one_line
+from workbench.errors import UsageError, WorkbenchError, in_one_line, is_expected
 from workbench.live.engines import Engines, Wanted
 from workbench.live.status import LivePhase, LiveStatus, Source, StageStatus, stage_status
 from workbench.live.take import Take
@@ -281,12 +281,13 @@ class Live:
     async def _begin(self, recording: Recording, recorder: Recorder | None, duration: float | None) -> None:
         try:
             spool, journal = await to_thread(recording.spool), await to_thread(recording.journal)
+            gate = await to_thread(recording.gate)
             self._check_stays()
         except BaseException:
             await to_thread(recording.close)
             raise
         self.recording, self._recorder = recording, recorder
-        self._take = Take(recording, spool, journal, recorder, self._engines, self._show, self._told)
+        self._take = Take(recording, spool, journal, gate, recorder, self._engines, self._show, self._told)
         self._idle.clear()
         self._tasks.create_task(self._run(self._take, math.inf if duration is None else spool.end + duration))
 
@@ -319,7 +320,7 @@ class Live:
 
     def _told(self, error: Exception) -> WorkbenchError:
         """Log and tell `error`, as one of ours."""
-        _log.error("a live session is disturbed: %s", error, exc_info=error)
+        _log.error("a live session is disturbed: %s", error, exc_info=None if is_expected(error) else error)
         ours = error if isinstance(error, WorkbenchError) else _unexpected(error)
         self._tell(events.Error(code=ours.code, message=ours.message, hint=ours.hint))
         return ours

@@ -17,7 +17,7 @@ class LivePhase(StrEnum):
     IDLE = "idle"
     RECORDING = "recording"
     PAUSED = "paused"
-    DRAINING = "draining"
+    FINISHING = "finishing"
     """Nothing is captured any more; what was, is worked off."""
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from workbench import events
+from workbench.audio.gate import Gate
 from workbench.audio.spool import Spool
 from workbench.errors import OutputError, WorkbenchError
 from workbench.journal import Journal
@@ -18,7 +19,7 @@ from workbench.pipeline import LiveMode, Pipeline
 from workbench.recorder import Recorder
 from workbench.recording import Recording
 from workbench.threads import to_thread, uninterrupted
-from workbench.types import AudioChunk, Speech
+from workbench.types import Speech
 
 if TYPE_CHECKING:
     from workbench.audio.playback import Player
@@ -42,6 +43,7 @@ class Take:
         recording: Recording,
         spool: Spool,
         journal: Journal,
+        gate: Gate,
         recorder: Recorder | None,
         engines: Engines,
         show: Callable[[events.Event], None],
@@ -53,11 +55,12 @@ class Take:
         """
         self.recording = recording
         self.spool = spool
-        self.phase = LivePhase.RECORDING if recorder else LivePhase.DRAINING
+        self.phase = LivePhase.RECORDING if recorder else LivePhase.FINISHING
         self.error: WorkbenchError | None = None
         """What ended it before its time."""
         self._journal = journal
         self._journal_fails = False
+        self._gate = gate
         self._recorder = recorder
         self._engines = engines
         self._show = show
@@ -107,7 +110,7 @@ class Take:
         if self._recorder is not None:
             self._recorder.stop()
         if self.phase in (LivePhase.RECORDING, LivePhase.PAUSED):
-            self.phase = LivePhase.DRAINING
+            self.phase = LivePhase.FINISHING
 
     def discard(self) -> None:
         """Drop what is not worked on yet. The audio stays."""
@@ -138,7 +141,7 @@ class Take:
             self._working.cancel()
         try:
             await self._record(until)
-            self.phase = LivePhase.DRAINING
+            self.phase = LivePhase.FINISHING
             self._engines.look_again()
             await asyncio.wait([self._working])
             await self._hear_out()
@@ -154,7 +157,7 @@ class Take:
         """To the end of the capture. What breaks it is told; what was stored is still worked on."""
         try:
             if self._recorder is not None:
-                await to_thread(self._recorder.record, self.spool, until)
+                await to_thread(self._recorder.record, self.spool, until, self._gate)
                 if self._recorder.dropped_s:
                     raise OutputError(
                         f"{self._recorder.dropped_s:.1f} s of audio are not stored",
@@ -177,10 +180,10 @@ class Take:
 
     async def _follow(self, next_segment: int) -> None:
         """With one pipeline after the other as engines change."""
-        unmuted, is_first = self._recorder.unmuted if self._recorder else _as_it_is, True
-        while loaded := await self._engines.to_use(is_last_call=lambda: self.phase is LivePhase.DRAINING):
+        is_first = True
+        while loaded := await self._engines.to_use(is_last_call=lambda: self.phase is LivePhase.FINISHING):
             pipeline = self._pipeline = Pipeline(
-                Following(self.spool, self._position, unmuted),
+                Following(self.spool, self._position, self._gate),
                 loaded.stages,
                 loaded.settings,
                 self.tell,
@@ -235,8 +238,10 @@ class Take:
     # telling
 
     def tell(self, event: events.Event) -> None:
+        """Interim text is for those who look on: when a session goes on, it is recognized again."""
         try:
-            self._journal.write(event)
+            if not _is_interim(event):
+                self._journal.write(event)
             self._journal_fails = False
         except OutputError as error:
             if not self._journal_fails:  # said once
@@ -256,5 +261,8 @@ class Take:
         self.tell(events.Error(code="unfinished", message=f"{left:.1f} s are not recognized", hint=hint))
 
 
-def _as_it_is(chunk: AudioChunk) -> AudioChunk:
-    return chunk
+def _is_interim(event: events.Event) -> bool:
+    match event:
+        case events.Transcript(transcript=text) | events.Translation(translation=text):
+            return not text.is_final
+    return False
