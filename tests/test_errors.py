@@ -8,7 +8,7 @@ import re
 import pytest
 
 from workbench import errors
-from workbench.errors import ProfileError, WorkbenchError
+from workbench.errors import EngineError, InputError, ProfileError, StageError, UsageError, WorkbenchError, is_expected
 
 CLASSES = [value for value in vars(errors).values() if inspect.isclass(value) and issubclass(value, WorkbenchError)]
 DRAWN = re.compile(r"^([│├└─ ]*)(\w+)(?: +exit (\d+))?  +\S", re.MULTILINE)
@@ -43,3 +43,17 @@ def test_an_error_says_what_and_what_next(error: type[WorkbenchError]) -> None:
 
 def test_a_profile_error_lists_every_problem() -> None:
     assert str(ProfileError("bad", problems=("one", "two"))) == "bad\n  one\n  two"
+
+
+def test_a_mistake_or_a_damaged_file_is_expected_and_what_an_engine_raised_is_not() -> None:
+    def because_of(error: Exception, cause: Exception) -> Exception:
+        error.__cause__ = cause
+        return error
+
+    assert is_expected(because_of(UsageError("no such time"), ValueError("soon")))
+    assert is_expected(because_of(InputError("no audio"), OSError(5, "Input/output error")))
+    assert is_expected(EngineError("the weights are damaged"))
+    assert is_expected(because_of(StageError("0:05"), InputError("no audio")))
+    assert not is_expected(because_of(EngineError("it failed"), RuntimeError("a bug")))
+    assert not is_expected(because_of(StageError("0:05"), because_of(EngineError("it failed"), KeyError("x"))))
+    assert not is_expected(OSError(28, "No space left on device"))

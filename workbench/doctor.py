@@ -94,6 +94,7 @@ def _plugins(machine: _Machine) -> Iterator[Check]:
 
 def _engines(machine: _Machine) -> Iterator[Check]:
     from workbench.engines import StageKind
+    from workbench.plugins import how_to_take_up
 
     for kind, purpose, status, fix in (
         (StageKind.VAD, "find speech", "fail", "pip install 'workbench-silero-vad[light]'"),
@@ -102,6 +103,7 @@ def _engines(machine: _Machine) -> Iterator[Check]:
         (StageKind.TTS, "speak", "warn", "pip install workbench-hibari"),
     ):
         names = list(machine.registry.engines(kind))
+        fix = how_to_take_up(p for p in machine.registry.plugins if p.distribution and p.distribution in fix) or fix
         if not names:
             yield Check(f"{kind} engines", "fail" if status == "fail" else "warn", f"nothing can {purpose}", fix)
         elif kind is StageKind.VAD and names == ["energy"]:

@@ -12,6 +12,7 @@ WorkbenchError                    exit 1
 ├── EngineError                   exit 1   a loaded engine is broken: the pool replaces it
 │   └── EngineHung                         an engine did not answer in time
 ├── StageError                    exit 1   an engine could not do one item
+├── StreamError                   exit 1   a stream does not take what it was given; `severity` says what is left of it
 ├── PoolBusy                      exit 1   no engine became free in time
 └── PoolClosed                    exit 1   work was given to a pool or stream that is closed
 """
@@ -19,6 +20,7 @@ WorkbenchError                    exit 1
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import StrEnum
 from typing import ClassVar
 
 
@@ -26,7 +28,7 @@ class WorkbenchError(Exception):
     """The root of the tree. `hint` names the next command or step; empty where there is none."""
 
     exit_code: ClassVar[int] = 1
-    code: ClassVar[str] = "error"
+    code: str = "error"
     """What programs match on; stable."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
@@ -111,6 +113,28 @@ class StageError(WorkbenchError):
     code = "stage"
 
 
+class Severity(StrEnum):
+    """What an error leaves of a stream."""
+
+    ERROR = "error"
+    """The stream goes on without what failed."""
+    FATAL = "fatal"
+    """The stream has ended."""
+
+
+class StreamError(WorkbenchError):
+    """A stream does not take what it was given, which changed nothing. `code` is one of:
+
+    "format": no such sample rate or encoding; "audio": what was fed is no audio; "overrun": too much waits already;
+    "closed": the stream, or its pool, has ended.
+    """
+
+    def __init__(self, code: str, message: str, *, hint: str = "", severity: Severity = Severity.ERROR) -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+        self.severity = severity
+
+
 class PoolBusy(WorkbenchError):
     """No engine became free within the pool's acquire timeout."""
 
@@ -121,6 +145,13 @@ class PoolClosed(WorkbenchError):
     """Work was given to a pool or a stream that is closed."""
 
     code = "closed"
+
+
+def is_expected(error: BaseException) -> bool:
+    """Whether its text is all there is to know, as of mistakes, files and devices; of bugs the traceback tells more."""
+    if isinstance(error, (UsageError, MissingError, InputError, OutputError, PoolBusy, PoolClosed)):
+        return True
+    return isinstance(error, WorkbenchError) and (error.__cause__ is None or is_expected(error.__cause__))
 
 
 def in_one_line(error: BaseException) -> str:

@@ -100,10 +100,13 @@ class Registry:
                 raise UnknownEngine(message, hint="Leave one of them out with --no-plugin.")
         for plugin in self.plugins:
             if plugin.error and name in (plugin.name, plugin.distribution):
-                raise UnknownEngine(f"plugin {name!r} is left out: {plugin.error}", hint="See: workbench plugins")
+                hint = how_to_take_up([plugin]) or "See: workbench plugins"
+                raise UnknownEngine(f"plugin {name!r} is left out: {plugin.error}", hint=hint)
         close = difflib.get_close_matches(name, known, 1)
         hint = f"Did you mean {close[0]!r}?" if close else f"Installed: {', '.join(known) or 'none'}."
-        raise UnknownEngine(f"no {kind} engine is called {name!r}", hint=hint)
+        raise UnknownEngine(
+            f"no {kind} engine is called {name!r}", hint=f"{hint} {how_to_take_up(self.plugins)}".rstrip()
+        )
 
     def named(self, name: str) -> list[Plugin]:
         """The plugins of that name, of that distribution, or with an engine of that name. Raises `UsageError`."""
@@ -138,6 +141,18 @@ def enable(plugins: Iterable[Plugin]) -> None:
     """Take plugins up again, from the next start on. Raises `UsageError` or `OutputError`."""
     names = {name for plugin in plugins for name in (plugin.name, plugin.distribution)}
     config.change(_CHOICE, [name for name in disabled() if name not in names])
+
+
+def how_to_take_up(plugins: Iterable[Plugin]) -> str:
+    """What brings those of `plugins` back that were left out on purpose, for an error's hint; empty: none was.
+
+    Which engines they have is not known: they are not imported. Raises `UsageError` as `disabled` does.
+    """
+    out = [plugin for plugin in plugins if plugin.error == DISABLED]
+    chosen = disabled() if out else []
+    if for_good := [plugin.name for plugin in out if plugin.name in chosen or plugin.distribution in chosen]:
+        return f"To take up what is disabled: workbench plugins {' '.join(f'--enable {name}' for name in for_good)}"
+    return f"Left out with --no-plugin: {', '.join(plugin.name for plugin in out)}." if out else ""
 
 
 def load(disabled: Collection[str] = (), *, builtin_only: bool | None = None) -> Registry:

@@ -13,7 +13,7 @@ from workbench.loading import Pools, explained
 from workbench.models.states import ModelState, ModelStates, Phase, Wanted, Watch
 from workbench.pipeline import Stages
 from workbench.plan import Choice, Plan, attributed
-from workbench.plugins import Registry
+from workbench.plugins import Registry, how_to_take_up
 from workbench.pool import Pool
 from workbench.profiles.options import Chosen, check_options, split_options
 from workbench.profiles.schema import Profile
@@ -196,7 +196,7 @@ class Session:
                 return Choice(candidate, options, core, instead_of=missing).resolve(settings)
             except WorkbenchError as error:
                 refusals[candidate.name] = error
-        raise _none_fits(kind, refusals)
+        raise _none_fits(kind, refusals, self.registry)
 
     def _candidates(self, kind: StageKind) -> Iterator[type[Engine[Any, Any, Any]]]:
         """Preferred engines first. Translators and voices that declare nothing are only taken when named."""
@@ -210,10 +210,10 @@ class Session:
 _DECLARATION: Final = {StageKind.TRANSLATION: "pairs", StageKind.TTS: "voices"}
 
 
-def _none_fits(kind: StageKind, refusals: Mapping[str, WorkbenchError]) -> WorkbenchError:
+def _none_fits(kind: StageKind, refusals: Mapping[str, WorkbenchError], registry: Registry) -> WorkbenchError:
     if not refusals:
         hint = "To see what to install: workbench doctor. To see what is installed: workbench plugins"
-        return MissingError(f"no engine for {kind} is installed", hint=hint)
+        return MissingError(f"no engine for {kind} is installed", hint=how_to_take_up(registry.plugins) or hint)
     errors = list(refusals.values())
     if len(errors) == 1:
         return errors[0]

@@ -71,11 +71,24 @@ def test_anything_else_is_a_bug_whose_traceback_is_in_the_log(
     assert log == paths.log_file()
 
 
+def test_a_mistake_of_the_user_is_one_line_in_the_log(log: Path, logging_restored: None) -> None:
+    console.set_up_log()
+    try:
+        int("soon")
+    except ValueError as error:
+        problem = ProfileError("mine.toml has mistakes", problems=(":3: color: unknown key",))
+        problem.__cause__ = error
+        console.fail(problem)
+    [line] = log.read_text().splitlines()
+    assert line.endswith("mine.toml has mistakes; :3: color: unknown key")
+
+
 def test_a_log_that_cannot_be_written_stops_nothing(log: Path, logging_restored: None) -> None:
     log.parent.parent.mkdir(exist_ok=True)
     log.parent.write_text("not a folder")
     console.set_up_log()
     console.log_error(ValueError("lost"))
+    assert log.parent.read_text() == "not a folder"
 
 
 def test_what_a_terminal_would_obey_is_shown_instead() -> None:

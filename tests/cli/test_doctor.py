@@ -92,6 +92,17 @@ def test_without_a_recognizer_nothing_can_be_done(monkeypatch: pytest.MonkeyPatc
     assert run().exit_code == 1
 
 
+def test_a_recognizer_that_is_disabled_is_not_installed_again_but_taken_up(
+    folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folders / "CONFIG").mkdir()
+    (folders / "CONFIG" / "config.toml").write_text('disabled_plugins = ["faster-whisper"]\n')
+    plugin = plugins.Plugin("faster-whisper", "workbench-faster-whisper", "1", plugins.DISABLED)
+    monkeypatch.setattr(plugins, "load", lambda disabled: plugins.Registry([plugin]))
+    assert check("asr engines")["fix"].endswith("workbench plugins --enable faster-whisper")
+    assert check("vad engines")["fix"].startswith("pip install ")
+
+
 def test_an_engine_without_its_weights_is_a_warning_and_a_recognizer_a_failure(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

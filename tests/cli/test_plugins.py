@@ -152,6 +152,36 @@ def test_a_plugin_is_left_out_for_good_and_taken_up_again(command: Any) -> None:
     assert listed(command)["vad", "always", "workbench-outside"]["state"] == "ready"
 
 
+@pytest.mark.usefixtures("outside")
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--profile", "auto"], "no engine for asr is installed"),
+        (["--profile", "auto", "--model", "small"], "no engine for asr is installed"),
+        (["--profile", "auto", "--engine", "asr=echo"], "no asr engine is called 'echo'"),
+        (["--profile", "auto", "--engine", "asr=outside"], "plugin 'outside' is left out: disabled"),
+        ([], "vad.engine: no vad engine is called 'always'"),
+    ],
+)
+def test_what_is_missing_since_a_plugin_was_disabled_comes_with_what_takes_it_up(
+    command: Any, tone: Any, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
+) -> None:
+    command("plugins", "--disable", "outside")
+    monkeypatch.setenv("WORKBENCH_NO_PLUGINS", "1")  # whatever else is installed
+    result = command("transcribe", tone(), *arguments)
+    assert result.exit_code in (2, 4)
+    assert said in result.stderr
+    assert "workbench plugins --enable outside" in result.stderr
+
+
+@pytest.mark.usefixtures("outside")
+def test_what_is_missing_since_no_plugin_left_it_out_comes_with_that(command: Any, tone: Any) -> None:
+    result = command("transcribe", tone(), "--no-plugin", "outside", "--engine", "asr=echo", "--profile", "auto")
+    assert result.exit_code == 2
+    assert "Left out with --no-plugin: outside." in result.stderr
+    assert "--enable" not in result.stderr
+
+
 def test_what_cannot_be_left_out_says_so(command: Any) -> None:
     own = command("plugins", "--disable", "energy")
     assert own.exit_code == 2

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
 
 from workbench import paths
-from workbench.errors import OutputError, WorkbenchError, did_you_mean, first_error, in_one_line
+from workbench.errors import OutputError, WorkbenchError, did_you_mean, first_error, in_one_line, is_expected
 
 if TYPE_CHECKING:
     from workbench.plugins import Registry
@@ -81,10 +81,11 @@ def silence_stdout() -> None:
 
 
 def log_error(error: BaseException) -> None:
-    """Put the traceback into the log file."""
+    """Put a line into the log file, and the traceback of what may be a bug."""
     if not _log.hasHandlers():  # it went wrong before any command began
         set_up_log()
-    _log.error("%s", error, exc_info=error)
+    line = "; ".join(part.strip() for part in str(error).splitlines())
+    _log.error("%s", line, exc_info=None if is_expected(error) else error)
 
 
 def fail(error: BaseException) -> int:
