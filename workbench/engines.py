@@ -149,6 +149,8 @@ class Detector(Engine[AudioChunk, Activity, State]):
     """VAD: audio to speech probabilities. Where speech begins and ends is the core's decision."""
 
     kind = StageKind.VAD
+    sample_rates: ClassVar[Sequence[int]] = (16_000,)
+    """Hertz of the audio it takes, the best first."""
 
     def cost(self, item: AudioChunk) -> float:
         return item.duration
