@@ -191,11 +191,11 @@ def test_a_profile_of_another_machine_gives_warnings() -> None:
     profile = parse_profile(text + '[asr]\nengine="e"\noptions.device="cuda"')
     here = HardwareInfo(cpu_cores=2, cpu_threads=4, memory_total_mb=8192)
     assert mismatches(profile, here) == [
+        "profile 'x' cannot run here: asr is to run on CUDA, and this machine has no NVIDIA GPU",
         "profile 'x' was made for 8 CPU threads, this machine has 4",
         "profile 'x' was made for 16.0 GiB of RAM, this machine has 8.0",
         "profile 'x' was made for 1 GPUs, this machine has 0",
         "profile 'x' was made for 8.0 GiB of GPU memory, this machine has 0.0",
-        "profile 'x' wants CUDA for asr, which cannot be used on this machine",
     ]
 
 

@@ -29,7 +29,7 @@ class Ears(workbench.Recognizer):
     class Options(workbench.Options):
         beam_size: int = Field(default=5, ge=1)
         """How many texts are followed at once."""
-        device: Literal["auto", "cpu"] = "auto"
+        device: Literal["auto", "cpu", "cuda"] = "auto"
 
     def __init__(self, options: Options) -> None:
         self.made.append(options)

@@ -21,6 +21,7 @@ from workbench.profiles.hardware import CoreHardwareDetector, HardwareInfo
 from workbench.profiles.schema import Profile
 from workbench.tui import texts
 from workbench.tui.app import WorkbenchApp
+from workbench.tui.screens.ask import Ask
 from workbench.tui.screens.profile import ProfileScreen
 
 Make = Callable[..., WorkbenchApp]
@@ -120,6 +121,28 @@ def test_the_machine_and_all_profiles_are_shown(run: Any, own: Path) -> None:
         assert "Fits: yes." in shown
 
     run(test)
+
+
+def test_a_profile_for_a_gpu_does_not_fit_a_machine_without_one_and_is_only_used_after_a_question(run: Any) -> None:
+    store.write_text("gpu", OWN.replace("beam_size = 3 # wide", 'device = "cuda"'))
+
+    async def test(pilot: Pilot[int], app: WorkbenchApp, screen: ProfileScreen) -> None:
+        await go_to(pilot, screen, "gpu")
+        shown = "\n".join(lines(app))
+        assert "Fits: no." in shown
+        assert "this machine has no NVIDIA GPU" in shown
+        assert "Use auto" in shown
+        await pilot.press("u")
+        await fakes.until(lambda: isinstance(app.screen, Ask))
+        await pilot.press("escape")
+        await fakes.until(lambda: app.screen is screen)
+        assert store.current_name()[0] == "auto"
+        await pilot.press("u")
+        await fakes.until(lambda: isinstance(app.screen, Ask))
+        await pilot.press("u")
+        await fakes.until(lambda: store.current_name()[0] == "gpu")
+
+    run(test, SIZES["large"])
 
 
 def test_what_differs_from_the_default_is_marked(run: Any, own: Path) -> None:

@@ -17,10 +17,11 @@ import typer
 from workbench.cli import console
 from workbench.errors import ProfileError, UsageError
 from workbench.profiles import store
+from workbench.profiles.fit import obstacles
 from workbench.profiles.hardware import CoreHardwareDetector, HardwareInfo
 from workbench.profiles.optimizer import CoreOptimizer, Plan
 from workbench.profiles.report import hardware_rows, plan_rows
-from workbench.profiles.schema import mismatches
+from workbench.profiles.schema import Profile, mismatches
 
 app = typer.Typer(
     help="Which engines run, with which settings, on this machine.",
@@ -79,7 +80,7 @@ def show(name: OptionalName = None, as_json: Json = False) -> None:
     profile = store.load(chosen)
     if name is None:
         _tell([f"current profile: {chosen} ({why})"])
-    _tell(mismatches(profile, CoreHardwareDetector().detect()))
+    _tell_fit(profile)
     if as_json:
         _print_json(profile.to_dict())
     else:
@@ -92,7 +93,8 @@ def use(name: Name) -> None:
     if name != store.AUTO:  # the way out when nothing else can be used
         _check(store.find(name))
     store.use(name)
-    _tell([f"current profile: {name}", *mismatches(store.load(name), CoreHardwareDetector().detect())])
+    _tell([f"current profile: {name}"])
+    _tell_fit(store.load(name))
     override = os.environ.get("WORKBENCH_PROFILE")
     if override and override != name:
         _tell([f"WORKBENCH_PROFILE={override} still comes first"])
@@ -138,6 +140,14 @@ def edit(name: Annotated[str, typer.Argument(help="A profile. Of a preset a copy
     store.write_text(name, draft.read_text("utf-8-sig"))
     draft.unlink()
     _tell([f"written: {target}"])
+
+
+def _tell_fit(profile: Profile) -> None:
+    """What speaks against running it here, and what can be run."""
+    hardware = CoreHardwareDetector().detect()
+    _tell(mismatches(profile, hardware))
+    if obstacles(profile, hardware):
+        _tell(["one that can: workbench profile use auto"])
 
 
 def _check(path: Path) -> None:

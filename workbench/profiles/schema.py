@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from workbench.errors import ProfileError
+from workbench.profiles.fit import obstacles
 from workbench.profiles.hardware import HardwareInfo
 from workbench.profiles.problems import Problem, explain
 from workbench.profiles.toml_lines import key_lines, line_of
@@ -188,7 +189,7 @@ def salvaged(text: str, source: str) -> Profile:
 
 
 def mismatches(profile: Profile, hardware: HardwareInfo) -> list[str]:
-    """Warnings where `profile` was made for another machine than this `hardware`."""
+    """Warnings where `profile` cannot run on this `hardware`, or was made for another machine."""
     made_for, found = profile.hardware, []
     if made_for.cpu_threads and made_for.cpu_threads != hardware.cpu_threads:
         found.append(f"{made_for.cpu_threads} CPU threads, this machine has {hardware.cpu_threads}")
@@ -200,11 +201,9 @@ def mismatches(profile: Profile, hardware: HardwareInfo) -> list[str]:
     vram_gib = min(hardware.gpu_memory_mb, default=0) / 1024
     if made_for.gpu_memory_gib and vram_gib < made_for.gpu_memory_gib * (1 - MEMORY_TOLERANCE):
         found.append(f"{made_for.gpu_memory_gib:.1f} GiB of GPU memory, this machine has {vram_gib:.1f}")
-    warnings = [f"profile {profile.name!r} was made for {difference}" for difference in found]
-    for kind, stage in profile.stages().items():
-        if stage.options.get("device") == "cuda" and not hardware.cuda_available:
-            warnings.append(f"profile {profile.name!r} wants CUDA for {kind}, which cannot be used on this machine")
-    return warnings
+    reasons = [f"cannot run here: {obstacle}" for obstacle in obstacles(profile, hardware)]
+    reasons += [f"was made for {difference}" for difference in found]
+    return [f"profile {profile.name!r} {reason}" for reason in reasons]
 
 
 def _toml(text: str, source: str) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from textual.content import Content
 
+from workbench.profiles.fit import obstacles
 from workbench.profiles.report import hardware_rows, plan_rows
-from workbench.profiles.schema import Profile
+from workbench.profiles.schema import Profile, mismatches
 from workbench.profiles.store import Difference, diff
 from workbench.profiles.toml_lines import key_lines
 from workbench.tui.texts import _
@@ -74,6 +75,21 @@ def machine_text(machine: Machine) -> Content:
         lines.append(Content.assemble((_(row.label), "bold"), f"  {row.value}"))
         lines.append(Content.styled(f"  {row.reason}", "$foreground 60%"))
     return Content("\n").join(lines)
+
+
+def fit_lines(profile: Profile, machine: Machine) -> list[str]:
+    """Whether `profile` can run on this machine, and why; where it cannot, what to do."""
+    hardware, plan = machine.hardware, machine.plan
+    if found := obstacles(profile, hardware):
+        return [
+            _("Fits: no."),
+            *(f"✗ {obstacle}" for obstacle in found),
+            _("Use auto, which is made for this machine."),
+        ]
+    verdict = _("Fits: yes.") if plan.fits else _("Fits: no.")
+    if profile.asr is None or profile.asr.options.get("model", "auto") in ("auto", plan.model):
+        verdict += f" {plan.model}: {plan.reasons['model']}"
+    return [verdict, *(f"! {warning}" for warning in mismatches(profile, hardware))]
 
 
 def marked_text(text: str, profile: Profile, default: Profile) -> Content:

@@ -15,13 +15,14 @@ from textual.widgets import ContentSwitcher, OptionList, Static
 from textual.widgets.option_list import Option
 
 from workbench.profiles import store
-from workbench.profiles.schema import Profile, mismatches
+from workbench.profiles.fit import obstacles
+from workbench.profiles.schema import Profile
 from workbench.threads import to_thread
 from workbench.tui import profiles
 from workbench.tui.changing import change
 from workbench.tui.failures import noticed
 from workbench.tui.frame import Frame
-from workbench.tui.profile_text import differences, machine_text, marked_text
+from workbench.tui.profile_text import differences, fit_lines, machine_text, marked_text
 from workbench.tui.profiles import Chosen, Machine
 from workbench.tui.screens.ask import Ask
 from workbench.tui.screens.prompt import Prompt
@@ -169,11 +170,7 @@ class ProfileScreen(Frame):
         values.scroll_home(animate=False)
 
     def _show_fit(self, profile: Profile, machine: Machine) -> None:
-        plan = machine.plan
-        verdict = _("Fits: yes.") if plan.fits else _("Fits: no.")
-        lines = [f"{verdict} {plan.model}: {plan.reasons['model']}"]
-        lines += [f"! {warning}" for warning in mismatches(profile, machine.hardware)]
-        self.query_one("#fit", Static).update("\n".join(lines))
+        self.query_one("#fit", Static).update("\n".join(fit_lines(profile, machine)))
 
     def action_diff(self) -> None:
         self._shows_differences = not self._shows_differences
@@ -189,6 +186,10 @@ class ProfileScreen(Frame):
         chosen, machine = self._chosen, self._machine
         if chosen is None or machine is None:
             return
+        if chosen.profile is not None and (obstacle := "; ".join(obstacles(chosen.profile, machine.hardware))):
+            question = _("{name} cannot run here: {why}.", name=chosen.name, why=obstacle)
+            if await self.app.push_screen_wait(Ask(question, {"u": _("use it nevertheless")})) != "u":
+                return
         with noticed(self.workbench):
             profile = await to_thread(profiles.choose, chosen, machine.default, self.live.registry)
             self.list_profiles()
