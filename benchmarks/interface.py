@@ -43,7 +43,7 @@ _TEXT: Final = (
     "too because nothing else would survive a loss of power"
 )
 _WORDS: Final = _TEXT.split()
-_TIME: Final = re.compile(r"^...\d:\d\d:\d\d", re.MULTILINE)
+_TIME: Final = re.compile(r"^ +\d+:\d\d", re.MULTILINE)
 """Of a caption."""
 
 

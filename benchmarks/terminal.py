@@ -41,7 +41,7 @@ recognize = {recognize}
 """
 _FRAME: Final = "4 Plugins"
 """In the frame."""
-_TIME: Final = re.compile(r"^.{0,3}\d:\d\d", re.MULTILINE)
+_TIME: Final = re.compile(r"^ +\d+:\d\d", re.MULTILINE)
 """Of a caption."""
 
 

@@ -104,7 +104,7 @@ class FakeLive:
 
     async def finish(self, recording: Any) -> None:
         self.told.append(("finish", recording))
-        self.phase = LivePhase.DRAINING
+        self.phase = LivePhase.FINISHING
         self.ended.clear()
 
     def use(self, source: Source) -> None:
@@ -124,7 +124,7 @@ class FakeLive:
 
     def stop(self) -> None:
         self.told.append("stop")
-        self.phase = LivePhase.DRAINING
+        self.phase = LivePhase.FINISHING
         if not self.given.backlog:
             self.ended.set()
 

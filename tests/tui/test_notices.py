@@ -26,8 +26,8 @@ def some(monkeypatch: pytest.MonkeyPatch) -> list[Notice]:
     monkeypatch.setattr(time, "localtime", time.gmtime)
     at = 1795252106.0
     return [
-        Notice("USB Audio gives no audio since 00:12:41. What was captured is kept.", "Waiting for it.", "warning", at),
-        Notice("USB Audio is back; 2.5 s are missing at 00:12:41.", at=at + 4),
+        Notice("USB Audio gives no audio since 12:41. What was captured is kept.", "Waiting for it.", "warning", at),
+        Notice("USB Audio is back; 2.5 s are missing at 12:41.", at=at + 4),
         Notice("asr: whisper could not do 12.0 to 14.5 s: out of memory", "4 shows another.", "error", at + 60),
         Notice("会议录音.m4a 不能读取", "检查文件", "error", at + 61),
     ]

@@ -232,7 +232,7 @@ def test_a_signal_ends_a_session_and_keeps_what_it_captured(open_broken: Open, n
         settled(terminal)
         terminal.type("2")
         terminal.shows("It records.")
-        terminal.shows("REC ● 00:00:01")
+        terminal.shows("REC ● 0:01")
         terminal.process.send_signal(number)
         began = time.monotonic()
         assert terminal.ended() == 128 + number
@@ -258,7 +258,7 @@ def test_a_window_that_is_closed_ends_it_and_keeps_what_was_captured(open_broken
     with open_broken(RECORD) as terminal:
         settled(terminal)
         terminal.type("2")
-        terminal.shows("REC ● 00:00:01")
+        terminal.shows("REC ● 0:01")
         terminal.close()
         assert terminal.process.wait(5) == 128 + signal.SIGHUP
     assert len(sessions.recordings()) == 1

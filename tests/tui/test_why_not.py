@@ -25,7 +25,7 @@ Make = Callable[..., WorkbenchApp]
     ("phase", "key", "why"),
     [
         (LivePhase.IDLE, "space", "Nothing is being recorded."),
-        (LivePhase.DRAINING, "space", "The recording has ended; what is left of it is being recognized."),
+        (LivePhase.FINISHING, "space", "The recording has ended; what is left of it is being recognized."),
         (LivePhase.RECORDING, "i", "The input can be tested while nothing is recorded."),
         (LivePhase.IDLE, "f", "The newest caption is followed already."),
     ],

@@ -16,7 +16,7 @@ from workbench.audio.devices import find_device
 from workbench.cli import console
 from workbench.cli.options import EngineOptions, Engines, Hotwords, Language, Model, ProfileName, Prompt, Voice
 from workbench.cli.overrides import overridden, settings_of
-from workbench.cli.progress import clock
+from workbench.clock import clock
 from workbench.errors import OutputError, UsageError
 from workbench.export import Output
 from workbench.files import NewFile
@@ -193,7 +193,7 @@ class _Interrupts:
         """Whether this one is dealt with."""
         if self._dropping or self._live.phase is LivePhase.IDLE:
             return False
-        if self._stopping or self._live.phase is LivePhase.DRAINING:
+        if self._stopping or self._live.phase is LivePhase.FINISHING:
             self._dropping = True
             console.say("Dropping what is not recognized. The audio is kept.")
             self._live.discard()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from workbench import events
 from workbench.cli import console
+from workbench.clock import clock
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
@@ -201,9 +202,3 @@ def _left(event: events.Progress, elapsed: float) -> str:
     if not duration or not 0 < position < duration:
         return ""
     return f"{clock(elapsed * (duration - position) / position)} left"
-
-
-def clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

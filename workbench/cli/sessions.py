@@ -13,7 +13,7 @@ from workbench import sessions
 from workbench.cli import console
 from workbench.cli.options import EngineOptions, Engines, Model, ProfileName
 from workbench.cli.overrides import overridden
-from workbench.cli.progress import clock
+from workbench.clock import clock
 from workbench.errors import UsageError
 from workbench.export import Output, Span, parse_time
 from workbench.files import said_plainly

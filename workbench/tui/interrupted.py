@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from workbench.clock import clock
 from workbench.errors import WorkbenchError
 from workbench.live import LivePhase
 from workbench.threads import to_thread
 from workbench.tui.screens.ask import Ask
 from workbench.tui.texts import _
-from workbench.tui.widgets.captions import clock
 
 if TYPE_CHECKING:
     from workbench.recording import Recording

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from workbench import events
+from workbench.clock import clock
 from workbench.tui.texts import _
 from workbench.tui.widgets.notice_line import Notice
-from workbench.tui.widgets.top_bar import clock
 
 
 def notice_of(event: events.Event) -> Notice | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from workbench.clock import clock
 from workbench.errors import WorkbenchError
 from workbench.export import Output
 from workbench.session import Session
@@ -14,7 +15,6 @@ from workbench.subtitles.normal import one_line
 from workbench.tui import captions
 from workbench.tui.screens.export import AUDIO, Wanted
 from workbench.tui.texts import _
-from workbench.tui.widgets.top_bar import clock
 
 
 @dataclass(frozen=True, slots=True)

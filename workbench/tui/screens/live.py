@@ -251,9 +251,9 @@ class LiveScreen(Frame):
 
     def why_not(self, action: str) -> str:
         if action in ("pause", "resume"):
-            draining = self.live.phase is LivePhase.DRAINING
+            finishing = self.live.phase is LivePhase.FINISHING
             ended = _("The recording has ended; what is left of it is being recognized.")
-            return ended if draining else _("Nothing is being recorded.")
+            return ended if finishing else _("Nothing is being recorded.")
         if action == "listen":
             return _("The input can be tested while nothing is recorded.")
         return _("The newest caption is followed already.") if action == "follow" else super().why_not(action)
@@ -263,7 +263,7 @@ class LiveScreen(Frame):
 
     def action_stop(self) -> None:
         """The first time, end the capture; while the rest is worked off, ask whether to drop it."""
-        if self.live.phase is LivePhase.DRAINING:
+        if self.live.phase is LivePhase.FINISHING:
             left = self.live.status().backlog
             question = _("{seconds:.1f} s of audio are not recognized yet.", seconds=left)
             answers = {"d": _("drop them; the audio is kept, and can be recognized later")}

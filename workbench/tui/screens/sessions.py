@@ -17,6 +17,7 @@ from textual.timer import Timer
 from textual.widgets import DataTable
 
 from workbench import sessions
+from workbench.clock import clock
 from workbench.sessions import Recording, State
 from workbench.subtitles import Caption
 from workbench.threads import to_thread
@@ -30,7 +31,6 @@ from workbench.tui.session_rows import Found, cells, export, holding, places, re
 from workbench.tui.texts import _
 from workbench.tui.widgets.captions import CaptionView
 from workbench.tui.widgets.find_line import FindLine
-from workbench.tui.widgets.top_bar import clock
 
 PAUSE_S: Final = 0.2
 """How long nothing is typed before it is searched for."""

@@ -20,6 +20,7 @@ from textual.selection import Selection
 from textual.strip import Strip
 
 from workbench import events
+from workbench.clock import clock
 from workbench.threads import to_thread
 from workbench.tui.captions import Caption, Captions, Change
 from workbench.tui.texts import _
@@ -433,12 +434,6 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
         if name not in self._styles_of:
             self._styles_of[name] = self.get_component_rich_style(name) if name else self.rich_style
         return self._styles_of[name]
-
-
-def clock(seconds: float) -> str:
-    """A place on the timeline as h:mm:ss."""
-    whole = max(0, int(seconds))
-    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
 
 
 def _selected_part(strip: Strip, span: tuple[int, int], style: Style) -> Strip:

@@ -12,6 +12,7 @@ from textual import events
 from textual.geometry import Region
 from textual.widget import Widget
 
+from workbench.clock import clock
 from workbench.tui.texts import _
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def state_text(live: Live) -> str:
             words = [f"{device or _('REC ●')} {clock(status.captured)}", lag]
         case "paused":
             words = [f"{_('PAUSED ‖')} {clock(status.captured)}", lag]
-        case "draining":
+        case "finishing":
             words = [_("FINISHING ▼"), _("{seconds:.1f} s left", seconds=status.backlog)]
         case _:
             words = [engines_text(live)]
@@ -142,9 +143,3 @@ def engines_text(live: Live) -> str:
     if ready < len(phases):
         return _("LOADING ◌ {ready}/{count}", ready=ready, count=len(phases))
     return _("READY ✓") if phases else _("IDLE")
-
-
-def clock(seconds: float) -> str:
-    """HH:MM:SS."""
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes // 60:02}:{minutes % 60:02}:{rest:02}"
