@@ -1,4 +1,4 @@
-"""An audio workbench for the terminal. These are the names that a plugin needs.
+"""An audio workbench for the terminal. These are the names that a plugin needs, and what programs use of it.
 
 They are imported when first used, so that `workbench --help` starts without numpy and pydantic.
 """
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         WorkbenchError,
     )
     from workbench.hookspecs import Register, hookimpl
+    from workbench.stream import StreamProcessor
     from workbench.types import (
         Activity,
         AudioChunk,
@@ -53,6 +54,7 @@ _HOME = {
     "Synthesizer Translator",
     "errors": "EngineError InputError MissingError OutputError UnsupportedLanguage UsageError WorkbenchError",
     "hookspecs": "Register hookimpl",
+    "stream": "StreamProcessor",
     "types": "Activity AudioChunk Cue Samples Speech SpeechSegment Transcript Translation Window Word",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
@@ -62,6 +64,7 @@ __all__ = [  # noqa: RUF022 - grouped by where they live, as above
     "Stateless", "Synthesizer", "Translator",
     "EngineError", "InputError", "MissingError", "OutputError", "UnsupportedLanguage", "UsageError", "WorkbenchError",
     "Register", "hookimpl",
+    "StreamProcessor",
     "Activity", "AudioChunk", "Cue", "Samples", "Speech", "SpeechSegment", "Transcript", "Translation", "Window",
     "Word",
 ]  # fmt: skip

@@ -175,13 +175,15 @@ class Overflow(_Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Error(_Event):
-    """One item failed; the stream goes on."""
+    """One item failed; the stream goes on, unless `severity` says that it has ended."""
 
     type = "error"
     code: str
     message: str
     hint: str = ""
     stage: str = ""
+    severity: str = "error"
+    """Or "fatal"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

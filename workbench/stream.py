@@ -1,0 +1,344 @@
+"""Streaming voice activity detection: bytes of any size in, speech and its audio out.
+
+    async with StreamProcessor(pool) as stream:
+        for found in await stream.process_chunk(data):
+            ...
+
+Any number of streams share one pool of engines, which judges what all of them have ready in one batch. `feed` costs
+microseconds, makes no task and no future, and may be called from a WebSocket's callback; `events` gives what was found.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, cast
+
+import numpy as np
+
+from workbench import events
+from workbench.audio.recent import RecentAudio
+from workbench.engines import Detector
+from workbench.errors import PoolClosed, Severity, StreamError, WorkbenchError, in_one_line
+from workbench.pool import Pool, Reply, Stage
+from workbench.speech.segmenter import Segmenter, SegmenterOptions, SpeechEvent
+from workbench.threads import to_thread
+from workbench.types import Activity, AudioChunk, Samples, SpeechSegment
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    import soxr
+
+Encoding: TypeAlias = Literal["pcm_s16le", "pcm_f32le"]
+Audio: TypeAlias = "bytes | bytearray | memoryview | npt.NDArray[np.int16] | npt.NDArray[np.float32]"
+Found: TypeAlias = events.SpeechStarted | events.SpeechEnded | events.Error | SpeechSegment
+
+SAMPLE_RATES: Final = range(8_000, 384_001)
+"""Hertz that are taken."""
+LIMIT_S: Final = 10.0
+"""Audio of one stream that may wait, in seconds."""
+FOUND_LIMIT: Final = 1000
+"""What was found in one stream and may wait to be taken."""
+_DTYPES: Final[Mapping[str, np.dtype[Any]]] = {"pcm_s16le": np.dtype("<i2"), "pcm_f32le": np.dtype("<f4")}
+_SCALE: Final = np.float32(1 / 32768)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStatistics:
+    """What one stream took and what became of it."""
+
+    received_s: float
+    """Seconds of audio that were fed."""
+    judged_s: float
+    """Seconds of audio that have a probability."""
+    waiting_s: float
+    """Seconds of audio that were fed and not judged yet, but for an incomplete frame."""
+    frames_received: int
+    """Frames that are complete, of the length that the detector judges; 0 until it has judged one."""
+    frames_judged: int
+    segments: int
+    """That were announced."""
+    errors: int
+    """Chunks that could not be judged."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class StreamProcessor:
+    """One stream. All methods are called on the loop; the pool outlives it.
+
+    Leaving the context drops what waits, and ends `events`. What was found is taken either with `events` or with
+    `process_chunk`, `process_file` and `flush`, which give what has been found until then.
+    """
+
+    def __init__(
+        self,
+        pool: Pool[AudioChunk, Activity],
+        *,
+        sample_rate: int = 16_000,
+        encoding: Encoding = "pcm_s16le",
+        options: SegmenterOptions | None = None,
+        keep_audio: bool = True,
+    ) -> None:
+        """`pool` is started. `sample_rate` (Hz, 8,000 to 384,000) and `encoding` (mono) are those of what is fed.
+
+        A rate that the detector does not take is resampled. `options.speech_pad_ms` of audio from before the speech are
+        part of it, and after. With `keep_audio`, each segment comes with its audio after its `SpeechEnded`; without, a
+        stream remembers no audio. Raises `StreamError` for a rate or encoding there is not.
+        """
+        if sample_rate not in SAMPLE_RATES:
+            limits = f"{SAMPLE_RATES[0]} to {SAMPLE_RATES[-1]} Hz"
+            raise StreamError("format", f"audio at {sample_rate} Hz is not taken", hint=f"Send {limits}.")
+        if encoding not in _DTYPES:
+            raise StreamError(
+                "format", f"no encoding is called {encoding!r}", hint=f"It is one of: {', '.join(_DTYPES)}."
+            )
+        rates = cast("Detector[Any]", pool.engine).sample_rates
+        self.sample_rate = sample_rate if sample_rate in rates else rates[0]
+        """Hertz, of segments."""
+        self.options = options or SegmenterOptions()
+        self._pool = pool
+        self._source_rate = sample_rate
+        self._encoding = encoding
+        self._keep_audio = keep_audio
+        self._found: deque[Found] = deque()
+        self._changed = asyncio.Event()
+        self._closed = False
+        self._received = 0  # samples at the rate of the source
+        self._frames = self._segments = self._errors = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._stage: Stage[AudioChunk, Activity] = self._pool.open()
+        self._segmenter = Segmenter(self.options)
+        self._recent = RecentAudio(self.sample_rate) if self._keep_audio else None
+        self._resampler = self._new_resampler()
+        self._rest = b""  # of a sample that was cut in two
+        self._position = 0  # samples at the rate of the detector, that were submitted
+        self._answered = 0  # of these, how many the detector is done with
+        self._waiting = 0  # calls
+        self._judged = self._frame_s = 0.0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Drop what waits and wait for what runs. Harmless when called again."""
+        self._closed = True
+        self._changed.set()
+        await self._stage.close()
+
+    # in
+
+    def feed(self, data: Audio) -> None:
+        """Take the next audio, of any length: bytes in the stream's encoding, or an array of int16 or float32.
+
+        Raises `StreamError`, and takes nothing, when the stream is closed ("closed"), when more than 10 seconds wait
+        ("overrun"), and for values that are not numbers ("audio").
+        """
+        if self._closed:
+            raise StreamError("closed", "the stream is closed", severity=Severity.FATAL)
+        if not self._has_room(LIMIT_S):
+            raise StreamError(
+                "overrun", f"more than {LIMIT_S:g} s of audio wait", hint="Send it no faster than it is said."
+            )
+        self._submit(self._resampled(self._samples(data)))
+
+    async def room(self) -> None:
+        """Wait until less than half of what may wait does: whoever awaits this before each `feed` never overruns."""
+        while not self._closed and not self._has_room(LIMIT_S / 2):
+            await self._change()
+
+    def _has_room(self, limit_s: float) -> bool:
+        return self.waiting_s < limit_s and len(self._found) < FOUND_LIMIT * limit_s / LIMIT_S
+
+    def _samples(self, data: Audio) -> Samples:
+        """Float32 in [-1, 1], at the rate of the source."""
+        array: npt.NDArray[Any] = data if isinstance(data, np.ndarray) else self._whole_samples(data)
+        if array.ndim != 1:
+            raise StreamError(
+                "audio", f"an array of {array.ndim} dimensions is no mono audio", hint="Mix its channels."
+            )
+        if array.dtype == np.int16:
+            samples = array * _SCALE
+        elif array.dtype == np.float32:
+            if not np.isfinite(array).all():
+                raise StreamError(
+                    "audio", "the audio has values that are not numbers", hint="Send floats from -1 to 1."
+                )
+            samples = np.clip(array, -1.0, 1.0)
+        else:
+            raise StreamError("audio", f"an array of {array.dtype} is no audio", hint="Send int16 or float32.")
+        self._received += len(samples)
+        return samples
+
+    def _whole_samples(self, data: bytes | bytearray | memoryview) -> npt.NDArray[Any]:
+        dtype = _DTYPES[self._encoding]
+        if self._rest:
+            data = self._rest + bytes(data)
+        octets = memoryview(data).cast("B")
+        count = len(octets) // dtype.itemsize
+        self._rest = bytes(octets[count * dtype.itemsize :])
+        return np.frombuffer(octets, dtype, count)
+
+    def _new_resampler(self) -> soxr.ResampleStream | None:
+        if self._source_rate == self.sample_rate:
+            return None
+        import soxr
+
+        return soxr.ResampleStream(self._source_rate, self.sample_rate, 1, dtype="float32", quality="HQ")
+
+    def _resampled(self, samples: Samples, *, last: bool = False) -> Samples:
+        if self._resampler is None:
+            return samples
+        resampled: Samples = self._resampler.resample_chunk(samples, last=last)
+        return np.clip(resampled, -1.0, 1.0)  # the filter rings past the loudest samples
+
+    def _submit(self, samples: Samples) -> None:
+        if not len(samples):
+            return
+        chunk = AudioChunk(samples, self.sample_rate, self._position / self.sample_rate)
+        try:
+            self._stage.submit(chunk, partial(self._take, self._stage, len(samples)))
+        except WorkbenchError as error:
+            raise StreamError("closed", str(error), hint=error.hint, severity=Severity.FATAL) from error
+        self._position += len(samples)
+        self._waiting += 1
+        if self._recent is not None:
+            self._recent.append(chunk)
+
+    # out
+
+    async def events(self) -> AsyncIterator[Found]:
+        """What is found, as it is found, until the stream is closed."""
+        while True:
+            while self._found:
+                yield self._found.popleft()
+                self._changed.set()  # there is room
+            if self._closed:
+                return
+            await self._change()
+
+    async def process_chunk(self, data: Audio) -> list[Found]:
+        """Feed `data`, and give what was found in all that was fed, once it is judged. Raises what `feed` does."""
+        await self.room()
+        self.feed(data)
+        await self.judged()
+        return self._take_found()
+
+    async def process_file(self, path: Path) -> list[Found]:
+        """All of an audio or video file, and the end of the stream. Raises what decoding it raises."""
+        from workbench.audio.decode import decode
+
+        found: list[Found] = []
+        with closing(decode(path, sample_rate=self._source_rate)) as chunks:
+            while (chunk := await to_thread(next, chunks, None)) is not None:
+                found += await self.process_chunk(chunk.samples)
+        return found + await self.flush()
+
+    async def flush(self) -> list[Found]:
+        """End the speech that goes on, as if the audio ended here. The next audio begins a new one."""
+        self._submit(self._resampled(np.zeros(0, np.float32), last=True))
+        self._resampler = self._new_resampler()
+        self._rest = b""
+        self._stage.operate(lambda engine, state: engine.flush(state), partial(self._take, self._stage, 0))
+        self._waiting += 1
+        await self.judged()
+        for event in self._segmenter.flush():
+            self._tell(event)
+        return self._take_found()
+
+    async def reset(self) -> None:
+        """Forget everything: the timeline begins again at 0. What was found and not taken is dropped."""
+        stage = self._stage
+        self._found.clear()
+        self._begin()
+        await stage.close()
+
+    async def judged(self) -> None:
+        """Wait until everything that was fed is judged, or the stream is closed."""
+        while self._waiting and not self._closed:
+            await self._change()
+
+    @property
+    def waiting_s(self) -> float:
+        """Seconds of audio that were fed and that the detector is not done with."""
+        return (self._position - self._answered) / self.sample_rate
+
+    def statistics(self) -> StreamStatistics:
+        return StreamStatistics(
+            received_s=self._received / self._source_rate,
+            judged_s=self._judged,
+            waiting_s=self.waiting_s,
+            frames_received=math.floor(self._position / self.sample_rate / self._frame_s + 1e-6)
+            if self._frame_s
+            else 0,
+            frames_judged=self._frames,
+            segments=self._segments,
+            errors=self._errors,
+        )
+
+    # what the detector gave; on the loop
+
+    def _take(self, stage: Stage[AudioChunk, Activity], samples: int, reply: Reply[Activity]) -> None:
+        """Take a reply to `samples` samples."""
+        if self._closed or stage is not self._stage:
+            return
+        for activity in reply.outputs:
+            self._frames += len(activity.probabilities)
+            self._frame_s, self._judged = activity.frame_s, activity.end
+            for event in self._segmenter.process(activity):
+                self._tell(event)
+        if reply.resume is not None:
+            reply.resume()
+            return
+        if reply.error is not None:
+            self._fail(reply.error)
+        self._answered += samples
+        self._waiting -= 1
+        if self._recent is not None:
+            self._recent.forget(self._segmenter.needed_from)
+        self._changed.set()
+
+    def _tell(self, event: SpeechEvent) -> None:
+        self._segments += isinstance(event, events.SpeechStarted)
+        if isinstance(event, events.SpeechEnded):  # the last frame reaches beyond the audio
+            event = replace(event, end=min(event.end, self._position / self.sample_rate))
+        self._found.append(event)
+        if isinstance(event, events.SpeechEnded) and self._recent is not None:
+            self._found.append(SpeechSegment(id=event.segment_id, audio=self._recent.cut(event.start, event.end)))
+
+    def _fail(self, error: Exception) -> None:
+        """One chunk was not judged: speech before it has ended, and the stream goes on if the pool does."""
+        self._errors += 1
+        fatal = isinstance(error, PoolClosed) or self._stage.closed is not None or self._pool.broken is not None
+        self._closed |= fatal
+        ours = isinstance(error, WorkbenchError)
+        self._found.append(
+            events.Error(
+                code=error.code if isinstance(error, WorkbenchError) else "stage",
+                message=str(error) if ours else in_one_line(error),
+                hint=error.hint if isinstance(error, WorkbenchError) else "",
+                stage="vad",
+                severity=Severity.FATAL if fatal else Severity.ERROR,
+            )
+        )
+
+    def _take_found(self) -> list[Found]:
+        found = list(self._found)
+        self._found.clear()
+        return found
+
+    async def _change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
