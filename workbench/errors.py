@@ -12,7 +12,7 @@ WorkbenchError                    exit 1
 ├── EngineError                   exit 1   a loaded engine is broken: the pool replaces it
 │   └── EngineHung                         an engine did not answer in time
 ├── StageError                    exit 1   an engine could not do one item
-├── StreamError                   exit 1   a stream does not take what it was given; `severity` says what is left of it
+├── Overrun                       exit 1   a stream is fed faster than it is worked on
 ├── PoolBusy                      exit 1   no engine became free in time
 └── PoolClosed                    exit 1   work was given to a pool or stream that is closed
 """
@@ -24,12 +24,22 @@ from enum import StrEnum
 from typing import ClassVar
 
 
+class Severity(StrEnum):
+    """What an error leaves of the stream it comes from."""
+
+    ERROR = "error"
+    """All but what failed: the stream goes on."""
+    FATAL = "fatal"
+    """Nothing: the stream has ended."""
+
+
 class WorkbenchError(Exception):
     """The root of the tree. `hint` names the next command or step; empty where there is none."""
 
     exit_code: ClassVar[int] = 1
-    code: str = "error"
+    code: ClassVar[str] = "error"
     """What programs match on; stable."""
+    severity: ClassVar[Severity] = Severity.ERROR
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -113,26 +123,10 @@ class StageError(WorkbenchError):
     code = "stage"
 
 
-class Severity(StrEnum):
-    """What an error leaves of a stream."""
+class Overrun(WorkbenchError):
+    """A stream was fed while too much of it waits. Nothing was taken."""
 
-    ERROR = "error"
-    """The stream goes on without what failed."""
-    FATAL = "fatal"
-    """The stream has ended."""
-
-
-class StreamError(WorkbenchError):
-    """A stream does not take what it was given, which changed nothing. `code` is one of:
-
-    "format": no such sample rate or encoding; "audio": what was fed is no audio; "overrun": too much waits already;
-    "closed": the stream, or its pool, has ended.
-    """
-
-    def __init__(self, code: str, message: str, *, hint: str = "", severity: Severity = Severity.ERROR) -> None:
-        super().__init__(message, hint=hint)
-        self.code = code
-        self.severity = severity
+    code = "overrun"
 
 
 class PoolBusy(WorkbenchError):
@@ -145,6 +139,7 @@ class PoolClosed(WorkbenchError):
     """Work was given to a pool or a stream that is closed."""
 
     code = "closed"
+    severity = Severity.FATAL
 
 
 def is_expected(error: BaseException) -> bool:

@@ -25,7 +25,7 @@ import numpy as np
 from workbench import events
 from workbench.audio.recent import RecentAudio
 from workbench.engines import Detector
-from workbench.errors import PoolClosed, Severity, StreamError, WorkbenchError, in_one_line
+from workbench.errors import InputError, Overrun, PoolClosed, Severity, UsageError, WorkbenchError, in_one_line
 from workbench.pool import Pool, Reply, Stage
 from workbench.speech.segmenter import Segmenter, SegmenterOptions, SpeechEvent
 from workbench.threads import to_thread
@@ -91,15 +91,13 @@ class StreamProcessor:
 
         A rate that the detector does not take is resampled. `options.speech_pad_ms` of audio from before the speech are
         part of it, and after. With `keep_audio`, each segment comes with its audio after its `SpeechEnded`; without, a
-        stream remembers no audio. Raises `StreamError` for a rate or encoding there is not.
+        stream remembers no audio. Raises `UsageError` for a rate or encoding there is not.
         """
         if sample_rate not in SAMPLE_RATES:
             limits = f"{SAMPLE_RATES[0]} to {SAMPLE_RATES[-1]} Hz"
-            raise StreamError("format", f"audio at {sample_rate} Hz is not taken", hint=f"Send {limits}.")
+            raise UsageError(f"audio at {sample_rate} Hz is not taken", hint=f"Send {limits}.")
         if encoding not in _DTYPES:
-            raise StreamError(
-                "format", f"no encoding is called {encoding!r}", hint=f"It is one of: {', '.join(_DTYPES)}."
-            )
+            raise UsageError(f"no encoding is called {encoding!r}", hint=f"It is one of: {', '.join(_DTYPES)}.")
         rates = cast("Detector[Any]", pool.engine).sample_rates
         self.sample_rate = sample_rate if sample_rate in rates else rates[0]
         """Hertz, of segments."""
@@ -143,15 +141,13 @@ class StreamProcessor:
     def feed(self, data: Audio) -> None:
         """Take the next audio, of any length: bytes in the stream's encoding, or an array of int16 or float32.
 
-        Raises `StreamError`, and takes nothing, when the stream is closed ("closed"), when more than 10 seconds wait
-        ("overrun"), and for values that are not numbers ("audio").
+        Raises, and takes nothing: `Overrun` when more than 10 seconds wait, `InputError` for what is no audio,
+        `PoolClosed` when the stream or its pool has ended.
         """
         if self._closed:
-            raise StreamError("closed", "the stream is closed", severity=Severity.FATAL)
+            raise PoolClosed("the stream is closed")
         if not self._has_room(LIMIT_S):
-            raise StreamError(
-                "overrun", f"more than {LIMIT_S:g} s of audio wait", hint="Send it no faster than it is said."
-            )
+            raise Overrun(f"more than {LIMIT_S:g} s of audio wait", hint="Send it no faster than it is said.")
         self._submit(self._resampled(self._samples(data)))
 
     async def room(self) -> None:
@@ -166,19 +162,15 @@ class StreamProcessor:
         """Float32 in [-1, 1], at the rate of the source."""
         array: npt.NDArray[Any] = data if isinstance(data, np.ndarray) else self._whole_samples(data)
         if array.ndim != 1:
-            raise StreamError(
-                "audio", f"an array of {array.ndim} dimensions is no mono audio", hint="Mix its channels."
-            )
+            raise InputError(f"an array of {array.ndim} dimensions is no mono audio", hint="Mix its channels.")
         if array.dtype == np.int16:
             samples = array * _SCALE
         elif array.dtype == np.float32:
             if not np.isfinite(array).all():
-                raise StreamError(
-                    "audio", "the audio has values that are not numbers", hint="Send floats from -1 to 1."
-                )
+                raise InputError("the audio has values that are not numbers", hint="Send floats from -1 to 1.")
             samples = np.clip(array, -1.0, 1.0)
         else:
-            raise StreamError("audio", f"an array of {array.dtype} is no audio", hint="Send int16 or float32.")
+            raise InputError(f"an array of {array.dtype} is no audio", hint="Send int16 or float32.")
         self._received += len(samples)
         return samples
 
@@ -208,10 +200,7 @@ class StreamProcessor:
         if not len(samples):
             return
         chunk = AudioChunk(samples, self.sample_rate, self._position / self.sample_rate)
-        try:
-            self._stage.submit(chunk, partial(self._take, self._stage, len(samples)))
-        except WorkbenchError as error:
-            raise StreamError("closed", str(error), hint=error.hint, severity=Severity.FATAL) from error
+        self._stage.submit(chunk, partial(self._take, self._stage, len(samples)))
         self._position += len(samples)
         self._waiting += 1
         if self._recent is not None:
