@@ -64,8 +64,10 @@ def targets(
     found = []
     for path in inputs:
         folder = path.parent if output is None else Path(output)
-        middle = f".{translation}" if translation else ""
-        subtitles = tuple((format, folder / f"{path.stem}{middle}.{format}") for format in formats)
+        middle = {
+            format: f".{translation}" for format in formats if translation and format != "wav"
+        }  # audio is as it was
+        subtitles = tuple((format, folder / f"{path.stem}{middle.get(format, '')}.{format}") for format in formats)
         wav = folder / f"{path.stem}.{speech}.wav" if speech else None
         found.append(Targets(path, subtitles, wav, folder if output is not None else None))
     _check_distinct(found)

@@ -16,6 +16,7 @@ import pytest
 from typer.testing import Result
 
 from tests.cli.test_real_speech import AUDIO, MISSING
+from tests.tui.terminal import Terminal
 from workbench import events, sessions
 from workbench.recording import Recording, State
 from workbench.subtitles import Caption
@@ -111,7 +112,9 @@ def test_a_translation_stands_below_its_caption(command: Command, tone: Tone) ->
     assert result.stdout == "[0:00] Hello there.\n       .ereht olleH\n"
 
 
-def test_json_is_an_event_a_line_and_the_journal_tells_the_same(command: Command, tone: Tone) -> None:
+def test_json_is_an_event_a_line_and_the_journal_tells_the_same_but_for_interim_text(
+    command: Command, tone: Tone
+) -> None:
     result = command("live", "--file", tone(), "--pace", "0", "--json", "--translate", "xx")
     told = parsed(result.stdout)
     kinds = Counter(event.type for event in told)
@@ -119,7 +122,8 @@ def test_json_is_an_event_a_line_and_the_journal_tells_the_same(command: Command
     assert kinds["speech_started"] == kinds["speech_ended"] == 1
     assert spoken(told) == ["Hello there."]
     assert [e.translation.text for e in told if isinstance(e, events.Translation)] == [".ereht olleH"]
-    assert only_session().events() == told
+    interim = [e for e in told if isinstance(e, events.Transcript) and not e.transcript.is_final]
+    assert only_session().events() == [event for event in told if event not in interim]
 
 
 def test_what_is_captured_lies_in_a_session(command: Command, tone: Tone) -> None:
@@ -145,6 +149,8 @@ def test_interim_text_can_be_left_out(command: Command, tone: Tone) -> None:
         ([], ["Hello there."]),
         (["--translate", "xx"], [".ereht olleH"]),
         (["--translate", "xx", "--bilingual"], ["Hello there.", ".ereht olleH"]),
+        (["--translate", "xx", "--show", "both"], ["Hello there.", ".ereht olleH"]),
+        (["--translate", "xx", "--show", "source"], ["Hello there."]),
     ],
 )
 def test_subtitles_are_written_at_the_end(command: Command, tone: Tone, more: list[str], lines: list[str]) -> None:
@@ -190,6 +196,13 @@ def test_two_sources_are_refused(command: Command, tone: Tone) -> None:
 
 def test_a_voice_without_speech_is_refused(command: Command, tone: Tone) -> None:
     refused(command("live", "--file", tone(), "--voice", "anna"), 2, "--voice needs --speak")
+
+
+def test_what_to_show_in_no_file_or_of_no_translation_is_refused(command: Command, tone: Tone) -> None:
+    talk = tone()
+    refused(command("live", "--file", talk, "--show", "source"), 2, "--show needs -o", "Name a file")
+    refused(command("live", "--file", talk, "--bilingual"), 2, "--bilingual needs -o")
+    refused(command("live", "--file", talk, "-o", "a.srt", "--bilingual"), 2, "needs a translation", "--translate")
 
 
 def test_an_output_of_no_known_format_is_refused(command: Command, tone: Tone) -> None:
@@ -301,6 +314,21 @@ def test_ctrl_c_ends_the_capture_and_everything_before_is_recognized(
     assert ended[-1] == pytest.approx(recording.duration, abs=0.11)
     assert recording.state is State.FINISHED
     assert texts(recording.captions()) == spoken(told)
+
+
+@posix
+def test_ctrl_c_leaves_nothing_of_the_interim_line_nor_of_itself(place: Path, tone: Tone) -> None:
+    words = ["-m", "workbench", "live", "--file", str(tone(seconds=60.0)), "--pace", "2"]
+    with Terminal(*words, size=(12, 40), env={"COLUMNS": "12"}) as terminal:
+        terminal.until(lambda: b"\x1b[2mlo there.\x1b[0m" in terminal.written)
+        terminal.type("\x03")
+        assert terminal.ended() == 0
+    lines = [line.strip() for line in terminal.text.splitlines()]
+    assert "^C" in terminal.written.decode()
+    assert "^C" not in terminal.text
+    stopping = next(number for number, line in enumerate(lines) if "Stopping" in line)
+    assert lines[stopping].startswith("Stopping: ")
+    assert "lo there." not in lines
 
 
 @posix

@@ -111,8 +111,8 @@ def test_search_names_session_time_and_text(command: Command, talk: Recording) -
 @pytest.mark.usefixtures("outside")
 def test_a_session_is_exported_to_every_format_that_is_named(command: Command, talk: Recording) -> None:
     result = command("sessions", "export", talk.name, "-f", "srt,txt,wav", "-o", "out/")
-    assert sorted(path.name for path in Path("out").iterdir()) == [f"{talk.name}.{f}" for f in ("srt", "txt", "wav")]
-    assert Path("out", f"{talk.name}.txt").read_text() == "Good morning.\nWhere is the station?\nThanks.\n"
+    assert {path.name for path in Path("out").iterdir()} == {f"{talk.name}.{f}" for f in ("de.srt", "de.txt", "wav")}
+    assert Path("out", f"{talk.name}.de.txt").read_text() == "Guten Morgen.\nWo ist der Bahnhof?\nDanke.\n"
     assert result.stderr.count("written: ") == 3
     with wave.open(f"out/{talk.name}.wav") as wav:
         assert wav.getnframes() == 180 * 16_000
@@ -122,25 +122,27 @@ def test_a_session_is_exported_to_every_format_that_is_named(command: Command, t
 
 
 @pytest.mark.usefixtures("outside")
-def test_an_export_shows_source_translation_or_both(command: Command, talk: Recording) -> None:
+def test_an_export_is_the_translation_unless_something_else_is_asked_for(command: Command, talk: Recording) -> None:
     def text(*options: str) -> bytes:
         return command("sessions", "export", "last", "-f", "txt", "-o", "-", *options).stdout_bytes
 
-    assert text().splitlines()[0] == b"Good morning."
-    assert text("--show", "translation").splitlines()[0] == b"Guten Morgen."
+    assert text() == text("--show", "translation")
+    assert text().splitlines()[0] == b"Guten Morgen."
+    assert text("--show", "source").splitlines()[0] == b"Good morning."
     assert text("--show", "both") == text("--bilingual")
     assert text("--bilingual").splitlines()[:2] == [b"Good morning.", b"Guten Morgen."]
-    command("sessions", "export", "last", "--bilingual")
-    assert Path(f"{talk.name}.de.srt").is_file()
+    command("sessions", "export", "last", "--bilingual", "-f", "srt,wav")
+    command("sessions", "export", "last", "--show", "source")
+    assert {path.name.removeprefix(talk.name) for path in Path().iterdir()} == {".de.srt", ".srt", ".wav"}
 
 
 @pytest.mark.usefixtures("outside")
 def test_a_part_is_exported_with_its_audio(command: Command, talk: Recording) -> None:
     command("sessions", "export", "last", "-f", "srt,wav", "--from", "1:00", "--to", "90.5", "-o", "part/")
-    text = Path("part", f"{talk.name}.srt").read_text()
+    text = Path("part", f"{talk.name}.de.srt").read_text()
     assert text.startswith("1\n00:00:05,000 --> ")
-    assert "station" in text
-    assert "morning" not in text
+    assert "Bahnhof" in text
+    assert "Morgen" not in text
     with wave.open(f"part/{talk.name}.wav") as wav:
         assert wav.getnframes() == 30.5 * 16_000
 
@@ -151,11 +153,12 @@ def test_what_cannot_be_exported_is_refused_with_the_next_step(
 ) -> None:
     for arguments, said in [
         (("last",), "sessions finish"),
-        ((talk.name, "--show", "all"), "source, translation, both"),
+        ((talk.name, "--show", "all"), "'source', 'translation', 'both'"),
+        ((talk.name, "--show", "source", "--bilingual"), "contradict"),
         ((talk.name, "--from", "soon"), "1:02:03.5"),
         ((talk.name, "--from", "2:00", "--to", "1:00"), "nothing lies between"),
         ((talk.name, "-f", "doc"), "no format is called 'doc'"),
-        ((silent.name, "-f", "wav", "--bilingual"), "no translation"),
+        ((silent.name, "-f", "wav", "--bilingual"), "needs a translation"),
         ((talk.name, "-f", "wav", "-o", "-"), "standard output"),
         (("2020",), "no session is called '2020'"),
     ]:
@@ -167,7 +170,8 @@ def test_what_cannot_be_exported_is_refused_with_the_next_step(
 
 
 def test_a_title_is_shown_and_found(command: Command, talk: Recording) -> None:
-    command("sessions", "rename", "last", "Travel talk")
+    result = command("sessions", "rename", "last", "Travel talk")
+    assert (result.stdout, result.stderr) == ("", f"renamed: {talk.name} is 'Travel talk'\n")
     assert command("sessions").stdout.splitlines()[1].endswith("Travel talk")
     assert json.loads(command("sessions", "--search", "travel", "--json").stdout)[0]["title"] == "Travel talk"
 
@@ -186,7 +190,9 @@ def test_deleting_without_anybody_to_ask_needs_yes(command: Command, talk: Recor
     with pytest.raises(UsageError, match="--yes"):
         raise_from(command, "sessions", "delete", talk.name)
     assert talk.folder.exists()
-    command("sessions", "delete", talk.name, "--yes")
+    result = command("sessions", "delete", talk.name, "--yes", "--json")
+    assert result.stderr == f"deleted: {talk.name} with 3:00 of audio and 3 captions\n"
+    assert json.loads(result.stdout)["name"] == talk.name
     assert [recording.name for recording in sessions.recordings()] == [silent.name]
 
 
@@ -199,7 +205,8 @@ def test_a_session_that_goes_on_is_listed_and_not_deleted(command: Command, sile
 
 
 def test_the_rest_of_an_interrupted_session_can_be_left(command: Command, silent: Recording) -> None:
-    assert command("sessions", "finish", "last", "--discard").exit_code == 0
+    result = command("sessions", "finish", "last", "--discard")
+    assert result.stderr.startswith(f"finished: {silent.name} with 0:01 of audio and 0 captions. ")
     assert "finished" in command("sessions").stdout
     assert command("sessions", "finish", "last").stderr == f"Session {silent.name} is finished.\n"
 

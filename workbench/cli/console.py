@@ -22,11 +22,14 @@ T = TypeVar("T")
 SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 disabled_plugins: Final[list[str]] = []
 """Names given with --no-plugin."""
+_shows_text = False
+"""Whether the terminal's line holds text of `overwrite`."""
 _log = logging.getLogger("workbench")
 
 
 def say(message: str) -> None:
     """A line for people, on stderr."""
+    _make_way()
     if sys.stderr is not None:  # it is when it was closed
         sys.stderr.write(printable(message) + "\n")
         sys.stderr.flush()
@@ -36,6 +39,34 @@ def is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
+def overwrite(text: str) -> None:
+    """Show `text`, dim, in the terminal's line until anything else is said or written. Raises as `write`."""
+    global _shows_text
+    _shows_text = False  # it is cleared in the same breath: else it would flicker
+    write(f"\r\x1b[2K\x1b[2m{printable(text)}\x1b[0m".encode("utf-8", "backslashreplace"))
+    _shows_text = True
+
+
+def _make_way() -> None:
+    if _shows_text:
+        clear_line()
+
+
+def clear_line() -> None:
+    """Take away what the terminal's line holds that is not to stay: text that still changes, the ^C of a key."""
+    global _shows_text
+    _shows_text = False
+    for stream in (sys.__stdout__, sys.__stderr__):
+        if stream is not None and moves_cursor(stream):
+            with contextlib.suppress(OSError):  # the terminal is gone: whoever writes next is told
+                os.write(stream.fileno(), b"\r\x1b[2K")
+
+
+def moves_cursor(stream: TextIO | None) -> bool:
+    """Whether it is a terminal whose lines can be overwritten."""
+    return is_terminal(stream) and os.environ.get("TERM") != "dumb"
+
+
 def printable(text: str) -> str:
     """`text` without what a terminal would obey: escapes in a file's name, halves of characters."""
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
@@ -43,6 +74,7 @@ def printable(text: str) -> str:
 
 def write(data: bytes) -> None:
     """Put data on standard output. Raises `BrokenPipeError` when nobody reads it, and `OutputError`."""
+    _make_way()
     if sys.stdout is None:
         raise OutputError("standard output is closed", hint="Send it to another place, or name a file with -o.")
     try:
@@ -149,6 +181,8 @@ def run(work: Coroutine[Any, Any, T], *, interrupted: Callable[[], bool] = lambd
         loop = asyncio.get_running_loop()
 
         def stop(number: int) -> None:
+            if number == signal.SIGINT:
+                clear_line()
             if number == signal.SIGINT and not caught and interrupted():
                 return
             if caught:

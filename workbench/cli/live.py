@@ -14,7 +14,19 @@ import typer
 from workbench import events
 from workbench.audio.devices import find_device
 from workbench.cli import console
-from workbench.cli.options import EngineOptions, Engines, Hotwords, Language, Model, ProfileName, Prompt, Voice
+from workbench.cli.options import (
+    Bilingual,
+    EngineOptions,
+    Engines,
+    Hotwords,
+    Language,
+    Model,
+    ProfileName,
+    Prompt,
+    Shown,
+    Voice,
+    what_to_show,
+)
 from workbench.cli.overrides import overridden, settings_of
 from workbench.clock import clock
 from workbench.errors import OutputError, UsageError
@@ -27,7 +39,6 @@ from workbench.plugins import Registry
 from workbench.profiles import affinity
 from workbench.profiles.schema import Profile
 from workbench.recording import Recording
-from workbench.subtitles import Show
 from workbench.threads import limit_arenas, to_thread
 
 _Teller: TypeAlias = Callable[[events.Event], None]
@@ -50,7 +61,8 @@ def live(
     translate: Annotated[
         str | None, typer.Option("--translate", "-t", metavar="L", help="Translate into this language.")
     ] = None,
-    bilingual: Annotated[bool, typer.Option("--bilingual", help="With -o and --translate: both languages.")] = False,
+    show: Shown = None,
+    bilingual: Bilingual = False,
     speak: Annotated[bool, typer.Option("--speak", help="Speak the translation, or else the text.")] = False,
     voice: Voice = None,
     interim: Annotated[bool, typer.Option(help="Recognize speech while it goes on.")] = True,
@@ -72,6 +84,9 @@ def live(
         raise UsageError("--device and --file name two sources", hint="Leave one of them out.")
     if voice is not None and not speak:
         raise UsageError("--voice needs --speak", hint="Add --speak, or leave --voice out.")
+    if output is None and (show is not None or bilingual):
+        said = "--bilingual" if bilingual else "--show"
+        raise UsageError(f"{said} needs -o: captions come with their translations", hint="Name a file with -o.")
     registry = console.registry()
     chosen = overridden(profile, registry, engine or [], option or [], model)
     wants = {"interim": chosen.live.interim and interim, "speak": chosen.live.speak or speak}
@@ -82,14 +97,15 @@ def live(
     affinity.apply(chosen.hardware.cpu_affinity)
     limit_arenas()
     session = Live(chosen, registry, settings)
+    translated, hint = session.session.translates(settings), "Say which: --translate LANGUAGE"
+    shown = what_to_show(show, bilingual=bilingual, translated=translated, hint=hint)
     outputs = _outputs(session, output, force=force)
     work = _record(session, Source(device, file, pace, duration), _teller(as_json=as_json, plain=plain))
     console.run(work, interrupted=_Interrupts(session))
     recording = session.recording
     assert recording is not None
     if outputs:
-        show: Show = "both" if bilingual else "translation" if session.session.translates(settings) else "source"
-        recording.export(outputs, show=show, overwrite=force)
+        recording.export(outputs, show=shown, overwrite=force)
     console.say(_summary(recording, output))
 
 
@@ -222,7 +238,7 @@ class _Loading:
 
 
 def _teller(*, as_json: bool, plain: bool) -> _Teller:
-    return _Json() if as_json else _Lines(shows_interim=not plain and console.is_terminal(sys.stdout))
+    return _Json() if as_json else _Lines(shows_interim=not plain and console.moves_cursor(sys.stdout))
 
 
 class _Json:
@@ -237,7 +253,6 @@ class _Lines:
 
     def __init__(self, *, shows_interim: bool) -> None:
         self._shows_interim = shows_interim
-        self._is_dirty = False
 
     def __call__(self, event: events.Event) -> None:
         match event:
@@ -259,17 +274,14 @@ class _Lines:
                 console.say(f"workbench: {message}" + (f"\n  {hint}" if hint else ""))
 
     def _line(self, text: str) -> None:
-        clear = "\r\x1b[2K" if self._is_dirty else ""
-        self._is_dirty = False
-        console.write(f"{clear}{console.printable(text)}\n".encode("utf-8", "backslashreplace"))
+        console.write(f"{console.printable(text)}\n".encode("utf-8", "backslashreplace"))
 
     def _interim(self, text: str) -> None:
-        """The end of it, if it is too long."""
+        """The end of it, if it is too long; with room for the ^C of a key, which would begin another line."""
         from rich.cells import cell_len
 
-        room = shutil.get_terminal_size().columns - 1
+        room = max(0, shutil.get_terminal_size().columns - 3)
         text = console.printable(text)
         while cell_len(text) > room:
             text = text[1:]
-        self._is_dirty = True
-        console.write(f"\r\x1b[2K\x1b[2m{text}\x1b[0m".encode("utf-8", "backslashreplace"))
+        console.overwrite(text)

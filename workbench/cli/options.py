@@ -6,6 +6,9 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from workbench.errors import UsageError
+from workbench.subtitles import Show
+
 Language: TypeAlias = Annotated[
     str | None, typer.Option("--language", "-l", metavar="L", help="What is spoken. Default: detected.")
 ]
@@ -15,6 +18,10 @@ Model: TypeAlias = Annotated[
 Voice: TypeAlias = Annotated[str | None, typer.Option("--voice", metavar="NAME", help="Who speaks.")]
 Prompt: TypeAlias = Annotated[str | None, typer.Option("--prompt", help="Text that shows names and style.")]
 Hotwords: TypeAlias = Annotated[str | None, typer.Option("--hotwords", help="Words to favour.")]
+Shown: TypeAlias = Annotated[
+    Show | None, typer.Option("--show", help="What is written. Default: the translation, where there is one.")
+]
+Bilingual: TypeAlias = Annotated[bool, typer.Option("--bilingual", help="Both languages: as --show both.")]
 ProfileName: TypeAlias = Annotated[
     str | None, typer.Option("--profile", "-p", metavar="P", help="Profile name or file.")
 ]
@@ -25,3 +32,13 @@ EngineOptions: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--option", metavar="STAGE.KEY=VALUE", help="Option of a stage's engine; repeatable."),
 ]
+
+
+def what_to_show(given: Show | None, *, bilingual: bool, translated: bool, hint: str) -> Show:
+    """What --show and --bilingual ask for. Raises `UsageError`; `hint` is for those who have no translation."""
+    if bilingual and given not in (None, "both"):
+        raise UsageError(f"--bilingual and --show {given} contradict each other", hint="Leave one of them out.")
+    if (bilingual or given in ("translation", "both")) and not translated:
+        said = "--bilingual" if bilingual else f"--show {given}"
+        raise UsageError(f"{said} needs a translation", hint=hint)
+    return given or ("both" if bilingual else "translation" if translated else "source")

@@ -11,7 +11,7 @@ import typer
 
 from workbench import sessions
 from workbench.cli import console
-from workbench.cli.options import EngineOptions, Engines, Model, ProfileName
+from workbench.cli.options import Bilingual, EngineOptions, Engines, Model, ProfileName, Shown, what_to_show
 from workbench.cli.overrides import overridden
 from workbench.clock import clock
 from workbench.errors import UsageError
@@ -99,8 +99,8 @@ def export(
     output: Annotated[
         str | None, typer.Option("--output", "-o", metavar="PATH", help="A file, a folder, or - for standard output.")
     ] = None,
-    shown: Annotated[str, typer.Option("--show", help="source, translation or both.")] = "source",
-    bilingual: Annotated[bool, typer.Option("--bilingual", help="As --show both.")] = False,
+    show: Shown = None,
+    bilingual: Bilingual = False,
     start: Annotated[str, typer.Option("--from", metavar="TIME", help="Such as 1:30 or 90.5.")] = "0",
     end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Times count from --from.")] = None,
     profile: ProfileName = None,
@@ -108,16 +108,17 @@ def export(
 ) -> None:
     """Write subtitles, text or audio of a session or of a part of it; by default NAME.srt in this folder."""
     recording = sessions.find(name)
-    wanted = _show("both" if bilingual else shown)
     span = Span(parse_time(start), parse_time(end) if end is not None else float("inf"))
     if span.end <= span.start:
         raise UsageError(f"nothing lies between {start} and {end}", hint="--to comes after --from.")
     registry = console.registry()
     session = Session(overridden(profile, registry, [], []), registry)
     info = recording.info()
+    translated, hint = info.target_language is not None, f"Session {info.name} has none."
+    wanted = what_to_show(show, bilingual=bilingual, translated=translated, hint=hint)
     target = _target(recording, format, output, session.formats(), wanted, info)
     texts = [(format, path) for format, path in target.subtitles if format != "wav"]
-    _check(info, target, texts, wanted)
+    _check(info, target, texts)
     if not force:
         check_free([target])
     if target.folder is not None:
@@ -136,22 +137,33 @@ def export(
 
 
 @app.command()
-def rename(name: Name, title: Annotated[str, typer.Argument(help="For people; the name stays.")]) -> None:
+def rename(
+    name: Name, title: Annotated[str, typer.Argument(help="For people; the name stays.")], as_json: Json = False
+) -> None:
     """Give a session a title."""
-    sessions.find(name).rename(title)
+    recording = sessions.find(name)
+    recording.rename(title)
+    info = recording.info()
+    console.say(f"renamed: {info.name} is {info.title!r}" if info.title else f"renamed: {info.name} has no title")
+    if as_json:
+        console.print_json(info.to_dict())
 
 
 @app.command()
-def delete(name: Name, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+def delete(
+    name: Name, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False, as_json: Json = False
+) -> None:
     """Delete a session with its audio."""
     recording = sessions.find(name)
     info = recording.info()
     if info.state is not State.LIVE and not yes:
         if not console.is_terminal(sys.stdin):
             raise UsageError("deleting asks, and nobody can answer", hint="Add --yes.")
-        what = f"Delete {info.name} with {clock(info.duration)} of audio and {info.segments} captions?"
-        typer.confirm(what, abort=True, err=True)
+        typer.confirm(f"Delete {_content(info)}?", abort=True, err=True)
     recording.delete()
+    console.say(f"deleted: {_content(info)}")
+    if as_json:
+        console.print_json(info.to_dict())
 
 
 @app.command()
@@ -179,6 +191,7 @@ def finish(
         console.say(f"Session {recording.name} is finished.")
     elif discard:
         recording.discard()
+        console.say(f"finished: {_content(recording.info())}. What is not recognized is left; its audio stays.")
     else:
         registry = console.registry()
         chosen = overridden(profile, registry, engine or [], option or [], model)
@@ -202,6 +215,11 @@ def _row(info: RecordingInfo) -> tuple[str, ...]:
     )
 
 
+def _content(info: RecordingInfo) -> str:
+    captions = "1 caption" if info.segments == 1 else f"{info.segments} captions"
+    return f"{info.name} with {clock(info.duration)} of audio and {captions}"
+
+
 def _found(hit: sessions.Hit) -> Iterator[tuple[str, str, str]]:
     yield hit.recording.name, clock(hit.caption.transcript.start), hit.caption.transcript.text
     if hit.caption.translation:
@@ -223,19 +241,10 @@ def _target(
     return target
 
 
-def _check(info: RecordingInfo, target: Targets, texts: Sequence[tuple[str, Path | None]], wanted: Show) -> None:
+def _check(info: RecordingInfo, target: Targets, texts: Sequence[tuple[str, Path | None]]) -> None:
     """Refuse what would be empty, or garbage on a terminal."""
     if ("wav", None) in target.subtitles:
         raise UsageError("audio is not written to standard output", hint="Name a file with -o.")
     if texts and not info.segments:
         hint = f"Finish it first: workbench sessions finish {info.name}" if info.state is State.INTERRUPTED else ""
         raise UsageError(f"session {info.name!r} has no text", hint=hint or "Its audio can be exported: -f wav")
-    if wanted != "source" and info.target_language is None:
-        raise UsageError(f"session {info.name!r} has no translation", hint="Leave --show and --bilingual out.")
-
-
-def _show(given: str) -> Show:
-    match given:
-        case "source" | "translation" | "both":
-            return given
-    raise UsageError(f"--show {given!r} names nothing to show", hint="There are: source, translation, both.")

@@ -10,7 +10,19 @@ from typing import Annotated, Final
 import typer
 
 from workbench.cli import console
-from workbench.cli.options import EngineOptions, Engines, Hotwords, Language, Model, ProfileName, Prompt, Voice
+from workbench.cli.options import (
+    Bilingual,
+    EngineOptions,
+    Engines,
+    Hotwords,
+    Language,
+    Model,
+    ProfileName,
+    Prompt,
+    Shown,
+    Voice,
+    what_to_show,
+)
 from workbench.cli.overrides import overridden, settings_of
 from workbench.cli.progress import display
 from workbench.cli.report import Report
@@ -45,7 +57,8 @@ def transcribe(
     translate: Annotated[
         str | None, typer.Option("--translate", "-t", metavar="L", help="Write subtitles in this language.")
     ] = None,
-    bilingual: Annotated[bool, typer.Option("--bilingual", help="With --translate: both languages.")] = False,
+    show: Shown = None,
+    bilingual: Bilingual = False,
     speak: Annotated[bool, typer.Option("--speak", help="Also write a WAV that speaks the text.")] = False,
     voice: Voice = None,
     model: Model = None,
@@ -62,7 +75,7 @@ def transcribe(
 
     Writes FILE.srt beside each input. Stages: capture, vad, asr, translation, tts, export.
     """
-    request = _Request(files, output, format, bilingual, speak, force, as_json)
+    request = _Request(files, output, format, show, bilingual, speak, force, as_json)
     report = Report(files, as_json=as_json)
     try:
         registry = console.registry()
@@ -70,7 +83,7 @@ def transcribe(
         settings = settings_of(
             chosen, language=language, target_language=translate, voice=voice, prompt=prompt, hotwords=hotwords
         )
-        _check(request, chosen, settings, voice)
+        _check(request, voice)
         _note(chosen, registry)
         affinity.apply(chosen.hardware.cpu_affinity)
         limit_arenas()
@@ -90,18 +103,17 @@ class _Request:
     files: list[Path]
     output: str | None
     formats: str | None
+    show: Show | None
     bilingual: bool
     speak: bool
     force: bool
     as_json: bool
 
 
-def _check(request: _Request, profile: Profile, settings: Settings, voice: str | None) -> None:
+def _check(request: _Request, voice: str | None) -> None:
     """Refuse options that contradict each other, or would have no effect."""
     if request.as_json and request.output == "-":
         raise UsageError("--json and -o - both want standard output", hint="Leave one of them out.")
-    if request.bilingual and settings.target_language is None and profile.translation is None:
-        raise UsageError("--bilingual needs a translation", hint="Say which: --translate LANGUAGE")
     if voice is not None and not request.speak:
         raise UsageError("--voice needs --speak", hint="Add --speak to get a WAV, or leave --voice out.")
 
@@ -158,17 +170,18 @@ def _jobs(session: Session, settings: Settings, request: _Request) -> list[Job]:
     known = session.formats()
     formats = chosen_formats(request.formats, request.output, known)
     translator = settings.target_language or ("translated" if session.translates(settings) else None)
+    hint, translated = "Say which: --translate LANGUAGE", translator is not None
+    show = what_to_show(request.show, bilingual=request.bilingual, translated=translated, hint=hint)
     found = targets(
         request.files,
         formats,
         known,
         output=request.output,
-        translation=translator,
+        translation=translator if show != "source" else None,
         speech=(settings.target_language or "speech") if request.speak else None,
     )
     if not request.force:
         check_free(found)
-    show: Show = "source" if translator is None else "both" if request.bilingual else "translation"
     exporters = {format: session.exporter(format) for format in formats}
     return [
         Job(
