@@ -16,6 +16,7 @@ NAMES = (
     "pool",
     "dispatch",
     "detect",
+    "vad",
     "startup",
     "parallel",
     "accuracy",
