@@ -145,6 +145,8 @@ def test_a_plugin_is_left_out_for_good_and_taken_up_again(command: Any) -> None:
     assert result.exit_code == 0
     assert not result.stdout
     assert result.stderr.startswith("left out from now on: plugin outside, with vad always, asr echo")
+    assert "Profile quick cannot be used: it names echo.\n" in result.stderr
+    assert result.stderr.endswith("To undo: workbench plugins --enable outside\n")
     left_out = listed(command)
     assert left_out[None, "outside", "workbench-outside"]["state"] == "disabled"
     assert ("vad", "always", "workbench-outside") not in left_out

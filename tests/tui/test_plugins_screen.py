@@ -61,7 +61,7 @@ def run(make: Make, registry: Registry) -> Callable[..., None]:
 
         async def with_screen(pilot: Pilot[int]) -> None:
             screen = cast(PluginsScreen, app.screen)
-            await fakes.until(lambda: bool(screen._rows))
+            await fakes.until(lambda: bool(screen._table.shown))
             await pilot.pause()
             await test(pilot, app, screen)
 
@@ -71,11 +71,11 @@ def run(make: Make, registry: Registry) -> Callable[..., None]:
 
 
 def state_of(screen: PluginsScreen, name: str) -> str:
-    return next(row.state for row in screen._rows.values() if row.name == name)
+    return next(row.state for row in screen._table.shown.values() if row.name == name)
 
 
 async def go_to(pilot: Pilot[int], screen: PluginsScreen, name: str) -> None:
-    place = [row.name for row in screen._rows.values()].index(name)
+    place = [row.name for row in screen._table.shown.values()].index(name)
     await pilot.press("g", *["j"] * place)
     assert screen.current is not None
     assert screen.current.name == name
@@ -91,7 +91,7 @@ def told(app: WorkbenchApp) -> str:
 
 def test_every_engine_is_listed_with_its_state_and_why_a_plugin_failed(run: Any, own: Path) -> None:
     async def test(pilot: Pilot[int], app: WorkbenchApp, screen: PluginsScreen) -> None:
-        assert [(row.name, row.state) for row in screen._rows.values()] == [
+        assert [(row.name, row.state) for row in screen._table.shown.values()] == [
             ("gate", "ON"),
             ("ears", "ON"),
             ("other-ears", "ON"),
@@ -117,15 +117,40 @@ def test_a_plugin_is_left_out_from_the_next_start_on_and_taken_up_again(run: Any
         assert state_of(screen, "other-ears") == "ON→OFF"
         assert plugins.disabled() == ["ears", "quiet"]
         assert "from the next start on" in told(app)
-        assert "ears, other-ears" in told(app)
+        assert "Profile own cannot be used: it names ears." in told(app)
+        assert "workbench plugins --enable ears" in told(app)
+        assert "e Enable" in lines(app)[-1]
         await pilot.press("e")
         await fakes.until(lambda: state_of(screen, "ears") == "ON")
+        assert "ears, other-ears" in told(app)
+        await pilot.pause()
+        assert "x Disable" in lines(app)[-1]
         await go_to(pilot, screen, "quiet")
         await pilot.press("e")
         await fakes.until(lambda: state_of(screen, "quiet") == "OFF→ON")
         assert plugins.disabled() == []
 
     run(test, load_profile(own))
+
+
+def test_of_an_engine_that_is_loaded_anew_the_model_that_comes_is_shown(busy: FakeLive, make: Make) -> None:
+    async def test(pilot: Pilot[int]) -> None:
+        screen = cast(PluginsScreen, app.screen)
+        await fakes.until(lambda: screen.current is not None)
+        old, new = (ModelState(StageKind.ASR, "ears", model, Phase.READY) for model in ("tiny", "base"))
+        for states, model in (
+            ((old, replace(new, phase=Phase.LOADING)), "base loading ◌"),
+            ((replace(old, phase=Phase.UNLOADING), new), "base ready ✓"),
+            ((old, replace(new, phase=Phase.FAILED)), "tiny ready ✓"),
+            ((new,), "base ready ✓"),
+        ):
+            busy.become(*states)
+            await pilot.pause()
+            (row,) = (row for row in screen._table.shown.values() if row.name == "ears")
+            assert row.model == model
+            assert any(model in line and " ears " in line for line in lines(app))
+
+    drive(app := make("plugins"), test, SIZES["medium"])
 
 
 def test_what_cannot_be_left_out_is_told_and_ends_nothing(run: Any, own: Path) -> None:
@@ -142,13 +167,13 @@ def test_slash_leaves_the_engines_with_that_text(run: Any, own: Path) -> None:
     async def test(pilot: Pilot[int], app: WorkbenchApp, screen: PluginsScreen) -> None:
         await pilot.press("slash", *"ears", "enter")
         await pilot.pause()
-        assert [row.name for row in screen._rows.values()] == ["ears", "other-ears"]
+        assert [row.name for row in screen._table.shown.values()] == ["ears", "other-ears"]
         await pilot.press("n")
         assert screen.current is not None
         assert screen.current.name == "other-ears"
         await pilot.press("slash", "escape")
         await pilot.pause()
-        assert len(screen._rows) == 6
+        assert len(screen._table.shown) == 6
 
     run(test, load_profile(own))
 
@@ -178,7 +203,9 @@ def test_settings_are_applied_to_what_runs_and_to_no_file(run: Any, own: Path) -
         assert app.live.profile.stages()["asr"].options == {"beam_size": 7}
         assert Ears.made[-1].beam_size == 7
         assert content(own) == OWN
-        await fakes.until(lambda: any(row.model == "ready ✓" for row in screen._rows.values() if row.name == "ears"))
+        await fakes.until(
+            lambda: any(row.model == "ready ✓" for row in screen._table.shown.values() if row.name == "ears")
+        )
 
     run(test, load_profile(own))
 
@@ -331,7 +358,8 @@ def _to(name: str, *keys: str) -> Any:
     async def before(pilot: Pilot[int]) -> None:
         app = pilot.app
         assert isinstance(app, WorkbenchApp)
-        await fakes.until(lambda: isinstance(app.screen, PluginsScreen) and bool(app.screen._rows))
+        await fakes.until(lambda: isinstance(app.screen, PluginsScreen) and bool(app.screen.query("EngineTable")))
+        await fakes.until(lambda: cast(PluginsScreen, app.screen).current is not None)
         await pilot.pause()
         await go_to(pilot, cast(PluginsScreen, app.screen), name)
         await pilot.press(*keys)
@@ -345,7 +373,7 @@ def test_a_change_of_state_is_shown_at_once_and_nothing_is_drawn_when_nothing_ch
 ) -> None:
     async def test(pilot: Pilot[int]) -> None:
         screen = cast(PluginsScreen, app.screen)
-        await fakes.until(lambda: bool(screen._rows))
+        await fakes.until(lambda: bool(screen._table.shown))
         busy.become(ModelState(StageKind.ASR, "ears", "tiny.en", Phase.UNLOADING))
         await pilot.pause()
         assert any("tiny.en unloading" in line for line in lines(app))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import textwrap
@@ -10,12 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from workbench.cli import console
-from workbench.errors import UsageError, did_you_mean
-from workbench.plugins import DISABLED, Plugin, Registry
+from workbench.errors import UsageError, WorkbenchError, did_you_mean
+from workbench.plugins import DISABLED, Plugin, Registry, disabled
 from workbench.plugins import disable as disable_plugins
 from workbench.plugins import enable as enable_plugins
+from workbench.profiles import store
+from workbench.profiles.losses import losses
 from workbench.profiles.option_words import default_of, description_of, type_of
 from workbench.profiles.options import option_fields
+from workbench.profiles.schema import Profile
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -56,8 +60,20 @@ def _choose(registry: Registry, disable: list[str], enable: list[str]) -> None:
     for plugin in leave_out:
         gone = ", ".join(f"{r.kind} {r.name}" for r in registry.registrations if r.plugin == plugin)
         console.say(f"left out from now on: plugin {plugin.name}" + (f", with {gone}" if gone else ""))
+    if leave_out and (missing := losses(disabled(), registry, _profile())):
+        undo = " ".join(f"--enable {plugin.name}" for plugin in leave_out)
+        console.say("\n".join([*missing, f"To undo: workbench plugins {undo}"]))
     for plugin in take_up:
         console.say(f"not left out any more: plugin {plugin.name}")
+
+
+def _profile() -> Profile:
+    """The current one, with the engines it names; without any where it is made anew, or has mistakes."""
+    name, _why = store.current_name()
+    with contextlib.suppress(WorkbenchError):
+        if name != store.AUTO:
+            return store.load(name)
+    return Profile.model_validate({"schema": 1, "name": name})
 
 
 def _named(name: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:

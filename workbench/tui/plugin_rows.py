@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from workbench.models.states import ModelState
+from workbench.models.states import ModelState, Phase
 from workbench.plugins import DISABLED, Plugin, Registry
 from workbench.tui.texts import _
 
 if TYPE_CHECKING:
     from workbench.hookspecs import EngineClass
     from workbench.live import StageStatus
+
+_FIRST: Final = {Phase.READY: 1, **dict.fromkeys((Phase.DOWNLOADING, Phase.LOADING, Phase.WARMING), 2)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,9 @@ class PluginRow:
 
     @property
     def model(self) -> str:
-        """As "base ready ✓"."""
-        return ", ".join(f"{state.model} {phase_text(state)}".lstrip() for state in self.models)
+        """As "base ready ✓": what is being loaded, else what is ready, else the rest; the details name all."""
+        shown = max(self.models, key=lambda state: _FIRST.get(state.phase, 0), default=None)
+        return f"{shown.model} {phase_text(shown)}".lstrip() if shown else ""
 
     def cells(self) -> dict[str, str]:
         """What each column shows."""
@@ -66,7 +69,7 @@ class PluginRow:
         return {
             "state": self.state,
             "name": self.name,
-            "kind": self.kind,
+            "kind": _(self.kind),
             "model": self.model,
             "calls": str(stage.calls) if stage else "",
             "p95": seconds(stage.latency_p95_s) if stage and stage.calls else "",

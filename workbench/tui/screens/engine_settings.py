@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -20,6 +20,9 @@ from workbench.tui.widgets.options_form import OptionsForm
 
 if TYPE_CHECKING:
     from workbench.hookspecs import EngineClass
+
+_AROUND: Final = 4
+"""Rows of the box's borders, and of the screen above and below it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +40,9 @@ class EngineSettings(ModalScreen[Decision | None]):
     EngineSettings {
         align: center middle;
         #box {
-            width: 100; max-width: 96%; height: auto; max-height: 96%;
+            width: 100; max-width: 96%; height: auto; max-height: 100%;
             border: round $primary; background: $surface;
         }
-        OptionsForm { max-height: 70vh; }
         #about { padding: 0 1; color: $text-muted; }
         #wrong { padding: 0 1; color: $text-error; }
         #buttons { height: 1; padding: 0 1; }
@@ -73,13 +75,25 @@ class EngineSettings(ModalScreen[Decision | None]):
     def on_mount(self) -> None:
         self._tell()
 
+    def on_resize(self, event: events.Resize) -> None:
+        self._fit()
+
+    def _fit(self) -> None:
+        """Give the form what the lines around it leave: of a share of the screen its box would keep empty rows."""
+        around = [self.query_one("#buttons"), *(part for part in self.query("#about, #wrong") if part.display)]
+        rows = sum(part.size.height for part in around) + _AROUND
+        self._form.styles.max_height = max(1, self.size.height - rows)
+
     @on(OptionsForm.Changed)
     def _tell(self) -> None:
         problems = self._form.problems
         lines = [f"✗ {key}: {text}" for key, text in problems.items() if key not in self._form.keys]
         if problems:
             lines.append(_("Correct what is marked with ✗ first."))
-        self.query_one("#wrong", Static).update("\n".join(lines))
+        wrong = self.query_one("#wrong", Static)
+        wrong.update("\n".join(lines))
+        wrong.display = bool(lines)
+        self.call_after_refresh(self._fit)
         for button in ("#apply", "#save"):
             self.query_one(button, Button).disabled = bool(problems)
 

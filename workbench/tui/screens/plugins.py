@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from rich.text import Text
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -16,6 +15,7 @@ from textual.widgets import DataTable, Static
 from workbench import plugins
 from workbench.plugins import Plugin
 from workbench.profiles import store
+from workbench.profiles.losses import losses
 from workbench.threads import to_thread
 from workbench.tui.changing import change
 from workbench.tui.failures import noticed
@@ -25,6 +25,7 @@ from workbench.tui.screens.choose import Choose
 from workbench.tui.screens.engine_settings import Decision, EngineSettings
 from workbench.tui.screens.prompt import Prompt
 from workbench.tui.texts import _
+from workbench.tui.widgets.engine_table import EngineTable
 from workbench.tui.widgets.find_line import FindLine
 
 if TYPE_CHECKING:
@@ -32,20 +33,14 @@ if TYPE_CHECKING:
 
 LOOK_S: Final = 1.0
 """How often the counts are looked at."""
-_WIDTHS: Final = {
-    "state": 6, "name": 15, "kind": 11, "model": 0, "calls": 5, "p95": 6, "failed": 4, "version": 8, "source": 24
-}  # fmt: skip
-"""In characters; the model takes what is left."""
-_WIDE: Final = {"version": 100, "source": 120}
-"""Columns that a screen must have for these to be shown."""
 
 
 class PluginsScreen(Frame):
     DEFAULT_CSS = """
     PluginsScreen {
-        DataTable { height: 1fr; }
+        EngineTable { height: 1fr; }
         #details { height: 8; padding: 0 1; overflow-y: auto; }
-        DataTable, #details {
+        EngineTable, #details {
             border: round $foreground 40%; border-title-color: $foreground;
             &:focus { border: round $border; }
         }
@@ -63,24 +58,32 @@ class PluginsScreen(Frame):
     def __init__(self) -> None:
         super().__init__()
         self._left_out: list[str] = []
-        self._rows: dict[str, PluginRow] = {}
         self._wanted_text = ""
-        self._columns: tuple[str, ...] = ()
 
     def content(self) -> ComposeResult:
-        table: DataTable[Text] = DataTable(id="engines", cursor_type="row")
+        table = EngineTable(id="engines")
         table.border_title = _("Plugins")
         yield table
         yield Static(id="details", markup=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "swap" and self.is_mounted and (row := self.current) is not None and row.engine is None:
+        row = self.current if self.is_mounted else None
+        if row is not None and action == "swap" and row.engine is None:
             return None
+        if row is not None and action in ("enable", "disable"):
+            return row.is_next is (action == "disable")
         return super().check_action(action, parameters)
 
     def why_not(self, action: str) -> str:
-        if action == "swap" and (row := self.current) is not None:
-            return _("{name} has no engine that another one could stand in for.", name=row.name)
+        if (row := self.current) is None:
+            return super().why_not(action)
+        match action:
+            case "swap":
+                return _("{name} has no engine that another one could stand in for.", name=row.name)
+            case "enable":
+                return _("Plugin {name} is enabled already.", name=row.plugin.name)
+            case "disable":
+                return _("Plugin {name} is disabled already.", name=row.plugin.name)
         return super().why_not(action)
 
     def on_mount(self) -> None:
@@ -95,69 +98,28 @@ class PluginsScreen(Frame):
         self._read_choices()
 
     def on_resize(self, event: events.Resize) -> None:
-        self._lay_out(event.size.width)
+        self._table.lay_out(event.size.width)
+        self.look()
 
     # what is shown
 
     @property
-    def _table(self) -> DataTable[Text]:
-        return self.query_one("#engines", DataTable)
+    def _table(self) -> EngineTable:
+        return self.query_one(EngineTable)
 
     @property
     def current(self) -> PluginRow | None:
         """The row with the cursor."""
-        table = self._table
-        if not table.row_count:
-            return None
-        return self._rows[str(table.coordinate_to_cell_key(table.cursor_coordinate).row_key.value)]
-
-    def _lay_out(self, width: int) -> None:
-        columns = tuple(name for name in _WIDTHS if width >= _WIDE.get(name, 0))
-        left = width - 4 - sum(_WIDTHS[name] + 2 for name in columns)
-        titles = {
-            "state": _("State"),
-            "name": _("Name"),
-            "kind": _("Stage"),
-            "model": _("Model"),
-            "calls": _("Calls"),
-            "p95": _("p95"),
-            "failed": _("Err"),
-            "version": _("Version"),
-            "source": _("Source"),
-        }
-        self._columns = columns
-        self._table.clear(columns=True)
-        for name in columns:
-            self._table.add_column(titles[name], key=name, width=_WIDTHS[name] or left)
-        self.look()
+        return self._table.current
 
     def look(self) -> None:
         """Show how things are now, where that differs from what is shown."""
-        if not self._columns or not self.is_current:
+        if not self.is_current:
             return
-        stages = self.live.status().stages
-        found = rows(self.live.registry, self.live.states, stages, self._left_out)
+        found = rows(self.live.registry, self.live.states, self.live.status().stages, self._left_out)
         text = self._wanted_text.casefold()
-        shown = {row.key: row for row in found if text in " ".join(row.cells().values()).casefold()}
-        table, before = self._table, self._rows
-        self._rows = shown
-        if list(before) != list(shown) or table.row_count != len(shown):
-            self._fill()
-        else:
-            for key, row in shown.items():
-                cells, old = row.cells(), before[key].cells()
-                for name in self._columns:
-                    if cells[name] != old[name]:
-                        table.update_cell(key, name, _cell(name, cells[name], row))
+        self._table.show([row for row in found if text in " ".join(row.cells().values()).casefold()])
         self._show_details()
-
-    def _fill(self) -> None:
-        table, place = self._table, self._table.cursor_row
-        table.clear()
-        for key, row in self._rows.items():
-            cells = row.cells()
-            table.add_row(*(_cell(name, cells[name], row) for name in self._columns), key=key)
-        table.move_cursor(row=min(place, max(0, len(self._rows) - 1)))
 
     @on(DataTable.RowHighlighted)
     def _show_details(self) -> None:
@@ -183,9 +145,10 @@ class PluginsScreen(Frame):
     def find(self, text: str, step: int) -> str:
         self._wanted_text = text
         self.look()
-        if step and self._rows:
-            self._table.move_cursor(row=(self._table.cursor_row + step) % len(self._rows))
-        return _("{count} found", count=len(self._rows)) if text else ""
+        count = self._table.row_count
+        if step and count:
+            self._table.move_cursor(row=(self._table.cursor_row + step) % count)
+        return _("{count} found", count=count) if text else ""
 
     @on(FindLine.Closed)
     def _back_to_table(self) -> None:
@@ -215,13 +178,23 @@ class PluginsScreen(Frame):
         with noticed(self.workbench):
             await to_thread(plugins.enable if enabled else plugins.disable, [plugin])
             self._left_out = await to_thread(plugins.disabled)
-            engines = [r.name for r in self.live.registry.registrations if r.plugin == plugin]
-            hint = _("With all its engines: {engines}", engines=", ".join(engines)) if engines else ""
-            if enabled:
-                self.workbench.notice(_("Plugin {name} is taken up from the next start on.", name=plugin.name), hint)
-            else:
-                self.workbench.notice(_("Plugin {name} is left out from the next start on.", name=plugin.name), hint)
+            self._tell_choice(plugin, enabled=enabled)
         self.look()
+
+    def _tell_choice(self, plugin: Plugin, *, enabled: bool) -> None:
+        """Say what holds from the next start on: what is missing then, too, and how to undo it."""
+        registry = self.live.registry
+        engines = ", ".join(r.name for r in registry.registrations if r.plugin == plugin)
+        hint = _("With all its engines: {engines}", engines=engines) if engines else ""
+        if enabled:
+            self.workbench.notice(_("Plugin {name} is taken up from the next start on.", name=plugin.name), hint)
+            return
+        said = _("Plugin {name} is left out from the next start on.", name=plugin.name)
+        if missing := losses(self._left_out, registry, self.live.profile):
+            undo = _("e takes it up again; in a shell: workbench plugins --enable {name}", name=plugin.name)
+            self.workbench.notice(" ".join([said, *map(_, missing)]), undo, "warning")
+        else:
+            self.workbench.notice(said, hint)
 
     # settings and engines
 
@@ -263,7 +236,7 @@ class PluginsScreen(Frame):
         names = self.live.registry.engines(kind)
         at_work = {stage.engine for stage in self.live.status().stages if stage.kind is kind}
         choices = {name: f"{name}  {_('at work')}" if name in at_work else name for name in names}
-        title = _("Engine for {kind}", kind=kind.value)
+        title = _("Engine for {kind}", kind=_(kind.value))
         self.app.push_screen(Choose(title, choices, row.name), partial(self._engine_chosen, row))
 
     def _engine_chosen(self, row: PluginRow, name: str | None) -> None:
@@ -290,9 +263,3 @@ class PluginsScreen(Frame):
             await change(self.live, wanted)
             self.workbench.notice(_("{name} is at work.", name=row.name))
         self.look()
-
-
-def _cell(name: str, text: str, row: PluginRow) -> Text:
-    """Numbers to the right; dim what is not in use."""
-    is_number = name in ("calls", "p95", "failed")
-    return Text(text, style="dim" if row.error else "", justify="right" if is_number else "left", no_wrap=True)

@@ -12,12 +12,20 @@ import tomllib
 from importlib.resources import files
 from typing import Any, Final
 
+from workbench.phrase import Phrase
+
 LANGUAGES: Final = {"en": "English", "zh": "中文"}
 _catalogue: dict[str, str] = {}
 
 
 def _(text: str, **values: Any) -> str:
-    """`text` in the language in use, with `{name}` replaced by what `values` has under that name."""
+    """`text` in the language in use, with `{name}` replaced by what `values` has under that name.
+
+    A `Phrase` brings its values along.
+    """
+    if isinstance(text, Phrase):
+        said = {name: _(value) if isinstance(value, Phrase) else value for name, value in text.values.items()}
+        return _catalogue.get(text.template, text.template).format(**said)
     text = _catalogue.get(text, text)
     return text.format(**values) if values else text
 

@@ -139,7 +139,8 @@ class OptionRow(Vertical):
         about = description_of(self.field)
         if isinstance(self._control, Input):
             about = f"{about} ({type_of(self.field)})".strip()
-        yield Static(about, classes="help", markup=False)
+        if about:
+            yield Static(about, classes="help", markup=False)
         yield Static(classes="problem", markup=False)
 
     def action_unset(self) -> None:
