@@ -72,6 +72,10 @@ class Session:
             synthesizer=self._choose(StageKind.TTS, settings) if speak and recognize else None,
         )
 
+    def plan_speech(self, settings: Settings) -> Plan:
+        """Choose what speaks texts, and nothing else. Raises what makes it impossible."""
+        return Plan(synthesizer=self._choose(StageKind.TTS, settings))
+
     def translates(self, settings: Settings) -> bool:
         named = self._chosen.get(StageKind.TRANSLATION)
         return settings.target_language is not None or (

@@ -1,0 +1,114 @@
+"""The engines that all clients share: kept loaded, and found for each request."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from workbench.engines import Settings, StageKind
+from workbench.errors import WorkbenchError
+from workbench.loading import explained
+from workbench.pipeline import Stages
+from workbench.plan import Plan
+from workbench.session import Session
+
+FIRST_PAUSE_S: Final = 1.0
+LONGEST_PAUSE_S: Final = 60.0
+"""Between attempts to load what could not be loaded."""
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What is loaded for one kind of stage."""
+
+    id: str
+    kind: StageKind
+    engine: str
+
+
+class Engines:
+    """On the loop only. `settings` are those of a stream that sets none."""
+
+    def __init__(self, session: Session, settings: Settings) -> None:
+        self.session = session
+        self.settings = settings
+        self._plans: list[Plan] = []
+        self._pools: dict[StageKind, Any] = {}
+        self._failure = "engines are being loaded"
+        self._lost = asyncio.Event()
+
+    # kept loaded
+
+    async def keep_loaded(self, told: Callable[[str], None]) -> None:
+        """Load what every client needs, and again what breaks, for ever. `told` gets lines for who runs the server."""
+        pause_s, said = FIRST_PAUSE_S, self._failure
+        unwatch = self.session.watch(lambda states: self._lost.set())
+        try:
+            while True:
+                self._lost.clear()
+                if self.problem() is not None:
+                    self._failure = await self._load() or ""
+                    if self._failure != said:
+                        told(self._failure or "Ready.")
+                        said = self._failure
+                if self._failure:
+                    await asyncio.sleep(pause_s)
+                    pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+                else:
+                    pause_s = FIRST_PAUSE_S
+                    await self._lost.wait()
+        finally:
+            unwatch()
+
+    async def _load(self) -> str | None:
+        """Why speech cannot be recognized; None: it can. Speech is made where that is possible."""
+        try:
+            plan = self.session.plan(self.settings)
+            stages = await self.session.load(plan)
+        except WorkbenchError as error:
+            _log.warning("engines could not be loaded", exc_info=error)
+            return explained(error)
+        self._plans, self._pools = [plan], {StageKind.VAD: stages.detector, StageKind.ASR: stages.recognizer}
+        try:
+            self._plans.append(self.session.plan_speech(self.settings))
+            await self.session.load(self._plans[-1])
+        except WorkbenchError as error:
+            _log.info("no speech is made", exc_info=error)
+        return None
+
+    def problem(self) -> str | None:
+        """Why nothing can be recognized now; None: it can."""
+        if self._failure:
+            return self._failure
+        for kind, pool in self._pools.items():
+            if not pool.loaded:
+                return f"the {kind} engine {pool.engine.name!r} does not work: {pool.failure or 'it is being loaded'}"
+        return None
+
+    # found
+
+    @property
+    def models(self) -> list[Model]:
+        """What was loaded for everybody."""
+        choices = {choice.engine.kind: choice for plan in self._plans for choice in plan.choices}
+        return [Model(choice.model or choice.engine.name, kind, choice.engine.name) for kind, choice in choices.items()]
+
+    async def recognition(self, settings: Settings, *, translate: bool | None = None) -> Stages:
+        """What recognizes speech of `settings`, loaded if need be. Raises `WorkbenchError` where that is impossible."""
+        plan = self.session.plan(settings)
+        if translate is False:
+            plan = replace(plan, translator=None)
+        return await self.session.load(plan)
+
+    async def detection(self) -> Stages:
+        """What only finds speech."""
+        return await self.session.load(self.session.plan(self.settings, recognize=False))
+
+    async def synthesis(self, settings: Settings) -> Any:
+        """The pool that speaks. Raises `WorkbenchError` where no engine can."""
+        stages = await self.session.load(self.session.plan_speech(settings))
+        return stages.synthesizer
