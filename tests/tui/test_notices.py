@@ -10,11 +10,14 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import OptionList
 
-from tests.tui.conftest import SIZES, drive, lines, shown
+from tests import fakes
+from tests.tui.conftest import SIZES, FakeLive, drive, lines, shown
+from workbench.events import NoSignal, SignalReturned
 from workbench.tui import texts
 from workbench.tui.app import MOST_NOTICES, WorkbenchApp
 from workbench.tui.screens.ask import Ask
 from workbench.tui.themes import THEMES
+from workbench.tui.widgets import notice_line
 from workbench.tui.widgets.notice_line import Notice, line
 
 Make = Callable[..., WorkbenchApp]
@@ -130,5 +133,54 @@ def test_a_notice_that_has_no_room_takes_two_lines_and_says_where_the_rest_is(ma
         app.notice("a reason " * 40, "and the hint")
         await pilot.pause()
         assert lines(app)[-2].endswith("… 7")
+
+    drive(app := make("plugins"), test)
+
+
+# what the line shows, and for how long
+
+
+def test_an_information_passes_and_stays_in_the_list(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notice_line, "PASSES_S", 0.2)
+
+    async def test(pilot: Pilot[int]) -> None:
+        app.notice("Theme: dark")
+        await pilot.pause()
+        assert "Theme: dark" in lines(app)[-2]
+        await fakes.until(lambda: not lines(app)[-2].strip())
+        assert [notice.message for notice in app.notices] == ["Theme: dark"]
+
+    drive(app := make("plugins"), test)
+
+
+def test_a_problem_stays_until_it_was_seen(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notice_line, "PASSES_S", 0.2)
+
+    async def test(pilot: Pilot[int]) -> None:
+        app.notice("the disk is full", severity="error")
+        app.notice("Theme: dark")
+        await pilot.pause()
+        assert "Theme: dark" in lines(app)[-2]
+        await fakes.until(lambda: "the disk is full" in lines(app)[-2])
+        await pilot.press("7")
+        await fakes.until(lambda: app.current_mode == "notices")
+        await pilot.press("4")
+        await fakes.until(lambda: app.current_mode == "plugins")
+        await fakes.until(lambda: not lines(app)[-2].strip())
+
+    drive(app := make("plugins"), test)
+
+
+def test_that_a_signal_came_back_ends_the_warning_that_there_is_none(
+    make: Make, live: FakeLive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notice_line, "PASSES_S", 0.2)
+
+    async def test(pilot: Pilot[int]) -> None:
+        live.tell(NoSignal(device="mic", position=3.0))
+        await fakes.until(lambda: "No signal from mic." in lines(app)[-2])
+        live.tell(SignalReturned(device="mic", position=4.0))
+        await fakes.until(lambda: "gives a signal again" in lines(app)[-2])
+        await fakes.until(lambda: not lines(app)[-2].strip())
 
     drive(app := make("plugins"), test)

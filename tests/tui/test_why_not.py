@@ -82,8 +82,8 @@ def test_it_is_said_in_chinese(make: Make, live: FakeLive) -> None:
 def test_a_plugin_without_engines_has_none_to_swap(make: Make, live: FakeLive, folders: Path) -> None:
     async def test(pilot: Pilot[int]) -> None:
         screen = cast(PluginsScreen, app.screen)
-        await fakes.until(lambda: bool(screen._rows))
-        place = [row.name for row in screen._rows.values()].index("old")
+        await fakes.until(lambda: bool(screen._table.shown))
+        place = [row.name for row in screen._table.shown.values()].index("old")
         await pilot.press("g", *["j"] * place, "s")
         await pilot.pause()
         assert lines(app)[-2].strip() == "old has no engine that another one could stand in for."

@@ -20,11 +20,10 @@ from textual.signal import Signal
 from textual.widgets import Input, TextArea
 from textual.worker import WorkerFailed
 
-from workbench import paths
 from workbench.errors import WorkbenchError
 from workbench.threads import to_thread
 from workbench.tui import choices as kept
-from workbench.tui import keymap, texts
+from workbench.tui import clipboard, keymap, texts
 from workbench.tui.choices import Choices
 from workbench.tui.frame import Frame
 from workbench.tui.screens.starting import StartingScreen
@@ -62,6 +61,8 @@ class WorkbenchApp(App[int]):
         super().__init__()
         self.choices = choices
         self.notices: deque[Notice] = deque(maxlen=MOST_NOTICES)
+        self.unseen: list[Notice] = []
+        """Warnings and errors that the user did not look at."""
         self.noticed: Signal[Notice] = Signal(self, "noticed")
         self.begun: Signal[list[Event]] = Signal(self, "begun")
         """A session begins, or goes on after these events."""
@@ -71,6 +72,8 @@ class WorkbenchApp(App[int]):
         self._live: Live | None = None
         self._serving: asyncio.Task[None] | None = None
         self._leaving = asyncio.Event()
+        self.left: Callable[[], None] = lambda: None
+        """Is called when nothing but the live session has to end."""
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = choices.theme if choices.theme in self.available_themes else Choices().theme
@@ -114,6 +117,8 @@ class WorkbenchApp(App[int]):
             self._handle_exception(error)
 
     async def _opened(self) -> None:
+        from workbench.tui import interrupted
+
         self.live.change()  # loads the engines of the profile
         if self.choices.welcomed:
             self._show_first()
@@ -124,7 +129,7 @@ class WorkbenchApp(App[int]):
         if self._keymap:
             for problem in keymap.conflicts(self._keymap, await to_thread(keymap.bindings)):
                 self.notice(problem, severity="warning")
-        await self._tell_of_interrupted()
+        await interrupted.tell(self)
         gc.freeze()
 
     def _welcomed(self) -> None:
@@ -134,26 +139,15 @@ class WorkbenchApp(App[int]):
     def _show_first(self) -> None:
         self.switch_mode(self.choices.screen if self.choices.screen in self._modes else "live")
 
-    async def _tell_of_interrupted(self) -> None:
-        from workbench import sessions
-
-        try:
-            count = len(await to_thread(sessions.interrupted))
-        except WorkbenchError as error:
-            self.notice(str(error), error.hint, "warning")
-            return
-        if count:
-            said = _("Sessions that were interrupted: {count}. What they captured is safe.", count=count)
-            self.notice(said, _("6 shows them, and works off the rest."), "warning")
-
     def _tell(self, event: Event) -> None:
         from workbench.tui.live_notices import notice_of
 
         if notice := notice_of(event):
-            self.notice(notice.message, notice.hint, notice.severity)
+            self.take(notice)
 
     async def on_unmount(self) -> None:
         self._leaving.set()
+        self.left()
         if self._serving is not None:
             await self._serving
         await self._keep_choices()
@@ -203,9 +197,23 @@ class WorkbenchApp(App[int]):
 
     def notice(self, message: str, hint: str = "", severity: Severity = "information") -> None:
         """Tell the user something, without taking the focus away. It is kept on the notice screen."""
-        notice = Notice(message, hint, severity)
+        self.take(Notice(message, hint, severity))
+
+    def take(self, notice: Notice) -> None:
+        """As `notice`. What was told before about the same thing needs not be seen any more."""
         self.notices.append(notice)
+        self.unseen = [other for other in self.unseen if not notice.about or other.about != notice.about]
+        if notice.severity != "information":
+            self.unseen.append(notice)
         self.noticed.publish(notice)
+
+    def settle(self, about: str) -> None:
+        """What was told about this is over."""
+        self.unseen = [notice for notice in self.unseen if notice.about != about]
+
+    def see_notices(self) -> None:
+        """All of them were shown."""
+        self.unseen.clear()
 
     def notify(self, message: str, *, title: str = "", severity: Severity = "information", **_: Any) -> None:
         self.notice(f"{title}: {message}" if title else message, severity=severity)
@@ -213,19 +221,7 @@ class WorkbenchApp(App[int]):
     def copy(self, text: str) -> None:
         """Put `text` on the clipboard, and into a file, for terminals that do not let programs do that."""
         self.copy_to_clipboard(text)
-        self._keep_copy(text)
-
-    @work(group="copy", exclusive=True)
-    async def _keep_copy(self, text: str) -> None:
-        from workbench.files import write_atomically
-
-        path = paths.state_dir() / "clipboard.txt"
-        try:
-            await to_thread(write_atomically, path, text.encode("utf-8", "backslashreplace"), overwrite=True)
-        except WorkbenchError as error:
-            self.notice(_("Copied to the clipboard only: {error}", error=error), error.hint, "warning")
-        else:
-            self.notice(_("Copied {count} characters.", count=len(text)), _("Also in {path}", path=path))
+        self.run_worker(clipboard.keep(self, text), group="copy", exclusive=True)
 
     # choices
 

@@ -97,6 +97,7 @@ class Frame(Screen[None]):
 
     def on_screen_resume(self, event: events.ScreenResume) -> None:
         event.refresh_styles = False  # half the cost of showing a screen again; a new theme updates them by itself
+        self.query_one(NoticeLine).look()
 
     def on_resize(self, event: events.Resize) -> None:
         columns, rows = SMALLEST

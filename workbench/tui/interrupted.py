@@ -14,9 +14,24 @@ from workbench.tui.texts import _
 
 if TYPE_CHECKING:
     from workbench.recording import Recording
+    from workbench.tui.app import WorkbenchApp
     from workbench.tui.frame import Frame
 
 Answer: TypeAlias = Literal["finish", "record"]
+
+
+async def tell(app: WorkbenchApp) -> None:
+    """Say how many there are."""
+    from workbench import sessions
+
+    try:
+        count = len(await to_thread(sessions.interrupted))
+    except WorkbenchError as error:
+        app.notice(str(error), error.hint, "warning")
+        return
+    if count:
+        said = _("Sessions that were interrupted: {count}. What they captured is safe.", count=count)
+        app.notice(said, _("6 shows them, and works off the rest."), "warning")
 
 
 async def offer(screen: Frame, go_on: Callable[[Recording, Answer], None]) -> None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from workbench import events
 from workbench.clock import clock
 from workbench.tui.texts import _
 from workbench.tui.widgets.notice_line import Notice
+
+DEVICE: Final = "device"
+SIGNAL: Final = "signal"
+OVERFLOW: Final = "overflow"
 
 
 def notice_of(event: events.Event) -> Notice | None:
@@ -13,21 +19,21 @@ def notice_of(event: events.Event) -> Notice | None:
     match event:
         case events.DeviceLost(device=device, position=at):
             said = _("{device} gives no audio since {at}. What was captured is kept.", device=device, at=clock(at))
-            return Notice(said, _("Waiting for it. 1, then d chooses another device."), "warning")
+            return Notice(said, _("Waiting for it. 1, then d chooses another device."), "warning", about=DEVICE)
         case events.DeviceReturned(device=device, start=start, end=end):
             gap = end - start
-            return Notice(
-                _("{device} is back; {gap:.1f} s are missing at {at}.", device=device, gap=gap, at=clock(start))
-            )
+            said = _("{device} is back; {gap:.1f} s are missing at {at}.", device=device, gap=gap, at=clock(start))
+            return Notice(said, about=DEVICE)
         case events.NoSignal(device=device):
-            return Notice(_("No signal from {device}.", device=device), _("Is it muted, or the wrong one?"), "warning")
+            said = _("No signal from {device}.", device=device)
+            return Notice(said, _("Is it muted, or the wrong one?"), "warning", about=SIGNAL)
         case events.SignalReturned(device=device):
-            return Notice(_("{device} gives a signal again.", device=device))
+            return Notice(_("{device} gives a signal again.", device=device), about=SIGNAL)
         case events.Overflow(device=device, position=at, count=count):
             said = _(
                 "{device}: samples were lost at {at}, {count} times so far.", device=device, at=clock(at), count=count
             )
-            return Notice(said, _("Is the machine too busy?"), "warning")
+            return Notice(said, _("Is the machine too busy?"), "warning", about=OVERFLOW)
         case events.Error(message=message, hint=hint):
             return Notice(message, hint, "error")
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from textual import events
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import OptionList
@@ -45,6 +46,9 @@ class NoticesScreen(Frame):
             notices.highlighted = notices.option_count - 1
         notices.focus()
 
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
+        self.workbench.see_notices()
+
     @property
     def _list(self) -> OptionList:
         return self.query_one("#notices", OptionList)
@@ -60,6 +64,8 @@ class NoticesScreen(Frame):
             notices.highlighted = notices.option_count - 1 if here == last else max(0, here - gone)
         elif last < 0:
             notices.highlighted = 0
+        if self.is_current:
+            self.workbench.see_notices()
 
     def find(self, text: str, step: int) -> str:
         wanted = text.casefold()

@@ -19,6 +19,7 @@ from workbench import events
 from workbench.errors import WorkbenchError
 from workbench.threads import to_thread
 from workbench.tui import keymap
+from workbench.tui.live_notices import SIGNAL
 from workbench.tui.texts import _
 from workbench.tui.widgets.key_line import KeyLine
 from workbench.tui.widgets.meter import LevelMeter
@@ -171,6 +172,7 @@ class WelcomeScreen(ModalScreen[None]):
             self._meter = None
             self.remove_class("-listening")
             await self.workbench.live.unlisten()
+            self.workbench.settle(SIGNAL)
             if self._device is not None:
                 self.workbench.choose(device=self._device)
 

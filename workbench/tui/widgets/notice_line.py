@@ -1,4 +1,4 @@
-"""The line above the footer: the last notice, with what to do next; two lines where one has no room for it."""
+"""The line above the footer: the notice that counts, with what to do next; two lines where one has no room for it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from rich.text import Text
 from textual.widget import Widget
 
 if TYPE_CHECKING:
+    from textual.timer import Timer
+
     from workbench.tui.app import WorkbenchApp
 
 Severity: TypeAlias = Literal["information", "warning", "error"]
@@ -17,6 +19,8 @@ GLYPHS: Final[dict[Severity, str]] = {"information": "i", "warning": "!", "error
 """Tell the severities apart without colour, on every terminal."""
 
 
+PASSES_S: Final = 8.0
+"""How long an information is shown; warnings and errors are until they were seen."""
 _LINES: Final = 2
 _MORE: Final = " … 7"
 """Where the rest is: the key of the screen of all notices."""
@@ -30,6 +34,8 @@ class Notice:
     severity: Severity = "information"
     at: float = field(default_factory=time.time)
     """Seconds since 1970."""
+    about: str = ""
+    """What it tells of: a later notice about the same thing takes its place."""
 
 
 class NoticeLine(Widget):
@@ -46,9 +52,11 @@ class NoticeLine(Widget):
     """
 
     def __init__(self, *, repeats: bool = True) -> None:
-        """`repeats`: show the newest notice; else only what is told in passing."""
+        """`repeats`: show notices; else only what is told in passing."""
         super().__init__()
         self._repeats = repeats
+        self._shown: Notice | None = None
+        self._timer: Timer | None = None
         self._passing = ""
         """What is shown instead, until the next notice."""
 
@@ -58,21 +66,24 @@ class NoticeLine(Widget):
         self.refresh(layout=True)
 
     def on_mount(self) -> None:
-        app = cast("WorkbenchApp", self.app)
-        app.noticed.subscribe(self, lambda _: self._show())
-        self._show()
+        cast("WorkbenchApp", self.app).noticed.subscribe(self, lambda _: self.look())
+        self.look()
 
-    def _show(self) -> None:
-        notices = cast("WorkbenchApp", self.app).notices
-        severity = notices[-1].severity if notices else "information"
+    def look(self) -> None:
+        """Show what counts now, and look again when that has passed."""
         self._passing = ""
+        self._shown = standing(cast("WorkbenchApp", self.app)) if self._repeats else None
+        severity = self._shown.severity if self._shown else "information"
         self.set_class(severity == "warning", "-warning")
         self.set_class(severity == "error", "-error")
         self.refresh(layout=True)
+        if self._timer is not None:
+            self._timer.stop()
+        if self._shown and severity == "information":
+            self._timer = self.set_timer(PASSES_S, self.look)
 
     def render(self) -> Text:
-        notices = cast("WorkbenchApp", self.app).notices if self._repeats else ()
-        text = Text(self._passing or (line(notices[-1]) if notices else ""), end="")
+        text = Text(self._passing or (line(self._shown) if self._shown else ""), end="")
         lines = text.wrap(self.app.console, max(1, self.content_size.width or self.app.size.width - 2))
         if len(lines) <= _LINES:
             return text
@@ -80,6 +91,14 @@ class NoticeLine(Widget):
         last.truncate(max(1, last.cell_len - len(_MORE)))
         last.append(_MORE)
         return Text("\n", end="").join(lines[:_LINES])
+
+
+def standing(app: WorkbenchApp) -> Notice | None:
+    """The newest notice while it is an information of just now; else the newest problem that was not seen."""
+    newest = app.notices[-1] if app.notices else None
+    if newest and newest.severity == "information" and time.time() - newest.at < PASSES_S:
+        return newest
+    return app.unseen[-1] if app.unseen else None
 
 
 def line(notice: Notice) -> str:
