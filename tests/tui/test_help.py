@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -26,9 +27,30 @@ def test_it_names_every_key_of_the_screen_with_its_id(make: Make, key: str) -> N
             if id.partition(".")[0] in keymap.EVERYWHERE:
                 assert id in words, id
                 assert binding.description in words
-        assert words.index("Here: Notices") < words.index("On this screen") < words.index("Everywhere")
+        assert words.index("On this screen") < words.index("Everywhere") < words.index("To move about")
+        assert str(keymap.keys_file()) in re.sub(r"[│\s]", "", words)
 
-    drive(app := make(), test, (100, 70))
+    drive(app := make(), test, (160, 70))
+
+
+@pytest.mark.parametrize("screen", ["live", "profile", "plugins", "sessions", "notices"])
+def test_every_action_of_a_screen_is_there_those_too_that_cannot_be_done_now(make: Make, screen: str) -> None:
+    async def test(pilot: Pilot[int]) -> None:
+        await pilot.press("?")
+        words = "\n".join(lines(app))
+        ids = [id for id in keymap.bindings() if id.partition(".")[0] in {screen, *keymap.EVERYWHERE}]
+        assert [id for id in ids if id not in words] == []
+
+    drive(app := make(screen), test, (100, 90))
+
+
+def test_the_keys_of_what_has_the_focus_come_first(make: Make) -> None:
+    async def test(pilot: Pilot[int]) -> None:
+        await pilot.press("?")
+        first = next(line for line in lines(app) if "Here" in line or "On this screen" in line)
+        assert "Here" in first
+
+    drive(app := make("live"), test, (100, 90))
 
 
 @pytest.mark.parametrize("key", ["escape", "q", "?", "f1"])

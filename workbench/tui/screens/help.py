@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final, TypeAlias
 
 from rich.cells import cell_len
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import Binding, BindingsMap, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.dom import DOMNode
@@ -16,6 +16,8 @@ from textual.widgets import Static
 
 from workbench.tui import keymap
 from workbench.tui.texts import _
+
+_EXAMPLE: Final = ("    [keys]", '    "app.quit" = "f10,q"')
 
 
 class HelpScreen(ModalScreen[None]):
@@ -41,54 +43,72 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll() as keys:
             keys.border_title = _("Keys")
-            keys.border_subtitle = _("change them in {file}", file=keymap.keys_file().name)
             yield Static(self._words)
+
+
+Rows: TypeAlias = dict[str, tuple[str, str, str]]
+"""(keys, description, id) by the id, or by the action of what has none."""
 
 
 def _lines(screen: Screen[object]) -> list[Content]:
     groups = _groups(screen)
-    rows = [row for group in groups.values() for row in group]
+    rows = [row for group in groups.values() for row in group.values()]
     wide = max((cell_len(keys) for keys, _description, _id in rows), default=0)
     described = max((cell_len(description) for _keys, description, _id in rows), default=0)
     lines: list[Content] = []
     for title, group in groups.items():
-        lines += [Content(""), Content.styled(title, "bold")]
-        for keys, description, id in group:
+        lines += [Content.styled(title, "bold")]
+        for keys, description, id in group.values():
             padded = f"  {keys}{' ' * (wide - cell_len(keys))}  {description}"
             rest = " " * (described - cell_len(description) + 2)
             lines.append(Content(padded) + Content.styled(f"{rest}{id}", "$text-muted"))
-    return lines[1:]
+        lines.append(Content(""))
+    words = _("Other keys, by the names to the right, from the next start on: write them into")
+    return [*lines, Content.styled(words, "bold"), *map(Content, (f"  {keymap.keys_file()}", *_EXAMPLE))]
 
 
-def _groups(screen: Screen[object]) -> dict[str, list[tuple[str, str, str]]]:
-    """(keys, description, id) of all bindings that are described, by where they hold."""
-    groups: dict[str, list[tuple[str, str, str]]] = {}
-    told: set[tuple[DOMNode, str]] = set()
-    active = list(screen.active_bindings.values())
-    for node, binding, *_rest in active:
-        if (node, binding.action) in told or not binding.description:
-            continue
-        told.add((node, binding.action))
-        same = [b for n, b, *_rest in active if (n, b.action) == (node, binding.action)]
-        groups.setdefault(_place(node), []).append(_row(screen, same))
-    ids = {row[2] for group in groups.values() for row in group}
+def _groups(screen: Screen[object]) -> dict[str, Rows]:
+    """All bindings that are described, by where they hold: the nearest first, then what moves about.
+
+    Of those that cannot be used now, too; without the keys that something nearer takes.
+    """
+    found: dict[str, Rows] = {}
+    taken: set[str] = set()
+    chain = screen._modal_binding_chain
+    for node, bindings in chain:
+        for name, same in _described(bindings).items():
+            free = [binding for binding in same if binding.key not in taken]
+            if free or same[0].id:
+                found.setdefault(_place(node, same[0]), {}).setdefault(name, _row(screen, free, same[0]))
+        taken |= bindings.key_to_bindings.keys()
+    told = {name for rows in found.values() for name in rows}
     for widget in screen.query(Widget):
-        elsewhere: dict[str, list[Binding]] = {}
-        for _key, binding in widget._bindings:
-            if binding.id and binding.id not in ids and binding.description:
-                elsewhere.setdefault(binding.id, []).append(binding)
-        ids |= elsewhere.keys()
-        for same in elsewhere.values():
-            groups.setdefault(_("Elsewhere on this screen"), []).append(_row(screen, same))
-    return groups
+        bindings = widget._bindings.copy()
+        bindings.apply_keymap(screen.app._keymap)
+        for name, same in _described(bindings).items():
+            if same[0].id and name not in told:
+                found.setdefault(_("Elsewhere on this screen"), {}).setdefault(name, _row(screen, same, same[0]))
+    last = [_("Elsewhere on this screen"), _("Everywhere"), _("To move about")]
+    return {title: found[title] for title in [*(t for t in found if t not in last), *last] if title in found}
 
 
-def _row(screen: Screen[object], same: list[Binding]) -> tuple[str, str, str]:
-    keys = " ".join(dict.fromkeys(screen.app.get_key_display(binding) for binding in same))
-    return keys, _(same[0].description), next((binding.id for binding in same if binding.id), "")
+def _described(bindings: BindingsMap) -> dict[str, list[Binding]]:
+    """What has a description, a binding for each key, by id or action."""
+    found: dict[str, list[Binding]] = {}
+    for _key, binding in bindings:
+        if binding.description:
+            found.setdefault(binding.id or binding.action, []).append(binding)
+    return found
 
 
-def _place(node: DOMNode) -> str:
+def _row(screen: Screen[object], free: list[Binding], first: Binding) -> tuple[str, str, str]:
+    keys = " ".join(dict.fromkeys(screen.app.get_key_display(binding) for binding in free))
+    return keys or "-", _(first.description), first.id or ""
+
+
+def _place(node: DOMNode, binding: Binding) -> str:
+    if binding.id is None or binding.id.startswith("list."):
+        return _("To move about")
     if isinstance(node, Screen):
         return _("On this screen")
     if isinstance(node, Widget):
