@@ -12,7 +12,7 @@ from typing import Any
 from workbench import events
 from workbench.audio.wav import SpeechTrack, WavWriter
 from workbench.captions import Captions
-from workbench.engines import Settings
+from workbench.engines import Capture, Settings
 from workbench.export import Output, SubtitleFile, most_common_language, render, write_files
 from workbench.files import NewFile, said_plainly
 from workbench.pipeline import Emit, Pipeline, Stages
@@ -106,13 +106,16 @@ def prepare(job: Job) -> None:
             pass
 
 
-async def transcribe(session: Session, stages: Stages, job: Job, settings: Settings, emit: Emit) -> Result:
+async def transcribe(
+    session: Session, stages: Stages, job: Job, settings: Settings, emit: Emit, capture: Capture | None = None
+) -> Result:
     """Run `job`. Files appear under their names when they are complete, or not at all.
 
+    `capture` gives the audio of its file, by default as the profile has it read.
     Raises `InputError`, `StageError`, `OutputError` and what else `Pipeline.run` raises.
     """
     began = time.perf_counter()
-    capture = session.capture(job.path)
+    capture = capture or session.capture(job.path)
     told = Captions()
     duration = 0.0
 

@@ -41,11 +41,10 @@ class Ear(Loudness):
 
 
 class Parrot(workbench.Recognizer):
-    """Says how long a window is. It waits while `held`."""
+    """Says the same of every segment. It waits until `held` is set."""
 
     name = "parrot"
     held: ClassVar[threading.Event] = threading.Event()
-    """Set: it works."""
     held.set()
     fails: ClassVar[bool] = False
     running: ClassVar[int] = 0
@@ -64,11 +63,13 @@ class Parrot(workbench.Recognizer):
                 yield from ()
         finally:
             Parrot.running -= 1
-        words = [workbench.Word(0.0, item.duration / 2, " Hello", 0.75)]
-        words.append(workbench.Word(item.duration / 2, item.duration, " there.", 0.5))
-        yield item.transcript(
-            "Hello there.", language=state.language or "en", start=0.0, end=item.duration, words=words
-        )
+        start = 0.0
+        for segment in item.segments:
+            middle, end = start + segment.audio.duration / 2, start + segment.audio.duration
+            words = [workbench.Word(start, middle, " Hello", 0.75), workbench.Word(middle, end, " there.", 0.5)]
+            language = state.language or "en"
+            yield item.transcript("Hello there.", language=language, start=start, end=end, words=words)
+            start = end + item.pause_s
 
     def detect_language(self, window: workbench.Window) -> str:
         return "en"
