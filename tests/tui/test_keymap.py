@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 
 from tests import fakes
 from tests.tui.conftest import FakeLive, drive, lines
+from workbench.live import LivePhase
 from workbench.tui import keymap
 from workbench.tui.app import WorkbenchApp
 from workbench.tui.choices import Choices
@@ -126,10 +127,10 @@ def test_an_id_that_nothing_has_is_told_with_what_is_meant() -> None:
 @pytest.mark.parametrize(
     ("keys", "clash"),
     [
-        ({"live.pause": "s"}, "'s' does both live.pause and live.stop"),
-        ({"live.stop": "x", "live.pause": "x"}, "'x' does both live.pause and live.stop"),
-        ({"live.stop": "f5,q"}, "'q' does both live.stop and app.quit"),
-        ({"app.quit": "space"}, "'space' does both app.quit and live.pause"),
+        ({"live.pause": "s"}, "'s' does both live.pause and live.stop; live.pause wins"),
+        ({"live.stop": "x", "live.pause": "x"}, "'x' does both live.pause and live.stop; live.stop wins"),
+        ({"live.stop": "f5,q"}, "'q' does both live.stop and app.quit; live.stop wins"),
+        ({"app.quit": "space"}, "'space' does both app.quit and live.pause; live.pause wins"),
         ({"live.stop": "space", "live.pause": "s"}, ""),
         ({"live.pause": "s", "live.stop": "f5"}, ""),
         ({"plugins.sort": "space"}, ""),
@@ -141,7 +142,27 @@ def test_a_key_for_two_actions_at_once_is_told(keys: dict[str, str], clash: str)
     assert [problem.partition(": ")[2] for problem in problems] == ([clash] if clash else [])
 
 
+def test_two_actions_of_one_key_by_turns_are_no_clash() -> None:
+    assert keymap.conflicts({"live.record": "x", "live.stop": "x"}, keymap.bindings()) == []
+
+
 # in the interface
+
+
+def test_another_key_for_stop_leaves_record_its_own(live: FakeLive) -> None:
+    async def open_live() -> FakeLive:
+        return live
+
+    async def test(pilot: Pilot[int]) -> None:
+        await fakes.until(lambda: "r Record" in lines(app)[-1])
+        await pilot.press("r")
+        await fakes.until(lambda: live.phase is LivePhase.RECORDING)
+        await fakes.until(lambda: "s Stop" in lines(app)[-1])
+        await pilot.press("s")
+        await fakes.until(lambda: "stop" in live.told)
+
+    keys = {"live.stop": "s"}
+    drive(app := WorkbenchApp(open_live, Choices(screen="live", welcomed=True), keys=keys), test)  # type: ignore[arg-type]
 
 
 def test_a_changed_key_does_what_it_says_and_is_shown(live: FakeLive) -> None:

@@ -127,8 +127,11 @@ class WorkbenchApp(App[int]):
 
             self.push_screen(WelcomeScreen(), lambda _: self._welcomed())
         if self._keymap:
-            for problem in keymap.conflicts(self._keymap, await to_thread(keymap.bindings)):
+            known = await to_thread(keymap.bindings)
+            for problem in keymap.conflicts(self._keymap, known):
                 self.notice(problem, severity="warning")
+            self.set_keymap(keymap.completed(self._keymap, known))
+            self.screen.refresh_bindings()
         await interrupted.tell(self)
         gc.freeze()
 

@@ -23,6 +23,7 @@ from workbench import paths
 from workbench.errors import did_you_mean
 from workbench.profiles.toml_lines import key_lines, line_of
 from workbench.tui.texts import _
+from workbench.tui.widgets.top_bar import TABS
 
 RESERVED: Final = frozenset(f"ctrl+{letter}" for letter in "abszqjmhio")
 """Keys that tmux, screen and terminals keep for themselves, or send for another. None is the only way to anything."""
@@ -87,22 +88,44 @@ def bindings() -> dict[str, Binding]:
 
 
 def conflicts(keys: Mapping[str, str], known: Mapping[str, Binding]) -> list[str]:
-    """What is wrong with `keys`: ids that no binding has, and keys that would do two things at once."""
+    """What is wrong with `keys`: ids that no binding has, and keys that would do two things at once, and which wins."""
     problems = [
         _("{file}: no action is called {id!r}{meant}", file=keys_file(), id=id, meant=did_you_mean(id, known))
         for id in keys
         if id not in known
     ]
     all_keys = {id: _normal(keys.get(id, binding.key)) for id, binding in known.items()}
+    order = list(known)
     for id in keys.keys() & known.keys():
         for other, others_keys in all_keys.items():
             if other == id or (other in keys and other < id) or not _together(id, other):
                 continue
+            if _normal(known[id].key) & _normal(known[other].key):
+                continue  # never in force at the same time, such as record and stop
+            wins = min(id, other, key=lambda one: (_distance(one), one not in keys, order.index(one)))
             problems += [
-                _("{file}: {key!r} does both {id} and {other}", file=keys_file(), key=key, id=id, other=other)
+                _(
+                    "{file}: {key!r} does both {id} and {other}; {wins} wins",
+                    file=keys_file(),
+                    key=key,
+                    id=id,
+                    other=other,
+                    wins=wins,
+                )
                 for key in sorted(all_keys[id] & others_keys)
             ]
     return problems
+
+
+def completed(keys: Mapping[str, str], known: Mapping[str, Binding]) -> dict[str, str]:
+    """`keys`, and those of actions that share one with an action in `keys`: Textual takes it away from both."""
+    shared = {
+        other: binding.key
+        for other, binding in known.items()
+        for id in keys.keys() & known.keys()
+        if other not in keys and _together(id, other) and _normal(binding.key) & _normal(known[id].key)
+    }
+    return {**shared, **keys}
 
 
 def only_reserved(binding: Binding) -> bool:
@@ -128,6 +151,14 @@ def _together(id: str, other: str) -> bool:
     """Whether the two can be in force at the same time."""
     screen, others = id.partition(".")[0], other.partition(".")[0]
     return screen == others or screen in EVERYWHERE or others in EVERYWHERE
+
+
+def _distance(id: str) -> int:
+    """How far from what has the focus the action is looked for: the nearest one with a key does it."""
+    place = id.partition(".")[0]
+    if place in ("app", "list"):
+        return 2
+    return 1 if place in ("frame", *(tab.mode for tab in TABS)) else 0
 
 
 def _normal(keys: str) -> frozenset[str]:
