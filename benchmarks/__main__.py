@@ -17,6 +17,7 @@ NAMES = (
     "dispatch",
     "detect",
     "vad",
+    "vad_file",
     "startup",
     "parallel",
     "accuracy",
