@@ -288,6 +288,20 @@ def test_a_second_stop_asks_before_it_drops_what_waits(make: Make, live: FakeLiv
     drive(app := make("live"), test)
 
 
+def test_the_question_goes_away_when_nothing_is_left_to_drop(make: Make, live: FakeLive) -> None:
+    async def test(pilot: Pilot[int]) -> None:
+        await pilot.press("r")
+        await pauses(pilot, lambda: live.phase is LivePhase.RECORDING)
+        live.given = status(captured=20.0, done=15.0, reached=15.0)
+        await pilot.press("r", "r")
+        assert isinstance(app.screen, Ask)
+        live.ended.set()
+        await pauses(pilot, lambda: not isinstance(app.screen, Ask))
+        assert "discard" not in live.told
+
+    drive(app := make("live"), test)
+
+
 def test_space_pauses_and_goes_on(make: Make, live: FakeLive) -> None:
     async def test(pilot: Pilot[int]) -> None:
         assert "space Pause" not in lines(app)[-1]

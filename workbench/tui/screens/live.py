@@ -87,6 +87,8 @@ class LiveScreen(Frame):
         """Of the source, for when nothing is captured."""
         self._listening = False
         self._opening: Worker[None] | None = None
+        self._dropping: Ask | None = None
+        """Asks whether to drop what is not recognized yet."""
         self._marks = Marks()
         self._phases: list[Phase] = []
         self._timer: Timer | None = None
@@ -125,11 +127,11 @@ class LiveScreen(Frame):
 
     async def _look_around(self) -> None:
         """What takes a thread: the input's name, how busy the machine is, what an earlier run left undone."""
+        await interrupted.offer(self, self._go_on)  # first: later it would take a key that was meant for the screen
         self._label = await to_thread(default_label, self._source.device)
         self.refresh()  # Textual loses the first paint of a screen that was slow to be made
         self._look()
         await self._sample()
-        await interrupted.offer(self, self._go_on)
 
     # choices
 
@@ -173,6 +175,8 @@ class LiveScreen(Frame):
         if status.phase is not self._phase:
             self._phase = status.phase
             self.refresh_bindings()
+            if status.phase is LivePhase.IDLE and self._dropping is not None and self._dropping.is_current:
+                self._dropping.dismiss("")  # nothing is left to drop
         if self in self.app.screen_stack and self.size:
             self._show(status)
             if self._looks % _LOOKS_A_SAMPLE == 0 and self.query_one(SystemPanel).display:
@@ -267,7 +271,8 @@ class LiveScreen(Frame):
             left = self.live.status().backlog
             question = _("{seconds:.1f} s of audio are not recognized yet.", seconds=left)
             answers = {"d": _("drop them; the audio is kept, and can be recognized later")}
-            self.app.push_screen(Ask(question, answers), lambda answer: self.live.discard() if answer == "d" else None)
+            self._dropping = Ask(question, answers)
+            self.app.push_screen(self._dropping, lambda answer: self.live.discard() if answer == "d" else None)
         else:
             self.live.stop()
 
