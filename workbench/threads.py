@@ -55,6 +55,11 @@ def favour_the_loop(niceness: int = 10) -> None:
     _threads.niceness = niceness
 
 
+def busy() -> int:
+    """How many worker threads are in a call."""
+    return _threads.count - len(_threads._idle)
+
+
 def give_memory_back() -> None:
     """Let go of free memory that lies between what is in use; only with glibc. Blocks for milliseconds."""
     if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
@@ -70,6 +75,7 @@ class _Threads:
     def __init__(self) -> None:
         self._idle: list[queue.SimpleQueue[Callable[[], Callable[[], None]]]] = []
         self.niceness = 0
+        self.count = 0
 
     def start(self, task: Callable[[], Callable[[], None]]) -> None:
         """Call `task` in a thread, then what it gives, when that thread counts as idle again."""
@@ -77,6 +83,7 @@ class _Threads:
             todo = self._idle.pop()
         except IndexError:
             todo = queue.SimpleQueue()
+            self.count += 1
             threading.Thread(target=self._work, args=(todo,), name="workbench", daemon=True).start()
         todo.put(task)
 

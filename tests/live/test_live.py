@@ -189,6 +189,10 @@ async def live(
         yield place, seen
 
 
+def is_interim(event: events.Event) -> bool:
+    return isinstance(event, events.Transcript) and not event.transcript.is_final
+
+
 def texts(recording: Recording | None) -> list[str]:
     assert recording is not None
     return [caption.transcript.text for caption in recording.captions()]
@@ -207,10 +211,24 @@ def test_what_is_heard_is_stored_recognized_and_listed() -> None:
         assert texts(recording) == ["1", "2", "3", "4"]
         info = recording.info()
         assert (info.state, info.duration, info.source) == (State.FINISHED, 8.0, "the microphone")
-        told = [event.to_dict() for event in seen]
-        lasting = [event for event in told if event.get("transcript", {}).get("is_final", True)]
-        assert len(lasting) < len(told), "interim text is shown"
-        assert [event.to_dict() for event in recording.events()] == lasting
+        told = [event.to_dict() for event in seen if not is_interim(event)]
+        assert [event.to_dict() for event in recording.events()] == told
+
+    run(test)
+
+
+def test_interim_text_is_shown_and_not_kept() -> None:
+    async def test() -> None:
+        is_shown = threading.Event()
+        async with live(speech(1.0, 0.1), silence(0.2), is_shown.wait, silence(1.0)) as (place, seen):
+            await place.start(Source())
+            await until(lambda: any(map(is_interim, seen)))
+            is_shown.set()
+            await place.finished()
+        assert place.recording is not None
+        kept = place.recording.events()
+        assert texts(place.recording) == ["1"]
+        assert not any(map(is_interim, kept))
 
     run(test)
 
@@ -532,18 +550,18 @@ def test_a_session_that_was_left_while_it_spoke_does_not_hear_itself_when_it_is_
     monkeypatch.setattr("workbench.audio.playback.Player", Loudspeaker)
 
     async def test() -> None:
-        is_played, is_over = threading.Event(), threading.Event()
+        is_played, is_stored, is_over = threading.Event(), threading.Event(), threading.Event()
 
         def heard_out() -> None:
             Loudspeaker.active = False
             world.gate.clear()
 
-        parts: list[Part] = [*TALK[:2], is_played.wait, *TALK[2:4], heard_out, *TALK[4:], is_over.wait]
+        parts: list[Part] = [*TALK[:2], is_played.wait, *TALK[2:4], heard_out, *TALK[4:], is_stored.set, is_over.wait]
         async with live(*parts, chosen=profile(more=SPEAKS)) as (place, _):
             await place.start(Source())
             await until(lambda: Loudspeaker.active)
             is_played.set()
-            await until(lambda: place.status().captured == 8.0)
+            assert await asyncio.to_thread(is_stored.wait, 5)
             is_over.set()
             world.gate.set()
         recording = place.recording
@@ -678,6 +696,34 @@ def test_what_failed_at_the_end_can_be_finished_later() -> None:
             assert (texts(recording), recording.state) == (["1", "2", "3", "4"], State.FINISHED)
 
     run(test)
+
+
+def test_leaving_does_not_wait_for_an_engine_that_hangs_and_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workbench.live.live.LEAVE_S", 0.2)
+    monkeypatch.setattr("workbench.live.live._PATIENCE_S", 0.0)
+    hangs, is_stored, let_go = threading.Event(), threading.Event(), threading.Event()
+
+    def process(self: First, item: Window, state: Settings) -> Iterator[Transcript]:
+        hangs.set()
+        assert let_go.wait(20)
+        return iter(())
+
+    monkeypatch.setattr(First, "process", process)
+
+    async def test() -> None:
+        async with live(*TALK[:2], is_stored.set) as (place, seen):
+            await place.start(Source())
+            assert await asyncio.to_thread(lambda: hangs.wait(5) and is_stored.wait(5))
+        told = [event for event in seen if event.type == "error"]
+        assert ("busy", "asr engine 'first' is still at work") in [(event.code, event.message) for event in told]
+        assert not any("loaded" in event.message for event in told)
+        assert place.recording is not None
+        assert (place.recording.state, place.recording.duration) == (State.INTERRUPTED, 2.0)
+
+    try:
+        run(test)
+    finally:
+        let_go.set()
 
 
 def test_leaving_before_a_session_has_begun_ends_it() -> None:

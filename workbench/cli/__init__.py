@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import logging
+import os
 import sys
 from importlib import import_module
 from typing import Annotated, Any, Final
@@ -136,13 +139,26 @@ def _root(
 
 
 def main() -> None:
-    """The `workbench` command."""
+    """The `workbench` command. Ends the process."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a locale without the characters is no reason to fail
     try:
         app(prog_name="workbench")
+    except SystemExit as end:
+        _end(end.code)
     except Exception as error:
         if isinstance(error, OSError):
             silence_stdout()  # in case that it was the one that failed: it would again at exit
-        raise SystemExit(fail(error)) from error
+        _end(fail(error))
+
+
+def _end(code: str | int | None) -> None:
+    """An engine that was left in the middle of a call would crash when the interpreter is torn down under it."""
+    threads = sys.modules.get("workbench.threads")
+    if threads is not None and threads.busy() and not isinstance(code, str):
+        logging.shutdown()
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+        os._exit(code or 0)
+    raise SystemExit(code)

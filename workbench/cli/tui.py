@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 AUTO: Final = "auto"
 """The profile that is made for this machine."""
 PATIENCE_S: Final = 3.0
-"""How long a signal leaves the live session to end."""
+"""How long the live session has to end when the interface is left."""
 _RESTORE: Final = (
     b"\x1b[?1000l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?2004l\x1b[?1004l\x1b[?7h\x1b[<u\x1b[?1049l\x1b[?25h"
 )
@@ -122,7 +122,7 @@ def _tell_about_plugins(app: WorkbenchApp, registry: Registry) -> None:
 
 
 async def _run(app: WorkbenchApp, terminal: int, *, mouse: bool) -> None:
-    """The first signal ends the interface and the live session, which has some seconds; a second ends it at once."""
+    """The first signal ends the interface, a second one at once. However it is left, the live session has seconds."""
     import asyncio
 
     before = _attributes(terminal)
@@ -130,18 +130,22 @@ async def _run(app: WorkbenchApp, terminal: int, *, mouse: bool) -> None:
 
     def stop(number: int) -> None:
         if caught:
-            _leave_at_once(terminal, before, number)
+            _leave_at_once(terminal, before, 128 + number)
         caught.append(number)
-        patience = threading.Timer(PATIENCE_S, _leave_at_once, (terminal, before, number))
+        limit(128 + number)
+        app.exit(return_code=128 + number)
+
+    def limit(code: int) -> None:
+        patience = threading.Timer(PATIENCE_S, _leave_at_once, (terminal, before, code))
         patience.daemon = True  # of a process that ends earlier it is no concern
         patience.start()
-        app.exit(return_code=128 + number)
 
     loop = asyncio.get_running_loop()
     for number in console.SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
             with contextlib.suppress(NotImplementedError):  # Windows
                 loop.add_signal_handler(number, stop, number)
+    app.left = lambda: limit(app.return_code or 0)
     await app.run_async(mouse=mouse)
 
 
@@ -180,7 +184,7 @@ def _attributes(terminal: int) -> Any:
     return termios.tcgetattr(terminal)
 
 
-def _leave_at_once(terminal: int, attributes: Any, number: int) -> None:
+def _leave_at_once(terminal: int, attributes: Any, code: int) -> None:
     """End the process without waiting for anything, the terminal least of all: it may be what does not answer."""
     with contextlib.suppress(OSError):
         os.set_blocking(terminal, False)
@@ -191,4 +195,4 @@ def _leave_at_once(terminal: int, attributes: Any, number: int) -> None:
 
         with contextlib.suppress(termios.error):
             termios.tcsetattr(terminal, termios.TCSANOW, attributes)
-    os._exit(128 + number)
+    os._exit(code)

@@ -25,6 +25,10 @@ from workbench.recording import Recording
 from workbench.session import Session
 from workbench.threads import give_memory_back, to_thread
 
+LEAVE_S: Final = 2.0
+"""Seconds that leaving waits for what an engine is at; then the engine is left behind."""
+_PATIENCE_S: Final = 0.5
+"""Seconds before people are told what dropping or leaving waits for."""
 TIDY_S: Final = 30.0
 """Seconds between two times that free memory is given back."""
 _log = logging.getLogger(__name__)
@@ -33,8 +37,8 @@ _log = logging.getLogger(__name__)
 class Live:
     """Everything is called on the loop.
 
-    An async context manager: leaving it ends what runs and waits for its threads; a session that was not stopped before
-    stays on disk as one that was interrupted.
+    An async context manager: leaving it ends what runs and waits for its threads, though for a call of an engine
+    `LEAVE_S` at most. A session that was not stopped before stays on disk as one that was interrupted.
     """
 
     def __init__(self, profile: Profile, registry: Registry, settings: Settings | None = None) -> None:
@@ -67,10 +71,21 @@ class Live:
             self._recorder.stop()
         if self._take is not None:
             self._take.leave()
+        for pool in self.session.pools():
+            pool.hurry(LEAVE_S)
+        telling = asyncio.get_running_loop().call_later(_PATIENCE_S, self._tell_what_holds_up)
         try:
             await self._tasks.__aexit__(*error)
         finally:
             await self.session.__aexit__(*error)
+            telling.cancel()
+
+    def _tell_what_holds_up(self) -> None:
+        for pool in self.session.pools() if self.phase is not LivePhase.IDLE else ():
+            if pool.loaded and pool.statistics().running:
+                busy = f"{pool.engine.kind} engine {pool.engine.name!r} is still at work"
+                hint = f"What was captured is stored. Whoever leaves waits for {LEAVE_S:g} s at most."
+                self._show(events.Error(code="busy", message=busy, hint=hint, stage=pool.engine.kind))
 
     # looking on
 
@@ -199,6 +214,7 @@ class Live:
         """End the capture, and drop what is not recognized yet. The audio stays."""
         if self._take is not None:
             self._take.discard()
+            asyncio.get_running_loop().call_later(_PATIENCE_S, self._tell_what_holds_up)
 
     async def finished(self) -> None:
         """Wait until no session runs. Raises what ended it before its time."""

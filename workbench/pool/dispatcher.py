@@ -59,6 +59,16 @@ class Dispatcher(Generic[In, Out]):
             await ended
         self.pump.stop()
 
+    def hurry(self, hang_s: float) -> None:
+        """Wait for a value no longer than `hang_s` from now on, of what runs already too."""
+        self._hang_s = hang_s
+        loop = asyncio.get_running_loop()
+        for instance in self.fleet.instances:
+            for stay in instance.hops:
+                if not stay.given_up:
+                    stay.hang_timer.cancel()
+                    stay.hang_timer = loop.call_later(hang_s, self._hung, instance, stay)
+
     # for streams
 
     def rank(self, item: In, now: float) -> tuple[float, float]:

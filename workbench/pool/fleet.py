@@ -133,6 +133,10 @@ class Fleet(Generic[In, Out]):
             idle.retiring = True
             self.retire(idle)
 
+    def hurry(self, close_limit_s: float) -> None:
+        """Load nothing in the place of what breaks, and close within `close_limit_s`."""
+        self._max_replacements, self._close_limit_s = 0, close_limit_s
+
     async def close(self) -> None:
         """Close every engine but those in which a thread was given up."""
         for instance in list(self.instances):

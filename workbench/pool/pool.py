@@ -166,6 +166,11 @@ class Pool(Generic[In, Out]):
             self._dispatcher.changed.clear()
             await self._dispatcher.changed.wait()
 
+    def hurry(self, limit_s: float) -> None:
+        """Before `close`, where nobody is to wait long: calls that take `limit_s` from now on are given up."""
+        self._dispatcher.hurry(limit_s)
+        self._fleet.hurry(limit_s)
+
     async def close(self) -> None:
         """Fail what waits, end generators, wait for running threads, free the engines."""
         if self._closing is None:
