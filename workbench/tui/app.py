@@ -131,7 +131,6 @@ class WorkbenchApp(App[int]):
             for problem in keymap.conflicts(self._keymap, known):
                 self.notice(problem, severity="warning")
             self.set_keymap(keymap.completed(self._keymap, known))
-            self.screen.refresh_bindings()
         await interrupted.tell(self)
         gc.freeze()
 

@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 from textual import events
+from textual.binding import ActiveBinding
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -55,7 +56,7 @@ class KeyLine(Widget):
 
     def _look(self, screen: Screen[object]) -> None:
         items: dict[str, _Item] = {}
-        for active in screen.active_bindings.values():
+        for active in sorted(screen.active_bindings.values(), key=_place):
             binding = active.binding
             if binding.show and binding.action not in items:
                 shown = self.app.get_key_display(binding)
@@ -95,3 +96,9 @@ class KeyLine(Widget):
         for start, end, key in self._places:
             if start <= event.x - self.styles.padding.left < end:
                 self.app.simulate_key(key)
+
+
+def _place(active: ActiveBinding) -> tuple[int, int]:
+    """The nearest to the focus first, as they are written down: Textual puts keys of the user's last."""
+    written = [binding.id for _key, binding in active.node._bindings]
+    return -len(active.node.ancestors_with_self), written.index(active.binding.id)
