@@ -300,3 +300,11 @@ def test_without_a_terminal_there_is_the_help(home: Path) -> None:
     assert ran.returncode == 2
     assert "Usage: workbench" in ran.stderr + ran.stdout
     assert "\x1b[?1049h" not in ran.stderr + ran.stdout
+
+
+def test_a_terminal_that_cannot_move_its_cursor_is_told_what_it_can_show(home: Path) -> None:
+    with Terminal("-m", "workbench", env={"TERM": "dumb"}) as terminal:
+        assert terminal.ended() == 2
+        assert "this terminal cannot show the workbench" in terminal.text
+        assert "workbench live --plain" in terminal.text
+        assert b"\x1b" not in terminal.written

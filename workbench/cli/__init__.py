@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from workbench.cli.console import disabled_plugins, fail, is_terminal, set_up_log, silence_stdout
+from workbench.cli.console import disabled_plugins, fail, is_terminal, moves_cursor, set_up_log, silence_stdout
 from workbench.errors import UsageError, WorkbenchError, did_you_mean
 
 COMMANDS: Final = {
@@ -133,6 +133,8 @@ def _root(
         return
     if not _is_on_terminal():
         raise UsageError("the workbench opens on a terminal only", hint="For pipes and logs: workbench --help")
+    if not moves_cursor(sys.stdout):
+        raise UsageError("this terminal cannot show the workbench", hint="Captions line by line: workbench live --plain")
     from workbench.cli.tui import open_workbench
 
     raise typer.Exit(open_workbench(profile, theme=theme, language=lang, mouse=not no_mouse, reset_layout=reset_layout))
