@@ -24,6 +24,8 @@ from workbench.files import said_plainly
 LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _ATTEMPTS: Final = 20
 _NO_SUCH_ADDRESS: Final = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
+_UNREAD_BYTES: Final = 262_144
+"""That the system keeps for a client that does not read: by itself it would keep megabytes."""
 _SHORTEST: Final = 16
 """Characters of a token."""
 
@@ -194,6 +196,7 @@ def _listening(address: str, port: int) -> socket.socket:
     try:
         if sys.platform != "win32":  # there it would let two servers share a port
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _UNREAD_BYTES)
         if family == socket.AF_INET6:
             one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         one.bind((address, port))

@@ -1,0 +1,260 @@
+"""`/v1/listen`: audio in, events out, over a WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from dataclasses import replace
+from typing import Any, Final
+
+from fastapi import APIRouter
+from pydantic import ValidationError
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from workbench import events
+from workbench.errors import InputError, Severity, UsageError, WorkbenchError, first_error
+from workbench.pipeline import Stages
+from workbench.server import service
+from workbench.server.hearing import Detection, Hearing, Recognition, with_options
+from workbench.server.messages import STAGES, Configure, Flush, NotJson, NotTaken, Query, parse, parse_query
+from workbench.server.outbox import Full, Outbox
+from workbench.server.problems import invalid, problem_of
+from workbench.server.service import Service
+
+router = APIRouter()
+DONE: Final = 1000
+UNSUPPORTED: Final = 1003
+INVALID: Final = 1007
+POLICY: Final = 1008
+TOO_LARGE: Final = 1009
+FAILED: Final = 1011
+LATER: Final = 1013
+GONE: Final = 1006
+"""Never sent: the client went, or its connection broke."""
+_log = logging.getLogger(__name__)
+
+
+class Closing(Exception):
+    """The stream ends with this code."""
+
+    def __init__(self, code: int, reason: str = "") -> None:
+        super().__init__(reason)
+        self.code, self.reason = code, reason
+
+
+@router.websocket("/v1/listen")
+async def listen(websocket: WebSocket) -> None:
+    shared = service.of(websocket)
+    await websocket.accept(subprotocol=websocket.scope.get("subprotocol"))
+    shared.metrics.streams.inc()
+    closing = await _Stream(shared, websocket).run()
+    shared.metrics.closed.labels(closing.code).inc()
+    if closing.code != GONE and websocket.application_state is WebSocketState.CONNECTED:
+        try:
+            await websocket.close(closing.code, closing.reason.encode()[:120].decode(errors="ignore"))
+        except (WebSocketDisconnect, RuntimeError):
+            _log.debug("the client went before its stream was closed")
+
+
+class _Stream:
+    """One client."""
+
+    def __init__(self, shared: Service, websocket: WebSocket) -> None:
+        self._shared = shared
+        self._limits = shared.limits
+        self._websocket = websocket
+        self._outbox = Outbox(shared.limits.waiting_events)
+        self._settings = shared.engines.settings
+        self._full = asyncio.Event()
+        self._wrong = 0
+        self._allowance = _Allowance(shared.limits.pace), _Allowance(shared.limits.messages_per_s)
+
+    async def run(self) -> Closing:
+        """Until the client stops or goes, or something is wrong. Everything of it is free when this returns."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._write())
+                watching = tasks.create_task(self._watch())
+                try:
+                    await self._listen(tasks)
+                    closing = Closing(DONE)
+                except* (Closing, WorkbenchError) as group:
+                    closing = self._told(first_error(group))
+                watching.cancel()
+                self._outbox.close()
+        except BaseExceptionGroup as group:
+            error = first_error(group)
+            if not isinstance(error, Closing | WorkbenchError):
+                raise
+            return error if isinstance(error, Closing) else Closing(FAILED, error.code)
+        return closing
+
+    def _told(self, error: BaseException) -> Closing:
+        """Tell the client why, and close."""
+        if isinstance(error, Closing):
+            return error
+        assert isinstance(error, WorkbenchError)
+        problem = problem_of(error)
+        self._put(events.Error(code=problem.code, message=problem.message, hint=problem.hint, severity=Severity.FATAL))
+        wrong = UNSUPPORTED if isinstance(error, NotTaken) else POLICY
+        return Closing(wrong if isinstance(error, UsageError) else FAILED, problem.code)
+
+    async def _listen(self, tasks: asyncio.TaskGroup) -> None:
+        query = parse_query(self._websocket.query_params)
+        self._settings = replace(
+            self._settings,
+            language=query.language or self._settings.language,
+            target_language=query.translate or self._settings.target_language,
+        )
+        self._depth = STAGES[query.stages]
+        self._vad: dict[str, Any] = {}
+        stages = await self._stages()
+        own = asyncio.TaskGroup()
+        async with own:
+            hearing = self._hearing(query, stages, own)
+            try:
+                self._put(events.Ready())
+                await self._read(hearing, query)
+                statistics = hearing.statistics()
+                self._put({"type": "statistics", **statistics})
+                self._put(events.Done(duration=statistics["received_s"], statistics=statistics))
+            finally:
+                self._count(hearing.statistics())
+                await hearing.close()
+
+    def _hearing(self, query: Query, stages: Stages, tasks: asyncio.TaskGroup) -> Hearing:
+        if self._depth == 1:
+            detection = Detection(stages, query.sample_rate, query.encoding, self._put)
+            tasks.create_task(detection.run())
+            return detection
+
+        def spawn(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+            return tasks.create_task(work)
+
+        return Recognition(stages, self._settings, query.sample_rate, query.encoding, self._put, spawn)
+
+    async def _stages(self) -> Stages:
+        engines = self._shared.engines
+        if self._depth == 1:
+            return with_options(await engines.detection(), self._vad)
+        if self._depth == 3 and not engines.session.translates(self._settings):
+            raise UsageError("it is not said into which language to translate", hint="Add &translate=LANGUAGE.")
+        settings = self._heard_with()
+        return with_options(await engines.recognition(settings, translate=self._depth == 3), self._vad)
+
+    def _heard_with(self) -> Any:
+        return self._settings if self._depth == 3 else replace(self._settings, target_language=None)
+
+    def _put(self, event: events.Event | dict[str, Any]) -> None:
+        """Does not raise: engines' threads are answered below it."""
+        try:
+            self._outbox.put(event)
+        except Full:
+            self._full.set()
+
+    async def _watch(self) -> None:
+        await self._full.wait()
+        raise Closing(LATER, "the client does not read")
+
+    def _count(self, statistics: dict[str, Any]) -> None:
+        self._shared.metrics.audio.labels("streams").inc(statistics["received_s"])
+        self._shared.metrics.frames.inc(statistics.get("frames_judged", 0))
+
+    # from the client
+
+    async def _read(self, hearing: Hearing, query: Query) -> None:
+        """Until it stops. Raises `Closing`."""
+        bytes_s = query.sample_rate * (2 if query.encoding == "pcm_s16le" else 4)
+        while True:
+            try:
+                async with asyncio.timeout(self._limits.idle_s):
+                    message = await self._websocket.receive()
+            except TimeoutError:
+                raise Closing(POLICY, "nothing was sent for too long") from None
+            if message["type"] == "websocket.disconnect":
+                raise Closing(GONE)
+            await self._allowance[1].take(1)
+            if (data := message.get("bytes")) is not None:
+                await self._allowance[0].take(len(data) / bytes_s)
+                await self._feed(hearing, data)
+            elif not await self._obey(hearing, message["text"]):
+                return
+
+    async def _feed(self, hearing: Hearing, data: bytes) -> None:
+        try:
+            await hearing.feed(data)
+        except InputError as error:
+            self._complain(error)
+
+    async def _obey(self, hearing: Hearing, text: str) -> bool:
+        """Whether the stream goes on."""
+        if len(text.encode()) > self._limits.text_bytes:
+            raise Closing(TOO_LARGE, "the message is too long")
+        try:
+            message = parse(text)
+            if isinstance(message, Configure):
+                await self._configure(hearing, message)
+                return True
+        except NotJson as error:
+            raise Closing(INVALID, str(error)) from error
+        except UsageError as error:
+            self._complain(error)
+            return True
+        await hearing.flush()
+        if isinstance(message, Flush):
+            self._put({"type": "statistics", **hearing.statistics()})
+            return True
+        return False
+
+    async def _configure(self, hearing: Hearing, message: Configure) -> None:
+        """Raises `UsageError`, and everything is as it was."""
+        before = self._settings, self._vad
+        given = {"language": message.language, "target_language": message.translate}
+        given |= {"prompt": message.prompt, "hotwords": message.hotwords}
+        self._settings = replace(self._settings, **{k: v for k, v in given.items() if v is not None})
+        self._vad = self._vad | message.vad
+        try:
+            stages = await self._stages()
+        except (UsageError, ValidationError) as error:
+            self._settings, self._vad = before
+            if isinstance(error, ValidationError):
+                raise UsageError(f"vad.{invalid(error.errors()).message}") from error
+            raise
+        await hearing.configure(stages, self._heard_with())
+
+    def _complain(self, error: WorkbenchError) -> None:
+        self._put(events.Error(code=error.code, message=error.message, hint=error.hint))
+        self._wrong += 1
+        if self._wrong > self._limits.wrong_messages:
+            raise Closing(POLICY, "too many messages were wrong")
+
+    # to the client
+
+    async def _write(self) -> None:
+        while (text := await self._outbox.get()) is not None:
+            try:
+                async with asyncio.timeout(self._limits.unread_s):
+                    await self._websocket.send_text(text)
+            except TimeoutError:
+                raise Closing(LATER, "the client does not read") from None
+            except WebSocketDisconnect:
+                raise Closing(GONE) from None
+
+
+class _Allowance:
+    """So much a second; what was not used of one second may be used in the next."""
+
+    def __init__(self, rate: float) -> None:
+        self._rate = rate
+        self._left = rate
+        self._loop = asyncio.get_running_loop()
+        self._seen = self._loop.time()
+
+    async def take(self, amount: float) -> None:
+        """Wait until `amount` is allowed."""
+        now = self._loop.time()
+        self._left = min(self._rate, self._left + (now - self._seen) * self._rate) - amount
+        self._seen = now
+        if self._left < 0:
+            await asyncio.sleep(-self._left / self._rate)
