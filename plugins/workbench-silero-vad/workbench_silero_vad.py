@@ -48,6 +48,7 @@ class Stream:
 class _Heard:
     """What comes of chunks of some streams, before any of these has changed."""
 
+    rate: int
     places: list[int]
     """Of the streams among the items of the call; the most complete frames first."""
     counts: list[int]
@@ -138,18 +139,19 @@ class Silero(workbench.Detector[Stream], workbench.BatchEngine[AudioChunk, Activ
         parts = [p for chunk, state in streams for p in (state.rest if state.sample_rate else silence, chunk.samples)]
         lengths = [len(rest) + len(fresh) for rest, fresh in zip(parts[::2], parts[1::2], strict=True)]
         heard = _Heard(
+            rate,
             places,
             [counts[i] for i in places],
             np.concatenate(parts),
             np.empty((counts[places[0]], len(places)), np.float32),
             np.concatenate([state.memory for _, state in streams]).reshape(-1, 2, 128),
         )
-        self._run(rate, heard, list(accumulate(lengths, initial=0)))
+        self._run(heard, list(accumulate(lengths, initial=0)))
         return heard
 
-    def _run(self, rate: int, heard: _Heard, starts: list[int]) -> None:
+    def _run(self, heard: _Heard, starts: list[int]) -> None:
         """Put in the probabilities and move the memory on, of streams whose samples start at `starts`."""
-        network, frame, width = self._networks[rate], FRAMES[rate], FRAMES[rate] * 9 // 8
+        network, frame, width = self._networks[heard.rate], FRAMES[heard.rate], FRAMES[heard.rate] * 9 // 8
         samples, counts, memory = heard.samples, heard.counts, heard.memory
         if counts[-1] and len(samples) == len(counts) * width:  # one frame of each, and they lie as they are needed
             heard.probabilities[:], memory[:] = network(samples.reshape(1, -1, width), memory)
@@ -166,21 +168,20 @@ class Silero(workbench.Detector[Stream], workbench.BatchEngine[AudioChunk, Activ
 
 def _advance(work: Work, heard: _Heard, results: list[Iterable[Activity]]) -> None:
     """Move each stream on to where its next chunk starts, and set its result."""
-    end = 0
-    for i, count, probabilities, memory in zip(
-        heard.places, heard.counts, heard.probabilities.T, heard.memory, strict=True
-    ):
+    rate, frame = heard.rate, FRAMES[heard.rate]
+    context, frame_s, samples, end = frame // 8, frame / rate, heard.samples, 0
+    rows = zip(heard.places, heard.counts, heard.probabilities.T, heard.memory, strict=True)
+    for i, count, probabilities, memory in rows:
         chunk, state = work[i]
-        rate, frame = chunk.sample_rate, FRAMES[chunk.sample_rate]
-        pending = len(state.rest) - frame // 8 if state.sample_rate else 0
-        begin, end = end, end + frame // 8 + pending + len(chunk.samples)
+        pending = len(state.rest) - context if state.sample_rate else 0
+        begin, end = end, end + context + pending + len(chunk.samples)
         if not pending:
             state.start = chunk.start
         if count:
-            results[i] = (Activity(state.start, frame / rate, probabilities[:count]),)
+            results[i] = (Activity(state.start, frame_s, probabilities[:count]),)
             state.start = chunk.start + (count * frame - pending) / rate
             state.memory = memory.copy()
-        state.sample_rate, state.rest = rate, heard.samples[begin + count * frame : end].copy()
+        state.sample_rate, state.rest = rate, samples[begin + count * frame : end].copy()
 
 
 def _load(backend: str) -> Networks:
