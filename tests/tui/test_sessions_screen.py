@@ -95,7 +95,7 @@ def run(make: Make) -> Callable[..., None]:
 
         async def with_screen(pilot: Pilot[int]) -> None:
             screen = cast(SessionsScreen, app.screen)
-            await fakes.until(lambda: len(screen._shown) == 3 and bool(screen._captions))
+            await fakes.until(lambda: len(screen._table.shown) == 3 and bool(screen._captions))
             await pilot.pause()
             await test(pilot, app, screen)
 
@@ -109,7 +109,7 @@ def told(app: WorkbenchApp) -> str:
 
 
 async def go_to(pilot: Pilot[int], screen: SessionsScreen, name: str) -> None:
-    await pilot.press("g", *["j"] * list(screen._shown).index(name))
+    await pilot.press("g", *["j"] * list(screen._table.shown).index(name))
     found = screen.current
     assert found is not None
     assert found.info.name == name
@@ -122,7 +122,7 @@ def test_sessions_are_listed_the_newest_first_with_their_state_and_text(run: Any
     async def test(pilot: Pilot[int], app: WorkbenchApp, screen: SessionsScreen) -> None:
         shown = lines(app)
         assert [line[2:15].rstrip() for line in shown[3:6]] == ["finished ✓", "finished ✓", "interrupted !"]
-        assert "2026-11-20 15:00  1:02:05   en→zh      Weekly [planning]" in shown[4]
+        assert "2026-11-20 15:00  1:02:05   Weekly [planning]" in shown[4]
         await go_to(pilot, screen, MEETING)
         text = "\n".join(lines(app))
         assert "0:02  Then the job pauses." in text
@@ -148,7 +148,7 @@ def test_an_interrupted_session_offers_to_be_finished_and_is(run: Any) -> None:
 def test_slash_finds_in_all_texts_and_n_goes_from_hit_to_hit(run: Any) -> None:
     async def test(pilot: Pilot[int], app: WorkbenchApp, screen: SessionsScreen) -> None:
         await pilot.press("slash", *"DISK is")
-        await fakes.until(lambda: list(screen._shown) == [TALK, MEETING])
+        await fakes.until(lambda: list(screen._table.shown) == [TALK, MEETING])
         await pilot.pause()
         assert any("2 found" in line for line in lines(app))
         await pilot.press("enter")
@@ -157,7 +157,7 @@ def test_slash_finds_in_all_texts_and_n_goes_from_hit_to_hit(run: Any) -> None:
         await pilot.press("n")
         await fakes.until(lambda: screen.current is not None and screen.current.info.name == MEETING)
         await pilot.press("slash", "escape")
-        await fakes.until(lambda: len(screen._shown) == 3)
+        await fakes.until(lambda: len(screen._table.shown) == 3)
 
     run(test)
 
@@ -165,8 +165,8 @@ def test_slash_finds_in_all_texts_and_n_goes_from_hit_to_hit(run: Any) -> None:
 def test_a_hit_that_was_translated_since_is_still_shown(run: Any) -> None:
     async def test(pilot: Pilot[int], app: WorkbenchApp, screen: SessionsScreen) -> None:
         await pilot.press("slash", *"the disk is", "enter")
-        await fakes.until(lambda: list(screen._shown) == [TALK, MEETING] and bool(screen._captions))
-        recording = screen._shown[TALK].recording
+        await fakes.until(lambda: list(screen._table.shown) == [TALK, MEETING] and bool(screen._captions))
+        recording = screen._table.shown[TALK].recording
         transcript = screen._captions[1].transcript
         journal = recording.journal()
         translation = transcript.translated("如果磁盘满了？", language="zh")
@@ -183,9 +183,9 @@ def test_a_hit_that_was_translated_since_is_still_shown(run: Any) -> None:
 def test_a_title_is_found_and_what_is_nowhere_says_so(run: Any) -> None:
     async def test(pilot: Pilot[int], app: WorkbenchApp, screen: SessionsScreen) -> None:
         await pilot.press("slash", *"[plan")
-        await fakes.until(lambda: list(screen._shown) == [MEETING])
+        await fakes.until(lambda: list(screen._table.shown) == [MEETING])
         await pilot.press(*"xyz")
-        await fakes.until(lambda: not screen._shown)
+        await fakes.until(lambda: not screen._table.shown)
         await pilot.pause()
         assert any("nothing found" in line for line in lines(app))
         assert screen.current is None
@@ -214,7 +214,7 @@ def test_a_session_is_deleted_only_after_a_question(run: Any) -> None:
         await pilot.pause()
         assert sessions.find(MEETING).folder.exists()
         await pilot.press("x", "d")
-        await fakes.until(lambda: list(screen._shown) == [TALK, CUT])
+        await fakes.until(lambda: list(screen._table.shown) == [TALK, CUT])
         assert [recording.name for recording in sessions.recordings()] == [TALK, CUT]
 
     run(test)
@@ -408,7 +408,8 @@ def _to(name: str) -> Any:
     async def before(pilot: Pilot[int]) -> None:
         app = pilot.app
         assert isinstance(app, WorkbenchApp)
-        await fakes.until(lambda: isinstance(app.screen, SessionsScreen) and len(app.screen._shown) == 3)
+        await fakes.until(lambda: isinstance(app.screen, SessionsScreen) and bool(app.screen.query("SessionTable")))
+        await fakes.until(lambda: len(cast(SessionsScreen, app.screen)._table.shown) == 3)
         await pilot.pause()
         await go_to(pilot, cast(SessionsScreen, app.screen), name)
         await pilot.pause()

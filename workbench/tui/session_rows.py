@@ -1,4 +1,4 @@
-"""Sessions as the screen of sessions takes them from the disk, lists and writes them."""
+"""Sessions as the screen of sessions takes them from the disk and lists them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ from dataclasses import dataclass
 
 from workbench.clock import clock
 from workbench.errors import WorkbenchError
-from workbench.export import Output
-from workbench.session import Session
 from workbench.sessions import Recording, RecordingInfo, State
 from workbench.subtitles import Caption
 from workbench.subtitles.normal import one_line
 from workbench.tui import captions
-from workbench.tui.screens.export import AUDIO, Wanted
 from workbench.tui.texts import _
 
 
@@ -45,28 +42,17 @@ def _with_hits(text: str, found: Sequence[Found]) -> Iterator[Found]:
         yield Found(one.recording, one.info, tuple(hits))
 
 
-def export(session: Session, recording: Recording, wanted: Wanted, *, overwrite: bool) -> None:
-    """Blocks. Raises `EngineError`, `OutputError`."""
-    paths = wanted.paths()
-    outputs: list[Output] = [(session.exporter(f), f, path) for f, path in paths.items() if f != AUDIO]
-    if outputs:
-        recording.export(outputs, show=wanted.show, span=wanted.span, overwrite=overwrite)
-    if AUDIO in paths:
-        recording.export_audio(paths[AUDIO], span=wanted.span, overwrite=overwrite)
-
-
-def cells(found: Found) -> tuple[str, ...]:
+def cells(found: Found) -> dict[str, str]:
+    """What each column shows."""
     info = found.info
     words = {State.LIVE: _("live ●"), State.INTERRUPTED: _("interrupted !"), State.FINISHED: _("finished ✓")}
-    languages = "→".join(filter(None, [info.language, info.target_language]))
-    text = found.hits[0].transcript.text if found.hits else info.title or info.preview
-    return (
-        words[info.state],
-        f"{info.started.astimezone():%Y-%m-%d %H:%M}",
-        clock(info.duration),
-        languages,
-        text,
-    )
+    return {
+        "state": words[info.state],
+        "started": f"{info.started.astimezone():%Y-%m-%d %H:%M}",
+        "length": clock(info.duration),
+        "language": "→".join(filter(None, [info.language, info.target_language])),
+        "text": found.hits[0].transcript.text if found.hits else info.title or info.preview,
+    }
 
 
 def texts(caption: Caption) -> list[str]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import ClassVar, Final
 
-from rich.text import Text
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -21,22 +19,22 @@ from workbench.clock import clock
 from workbench.sessions import Recording, State
 from workbench.subtitles import Caption
 from workbench.threads import to_thread
+from workbench.tui import exporting
 from workbench.tui.failures import noticed
 from workbench.tui.finishing import finish
 from workbench.tui.frame import Frame
 from workbench.tui.screens.ask import Ask
-from workbench.tui.screens.export import ExportScreen, Wanted
 from workbench.tui.screens.prompt import Prompt
-from workbench.tui.session_rows import Found, cells, export, holding, places, read, said, texts
+from workbench.tui.session_rows import Found, holding, places, read, said, texts
 from workbench.tui.texts import _
 from workbench.tui.widgets.captions import CaptionView
 from workbench.tui.widgets.find_line import FindLine
+from workbench.tui.widgets.session_table import SessionTable
 
 PAUSE_S: Final = 0.2
 """How long nothing is typed before it is searched for."""
 SIDE_BY_SIDE: Final = 152
 """Columns from which on list and text stand side by side."""
-_WIDTHS: Final = {"state": 13, "started": 16, "length": 8, "language": 9}
 
 
 class SessionText(CaptionView):
@@ -74,14 +72,13 @@ class SessionsScreen(Frame):
     def __init__(self) -> None:
         super().__init__()
         self._all: dict[str, Found] = {}
-        self._shown: dict[str, Found] = {}
         self._captions: list[Caption] = []
         self._wanted_text = ""
         self._find_timer: Timer | None = None
 
     def content(self) -> ComposeResult:
         with Container(id="panels"):
-            table: DataTable[Text] = DataTable(id="sessions", cursor_type="row")
+            table = SessionTable(id="sessions")
             table.border_title = _("Sessions")
             yield table
             yield SessionText(id="captions")
@@ -95,29 +92,18 @@ class SessionsScreen(Frame):
     def on_resize(self, event: events.Resize) -> None:
         is_wide = event.size.width >= SIDE_BY_SIDE
         self.query_one("#panels").set_class(is_wide, "-wide")
-        width = event.size.width // 2 if is_wide else event.size.width
-        columns = dict(zip(_WIDTHS, (_("State"), _("Started"), _("Length"), _("Language")), strict=True))
-        table = self._table
-        table.clear(columns=True)
-        for name, title in columns.items():
-            table.add_column(title, key=name, width=_WIDTHS[name])
-        left = width - 4 - sum(_WIDTHS.values()) - 2 * (len(_WIDTHS) + 1)
-        table.add_column(_("Title or text"), key="text", width=max(16, left))
-        self._fill()
+        self._table.lay_out(event.size.width // 2 if is_wide else event.size.width)
 
     # the list
 
     @property
-    def _table(self) -> DataTable[Text]:
-        return self.query_one("#sessions", DataTable)
+    def _table(self) -> SessionTable:
+        return self.query_one(SessionTable)
 
     @property
     def current(self) -> Found | None:
         """The session with the cursor."""
-        table = self._table
-        if not table.row_count:
-            return None
-        return self._shown.get(str(table.coordinate_to_cell_key(table.cursor_coordinate).row_key.value))
+        return self._table.selected
 
     @work(group="read", exclusive=True)
     async def read_sessions(self, go_to: str = "") -> None:
@@ -136,25 +122,11 @@ class SessionsScreen(Frame):
             self._show(self._all, go_to)
 
     def _show(self, found: dict[str, Found], go_to: str = "") -> None:
-        is_same = found == self._shown and self._table.row_count == len(found)
-        self._shown = found
-        if not is_same:
-            self._fill(go_to)
+        table = self._table
+        table.show(found, go_to)
+        nothing = _("nothing found") if self._wanted_text else _("There is no session yet: 1, then r.")
+        table.border_subtitle = "" if found else nothing
         self._show_captions()
-
-    def _fill(self, go_to: str = "") -> None:
-        table, place = self._table, self._table.cursor_row
-        table.clear()
-        for name, found in self._shown.items():
-            table.add_row(*(Text(cell, no_wrap=True) for cell in cells(found)), key=name)
-        names = list(self._shown)
-        table.move_cursor(row=names.index(go_to) if go_to in names else min(place, max(0, len(names) - 1)))
-        if names:
-            table.border_subtitle = ""
-        else:
-            table.border_subtitle = (
-                _("nothing found") if self._wanted_text else _("There is no session yet: 1, then r.")
-            )
 
     # what was said
 
@@ -205,7 +177,7 @@ class SessionsScreen(Frame):
     def find(self, text: str, step: int) -> str:
         if step and text == self._wanted_text:
             self._go_to_hit(step)
-            return _("{count} found", count=sum(len(found.hits) for found in self._shown.values()))
+            return _("{count} found", count=sum(len(found.hits) for found in self._table.shown.values()))
         self._wanted_text = text
         if self._find_timer is not None:
             self._find_timer.stop()
@@ -236,8 +208,8 @@ class SessionsScreen(Frame):
         further = [place for place in hits if (place - here) * step > 0]
         if further:
             self._view.go_to(further[0] if step > 0 else further[-1])
-        elif self._shown:
-            self._table.move_cursor(row=(self._table.cursor_row + step) % len(self._shown))
+        elif count := self._table.row_count:
+            self._table.move_cursor(row=(self._table.cursor_row + step) % count)
 
     @on(FindLine.Closed)
     def _back_to_list(self) -> None:
@@ -297,36 +269,7 @@ class SessionsScreen(Frame):
             await to_thread(act)
         self.read_sessions(go_to=recording.name)
 
-    # exporting
-
-    def action_export(self) -> None:
-        found = self.current
-        if found is None:
-            return
-        info = found.info
-        formats = self.live.session.formats() if info.segments else []
-        stem = Path.cwd() / info.name
-        form = ExportScreen(
-            _("Export {name}", name=info.title or info.name),
-            formats,
-            stem,
-            has_translation=info.target_language is not None,
-        )
-        self.app.push_screen(form, partial(self._export_wanted, found.recording))
-
-    def _export_wanted(self, recording: Recording, wanted: Wanted | None) -> None:
-        if wanted is not None:
-            self._export(recording, wanted)
-
     @work(group="export")
-    async def _export(self, recording: Recording, wanted: Wanted) -> None:
-        """Write the files; those that are there only after a question."""
-        with noticed(self.workbench):
-            paths = wanted.paths().values()
-            taken = await to_thread(lambda: [path.name for path in paths if path.exists()])
-            if taken:
-                question = Ask(_("There is already: {names}", names=", ".join(taken)), {"o": _("overwrite")})
-                if await self.app.push_screen_wait(question) != "o":
-                    return
-            await to_thread(export, self.live.session, recording, wanted, overwrite=bool(taken))
-            self.workbench.notice(_("Written: {path}", path=", ".join(str(path) for path in paths)))
+    async def action_export(self) -> None:
+        if found := self.current:
+            await exporting.ask(self.workbench, found)
