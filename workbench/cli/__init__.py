@@ -134,7 +134,9 @@ def _root(
     if not _is_on_terminal():
         raise UsageError("the workbench opens on a terminal only", hint="For pipes and logs: workbench --help")
     if not moves_cursor(sys.stdout):
-        raise UsageError("this terminal cannot show the workbench", hint="Captions line by line: workbench live --plain")
+        raise UsageError(
+            "this terminal cannot show the workbench", hint="Captions line by line: workbench live --plain"
+        )
     from workbench.cli.tui import open_workbench
 
     raise typer.Exit(open_workbench(profile, theme=theme, language=lang, mouse=not no_mouse, reset_layout=reset_layout))
