@@ -37,6 +37,8 @@ NOISES: Final = (0.0, 0.003, 0.0, 0.02, 0.001)
 """Standard deviation of the noise in a clip; 1 is full scale."""
 MIN_SILENCE_MS: Final = 300
 PAD_MS: Final = 100
+THRESHOLDS: Final = (0.5, 0.35)
+"""Speech begins at the first, and pauses below the second."""
 WAYS: Final = {
     "jit": "package, TorchScript",
     "onnx": "package, ONNX wrapper",
@@ -126,8 +128,10 @@ def compared(ours: Found, other: Found) -> dict[str, Any]:
     """How far probabilities are apart, how many decisions are not the same, and whether the segments are."""
     return {
         "max_difference": float(np.abs(ours.probabilities - other.probabilities).max()),
-        "flips": int(np.count_nonzero((ours.probabilities >= 0.5) != (other.probabilities >= 0.5))),
-        "frames": len(ours.probabilities),
+        "flips": sum(
+            int(np.count_nonzero((ours.probabilities >= at) != (other.probabilities >= at))) for at in THRESHOLDS
+        ),
+        "decisions": len(ours.probabilities) * len(THRESHOLDS),
         "segments": len(other.segments),
         "identical": ours.segments == other.segments,
     }
@@ -227,7 +231,7 @@ def report(figures: dict[str, Any]) -> str:
 def _differs(found: dict[str, Any]) -> str:
     same = "identical" if found["identical"] else "NOT identical"
     return (
-        f"{found['flips']} of {found['frames']} decisions, probabilities by {found['max_difference']:.1e} at most, "
+        f"{found['flips']} of {found['decisions']} decisions, probabilities by {found['max_difference']:.1e} at most, "
         f"{found['segments']} segments {same}"
     )
 
