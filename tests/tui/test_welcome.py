@@ -134,6 +134,8 @@ async def shows(app: WorkbenchApp, *words: str) -> None:
 def test_it_takes_three_keys_from_the_hardware_to_the_first_screen(first_run: FirstRun, folders: Path) -> None:
     async def test(pilot: Pilot[int], app: WorkbenchApp) -> None:
         await shows(app, "Welcome  1/3", "8 cores / 16 threads", "Model: ", "the profile in use is own", "⏎ Go on")
+        reason = next(place for place, line in enumerate(lines(app)) if "The best that keeps up" in line)
+        assert lines(app)[reason + 1].startswith(" " * 6), "a line that goes on begins where it began"
         await pilot.press("enter")
         await shows(app, "Welcome  2/3", "Listening to: the default microphone", "It hears you.", "rms -20.0")
         await pilot.press("enter")

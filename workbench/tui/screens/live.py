@@ -387,8 +387,7 @@ class LiveScreen(Frame):
         language.ask(self.workbench, title, _("find out"), current, lambda tag: self._choose(language=tag))
 
     def action_target(self) -> None:
-        title, current = _("Translate into"), self.live.settings.target_language
-        language.ask(self.workbench, title, _("no translation"), current, lambda tag: self._choose(target_language=tag))
+        language.ask_target(self.workbench, lambda tag: self._choose(target_language=tag))
 
     def _choose(self, **chosen: str | None) -> None:
         self._set(**chosen)

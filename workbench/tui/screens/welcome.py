@@ -7,6 +7,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, cast
 
+from rich.console import Group
+from rich.padding import Padding
+from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -60,6 +63,7 @@ class WelcomeScreen(ModalScreen[None]):
             (_("A sample"), self._sample),
         ]
         self._step = 0
+        self._said = ""
         self._device: str | None = None
         self._meter: Timer | None = None
 
@@ -97,9 +101,13 @@ class WelcomeScreen(ModalScreen[None]):
             self._say(f"{error}\n\n{error.hint}")
 
     def _say(self, *lines: str) -> None:
-        said, text = self.query_one("#said", Static), "\n".join(lines)
-        if str(said.content) != text:
-            said.update(text)
+        """Show these; the further lines of one that is long begin where it does."""
+        text = "\n".join(lines)
+        if text == self._said:
+            return
+        self._said = text
+        parts = [(line.lstrip(), len(line) - len(line.lstrip())) for line in text.split("\n")]
+        self.query_one("#said", Static).update(Group(*(Padding(Text(line), (0, 0, 0, depth)) for line, depth in parts)))
 
     async def action_next(self) -> None:
         await self._unlisten()
