@@ -28,7 +28,7 @@ def test_a_preset_for_a_gpu_cannot_run_without_one() -> None:
 def test_a_gpu_without_its_driver_is_named() -> None:
     hardware = HardwareInfo(gpu_count=1, gpu_memory_mb=(8192,))
     assert obstacles(recognizing(device="cuda"), hardware) == [
-        "asr is to run on CUDA, and CUDA's driver library does not load"
+        "asr is to run on CUDA, and its driver library does not load"
     ]
 
 

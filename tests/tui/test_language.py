@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from textual.pilot import Pilot
@@ -24,7 +24,7 @@ ANY = Profile.model_validate({"schema": 1, "name": "x"})
 
 class Pairs(workbench.Translator):
     name = "pairs"
-    pairs = (("en", "pt"), ("en", "ja"), ("pt", "en"))
+    pairs: ClassVar[tuple[tuple[str, str], ...]] = (("en", "pt"), ("en", "ja"), ("pt", "en"))
 
     def process(self, item: workbench.Transcript, state: workbench.Settings) -> Iterator[workbench.Translation]:
         yield item.translated(item.text, language="pt")
@@ -32,7 +32,7 @@ class Pairs(workbench.Translator):
 
 class Anything(Pairs):
     name = "anything"
-    pairs = ()
+    pairs: ClassVar[tuple[tuple[str, str], ...]] = ()
 
 
 @pytest.fixture

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import ast
+import re
 import string
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from textual.pilot import Pilot
 
+from tests.tui.conftest import FakeLive, drive, lines
+from tests.tui.small_engines import small_registry
 from workbench import tui
-from workbench.tui import texts
+from workbench.phrase import Phrase
+from workbench.tui import keymap, texts
+from workbench.tui.app import WorkbenchApp
+from workbench.tui.screens import live as live_screen
 from workbench.tui.texts import _
 
 FOLDER = Path(tui.__file__).parent
@@ -68,6 +75,13 @@ def test_two_catalogues_do_not_say_the_same_thing_differently() -> None:
             assert said.setdefault(english, chinese) == chinese, f"{file.name}: {english}"
 
 
+def test_a_sentence_of_the_core_is_said_in_the_language_in_use() -> None:
+    lost = Phrase("No engine is left for {kind}.", kind=Phrase("asr"))
+    assert _(lost) == "No engine is left for asr."
+    texts.use("zh")
+    assert _(lost) == "没有引擎可用于识别。"
+
+
 def test_a_text_is_filled_in_in_either_language() -> None:
     assert _("Theme: {name}", name="dark") == "Theme: dark"
     texts.use("zh")
@@ -96,3 +110,39 @@ def test_the_language_is_the_chosen_one_or_the_environments(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert texts.preferred(chosen) == language
+
+
+NAMES = (
+    "workbench english toml keys cpu gpu ram rms peak max clip esc tab shift ctrl super space pgup pgdn home end mic"
+)
+"""What is not translated: units, keys, names of things; names of engines and of actions besides."""
+
+
+@pytest.mark.parametrize("screen", ["live", "plugins", "sessions", "notices"])
+@pytest.mark.parametrize("keys", [(), ("colon",), ("question_mark",)], ids=["itself", "palette", "help"])
+def test_no_english_is_left_on_a_chinese_screen(
+    make: Callable[..., WorkbenchApp],
+    live: FakeLive,
+    screen: str,
+    keys: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    texts.use("zh")
+    monkeypatch.setattr(live_screen, "default_label", lambda _device: "mic")
+    live.registry = small_registry()
+    engines = [r.name for r in live.registry.registrations]
+    plugins = [f"{p.name} {p.distribution} {p.error}" for p in live.registry.plugins]
+
+    async def test(pilot: Pilot[int]) -> None:
+        await pilot.press(*keys)
+        await pilot.pause()
+        known = [NAMES, *engines, *plugins, *keymap.bindings(), *app.available_themes, str(keymap.keys_file())]
+        names = words(" ".join(known))
+        left = words("\n".join(lines(app))) - names
+        assert not [word for word in left if not any(name.startswith(word) for name in names)], "some are cut off"
+
+    drive(app := make(screen), test, (160, 50))
+
+
+def words(text: str) -> set[str]:
+    return {word.lower() for word in re.findall(r"[A-Za-z]{2,}", text)}

@@ -83,7 +83,7 @@ def fit_lines(profile: Profile, machine: Machine) -> list[str]:
     if found := obstacles(profile, hardware):
         return [
             _("Fits: no."),
-            *(f"✗ {obstacle}" for obstacle in found),
+            *(f"✗ {_(obstacle)}" for obstacle in found),
             _("Use auto, which is made for this machine."),
         ]
     verdict = _("Fits: yes.") if plan.fits else _("Fits: no.")

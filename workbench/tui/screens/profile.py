@@ -186,7 +186,7 @@ class ProfileScreen(Frame):
         chosen, machine = self._chosen, self._machine
         if chosen is None or machine is None:
             return
-        if chosen.profile is not None and (obstacle := "; ".join(obstacles(chosen.profile, machine.hardware))):
+        if chosen.profile is not None and (obstacle := "; ".join(map(_, obstacles(chosen.profile, machine.hardware)))):
             question = _("{name} cannot run here: {why}.", name=chosen.name, why=obstacle)
             if await self.app.push_screen_wait(Ask(question, {"u": _("use it nevertheless")})) != "u":
                 return
