@@ -27,7 +27,7 @@ class Choose(ModalScreen[str]):
             width: auto; min-width: 40; max-width: 90%; height: auto; max-height: 90%;
             border: round $primary; background: $surface; padding: 0 1;
         }
-        OptionList { width: auto; height: auto; border: none; background: $surface; }
+        OptionList, OptionList:focus { width: auto; height: auto; border: none; padding: 0; background: $surface; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss('')", _("Back"), id="choose.back")]
