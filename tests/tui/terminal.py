@@ -60,7 +60,7 @@ class Terminal:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.process.kill()
-        self.process.wait()
+        self.process.wait(self.patience_s)
         if not self._is_closed:
             self.close()
 
@@ -82,9 +82,10 @@ class Terminal:
 
     def read(self, seconds: float) -> int:
         """Take what is written until nothing has been for `seconds`. Gives how many bytes that were."""
-        count = 0
+        count, end = 0, time.monotonic() + self.patience_s
         while select.select([self._master], [], [], seconds)[0]:
             count += self._take()
+            assert time.monotonic() < end, f"it does not stop writing:\n{self.text}\n{self.written[-500:]!r}"
         return count
 
     def read_for(self, seconds: float) -> int:

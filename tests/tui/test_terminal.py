@@ -19,7 +19,7 @@ from workbench.tui.choices import Choices, save
 if sys.platform == "win32":
     pytest.skip("Windows has no such terminals and signals", allow_module_level=True)
 
-from tests.tui.terminal import Terminal
+from tests.tui.terminal import PATIENCE_S, Terminal
 
 RESTORED = (b"\x1b[?1049l", b"\x1b[?1000l", b"\x1b[?1003l", b"\x1b[?25h", b"\x1b[?2004l", b"\x1b[<u")
 """The usual screen, no mouse, a cursor, no bracketed paste, the usual keyboard."""
@@ -260,7 +260,18 @@ def test_a_window_that_is_closed_ends_it_and_keeps_what_was_captured(open_broken
         terminal.type("2")
         terminal.shows("REC ● 0:01")
         terminal.close()
-        assert terminal.process.wait(5) == 128 + signal.SIGHUP
+        assert terminal.process.wait(PATIENCE_S) == 128 + signal.SIGHUP
+    assert len(sessions.recordings()) == 1
+    assert "Input/output error" not in log(home)
+
+
+def test_a_window_whose_end_no_signal_tells_ends_it_too(open_broken: Open, home: Path) -> None:
+    with open_broken(f"import signal\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n{RECORD}") as terminal:
+        settled(terminal)
+        terminal.type("2")
+        terminal.shows("REC ● 0:01")
+        terminal.close()
+        assert terminal.process.wait(PATIENCE_S) == 128 + signal.SIGHUP
     assert len(sessions.recordings()) == 1
     assert "Input/output error" not in log(home)
 

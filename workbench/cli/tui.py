@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -19,11 +20,14 @@ if TYPE_CHECKING:
     from workbench.plugins import Registry
     from workbench.profiles.schema import Profile
     from workbench.tui.app import WorkbenchApp
+    from workbench.tui.driver import Drawing
 
 AUTO: Final = "auto"
 """The profile that is made for this machine."""
 PATIENCE_S: Final = 3.0
 """How long the live session has to end when the interface is left."""
+_HANG_UP: Final = 1
+"""The number of the signal for a terminal that is gone, on systems without it too."""
 _RESTORE: Final = (
     b"\x1b[?1000l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?2004l\x1b[?1004l\x1b[?7h\x1b[<u\x1b[?1049l\x1b[?25h"
 )
@@ -41,9 +45,9 @@ def open_workbench(
     """Run the interface on this terminal. Gives the exit code; raises what went wrong in it."""
     import asyncio
 
-    with _terminal() as terminal:
+    with _terminal() as (terminal, drawing):
         app = _make(profile, theme, language, reset_layout)
-        asyncio.run(_run(app, terminal, mouse=mouse))
+        asyncio.run(_run(app, terminal, drawing, mouse=mouse))
     if isinstance(app.failure, ExceptionGroup):
         raise first_error(app.failure)
     if app.failure is not None:
@@ -121,7 +125,7 @@ def _tell_about_plugins(app: WorkbenchApp, registry: Registry) -> None:
             app.notice(said, _("4 shows all plugins."), "warning")
 
 
-async def _run(app: WorkbenchApp, terminal: int, *, mouse: bool) -> None:
+async def _run(app: WorkbenchApp, terminal: int, drawing: Drawing, *, mouse: bool) -> None:
     """The first signal ends the interface, a second one at once. However it is left, the live session has seconds."""
     import asyncio
 
@@ -140,7 +144,20 @@ async def _run(app: WorkbenchApp, terminal: int, *, mouse: bool) -> None:
         patience.daemon = True  # of a process that ends earlier it is no concern
         patience.start()
 
+    def hang_up() -> None:
+        if not caught:  # the signal for it may come, or not
+            stop(_HANG_UP)
+
+    def gone() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: it has ended already
+            loop.call_soon_threadsafe(hang_up)
+
     loop = asyncio.get_running_loop()
+    drawing.gone = gone
+    if sys.platform != "win32":
+        from workbench.tui.driver import driver
+
+        app.driver_class = driver(gone)
     for number in console.SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
             with contextlib.suppress(NotImplementedError):  # Windows
@@ -150,19 +167,21 @@ async def _run(app: WorkbenchApp, terminal: int, *, mouse: bool) -> None:
 
 
 @contextlib.contextmanager
-def _terminal() -> Iterator[int]:
+def _terminal() -> Iterator[tuple[int, Drawing]]:
     """Standard error, for the interface alone: what C libraries print there (ALSA does) goes to the log meanwhile."""
+    from workbench.tui.driver import Drawing
+
     terminal, screen = os.dup(2), sys.__stderr__
     assert screen is not None  # it is a terminal
-    own = open(terminal, "w", encoding=screen.encoding, errors="replace", closefd=False)  # noqa: SIM115 - its close may fail
+    drawing = Drawing(terminal)
+    own = io.TextIOWrapper(io.BufferedWriter(drawing), encoding=screen.encoding, errors="replace")
     try:
         os.dup2(_log(), 2)
         sys.__stderr__ = own  # type: ignore[misc]  # where Textual draws
-        yield terminal
+        yield terminal, drawing
     finally:
         sys.__stderr__ = screen  # type: ignore[misc]
-        with contextlib.suppress(OSError):  # its window was closed
-            own.close()
+        own.close()
         os.dup2(terminal, 2)
         os.close(terminal)
 
