@@ -328,13 +328,17 @@ def test_a_client_that_goes_while_speech_is_recognized_frees_everything(monkeypa
     run(test)
 
 
-def test_a_server_that_stops_tells_its_clients() -> None:
+def test_a_server_that_stops_tells_its_clients_the_rest() -> None:
     async def test() -> None:
         async with serving() as server:
-            connection = server.listen()
+            connection = server.listen("stages=vad")
             socket = await connection
-            await socket.recv()
-        assert await code(socket) == 1012
+            await told(socket, "ready")
+            await socket.send(pcm(tone(0.5)))
+            await told(socket, "speech_started")
+        messages = await told(socket, "done")
+        assert [message["type"] for message in messages] == ["speech_ended", "statistics", "done"]
+        assert await code(socket) == 1001
 
     run(test)
 

@@ -35,7 +35,7 @@ def make(shared: Service, access: Access) -> ASGIApp:
         app.include_router(routes)
     for kind in (HTTPException, RequestValidationError, WorkbenchError, Exception):
         app.add_exception_handler(kind, answer)
-    return Guard(_Measured(app, shared), access, shared.limits, shared.metrics.sessions.set)
+    return Guard(_Measured(app, shared), access, shared.limits, shared.activity.count_sessions)
 
 
 class _Measured:
@@ -61,7 +61,7 @@ class _Measured:
         finally:
             route = scope.get("route")
             path = getattr(route, "path", "other")
-            self._shared.metrics.requests.labels(path, status).observe(time.perf_counter() - began)
+            self._shared.activity.answered(path, status, time.perf_counter() - began)
 
 
 @router.get("/healthz", summary="Whether the server runs")

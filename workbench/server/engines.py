@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -12,7 +12,8 @@ from workbench.engines import Settings, StageKind
 from workbench.errors import WorkbenchError
 from workbench.loading import explained
 from workbench.pipeline import Stages
-from workbench.plan import Plan
+from workbench.plan import Choice, Plan
+from workbench.pool import Pool
 from workbench.session import Session
 
 FIRST_PAUSE_S: Final = 1.0
@@ -38,6 +39,7 @@ class Engines:
         self.settings = settings
         self._plans: list[Plan] = []
         self._pools: dict[StageKind, Any] = {}
+        self._at_work: list[tuple[Choice, Pool[Any, Any]]] = []
         self._failure = "engines are being loaded"
         self._lost = asyncio.Event()
 
@@ -73,9 +75,10 @@ class Engines:
             _log.warning("engines could not be loaded", exc_info=error)
             return explained(error)
         self._plans, self._pools = [plan], {StageKind.VAD: stages.detector, StageKind.ASR: stages.recognizer}
+        self._at_work = list(_paired(plan, stages))
         try:
             self._plans.append(self.session.plan_speech(self.settings))
-            await self.session.load(self._plans[-1])
+            self._at_work += _paired(self._plans[-1], await self.session.load(self._plans[-1]))
         except WorkbenchError as error:
             _log.info("no speech is made", exc_info=error)
         return None
@@ -92,10 +95,20 @@ class Engines:
     # found
 
     @property
+    def at_work(self) -> list[tuple[Choice, Pool[Any, Any]]]:
+        """What was loaded for everybody, and is not gone."""
+        return [(choice, pool) for choice, pool in self._at_work if pool.loaded]
+
+    @property
     def models(self) -> list[Model]:
         """What was loaded for everybody."""
         choices = {choice.engine.kind: choice for plan in self._plans for choice in plan.choices}
         return [Model(choice.model or choice.engine.name, kind, choice.engine.name) for kind, choice in choices.items()]
+
+    @property
+    def recognizer(self) -> Choice | None:
+        """What recognizes speech of a client that asks for nothing; None until it was loaded."""
+        return self._plans[0].recognizer if self._plans else None
 
     async def recognition(self, settings: Settings, *, translate: bool | None = None) -> Stages:
         """What recognizes speech of `settings`, loaded if need be. Raises `WorkbenchError` where that is impossible."""
@@ -112,3 +125,11 @@ class Engines:
         """The pool that speaks. Raises `WorkbenchError` where no engine can."""
         stages = await self.session.load(self.session.plan_speech(settings))
         return stages.synthesizer
+
+
+def _paired(plan: Plan, stages: Stages) -> Iterator[tuple[Choice, Pool[Any, Any]]]:
+    choices = (plan.detector, plan.recognizer, plan.translator, plan.synthesizer)
+    pools = (stages.detector, stages.recognizer, stages.translator, stages.synthesizer)
+    for choice, pool in zip(choices, pools, strict=True):
+        if choice is not None and pool is not None:
+            yield choice, pool

@@ -16,6 +16,7 @@ from workbench import events
 from workbench.errors import InputError, Severity, UsageError, WorkbenchError, first_error
 from workbench.pipeline import Stages
 from workbench.server import service
+from workbench.server.activity import StreamActivity
 from workbench.server.hearing import Detection, Hearing, Recognition, with_options
 from workbench.server.messages import STAGES, Configure, Flush, NotJson, NotTaken, Query, parse, parse_query
 from workbench.server.outbox import Full, Outbox
@@ -24,6 +25,7 @@ from workbench.server.service import Service
 
 router = APIRouter()
 DONE: Final = 1000
+LEAVING: Final = 1001
 UNSUPPORTED: Final = 1003
 INVALID: Final = 1007
 POLICY: Final = 1008
@@ -47,14 +49,20 @@ class Closing(Exception):
 async def listen(websocket: WebSocket) -> None:
     shared = service.of(websocket)
     await websocket.accept(subprotocol=websocket.scope.get("subprotocol"))
-    shared.metrics.streams.inc()
-    closing = await _Stream(shared, websocket).run()
-    shared.metrics.closed.labels(closing.code).inc()
+    stream = _Stream(shared, websocket)
+    with shared.activity.stream(_client_of(websocket), stream.stop) as seen:
+        closing = await stream.run(seen)
+        seen.end(closing.code, str(closing))
     if closing.code != GONE and websocket.application_state is WebSocketState.CONNECTED:
         try:
             await websocket.close(closing.code, closing.reason.encode()[:120].decode(errors="ignore"))
         except (WebSocketDisconnect, RuntimeError):
             _log.debug("the client went before its stream was closed")
+
+
+def _client_of(websocket: WebSocket) -> str:
+    host, port = websocket.client or ("", 0)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 class _Stream:
@@ -68,17 +76,26 @@ class _Stream:
         self._settings = shared.engines.settings
         self._full = asyncio.Event()
         self._wrong = 0
+        self._stopping = shared.activity.draining
+        self._patience: asyncio.Timeout | None = None  # while a message is waited for
         self._allowance = _Allowance(shared.limits.pace), _Allowance(shared.limits.messages_per_s)
 
-    async def run(self) -> Closing:
+    def stop(self) -> None:
+        """End as if the client had said so."""
+        self._stopping = True
+        if self._patience is not None and not self._patience.expired():
+            self._patience.reschedule(asyncio.get_running_loop().time())
+
+    async def run(self, seen: StreamActivity) -> Closing:
         """Until the client stops or goes, or something is wrong. Everything of it is free when this returns."""
+        self._seen = seen
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._write())
                 watching = tasks.create_task(self._watch())
                 try:
                     await self._listen(tasks)
-                    closing = Closing(DONE)
+                    closing = Closing(LEAVING, "the server stops") if self._stopping else Closing(DONE)
                 except* (Closing, WorkbenchError) as group:
                     closing = self._told(first_error(group))
                 watching.cancel()
@@ -113,6 +130,7 @@ class _Stream:
         own = asyncio.TaskGroup()
         async with own:
             hearing = self._hearing(query, stages, own)
+            self._seen.begin(query.stages, self._settings.language or "", hearing, self._outbox)
             try:
                 self._put(events.Ready())
                 await self._read(hearing, query)
@@ -120,7 +138,6 @@ class _Stream:
                 self._put({"type": "statistics", **statistics})
                 self._put(events.Done(duration=statistics["received_s"], statistics=statistics))
             finally:
-                self._count(hearing.statistics())
                 await hearing.close()
 
     def _hearing(self, query: Query, stages: Stages, tasks: asyncio.TaskGroup) -> Hearing:
@@ -149,17 +166,13 @@ class _Stream:
     def _put(self, event: events.Event | dict[str, Any]) -> None:
         """Does not raise: engines' threads are answered below it."""
         try:
-            self._outbox.put(event)
+            self._outbox.put(event, self._seen.decided(event))
         except Full:
             self._full.set()
 
     async def _watch(self) -> None:
         await self._full.wait()
         raise Closing(LATER, "the client does not read")
-
-    def _count(self, statistics: dict[str, Any]) -> None:
-        self._shared.metrics.audio.labels("streams").inc(statistics["received_s"])
-        self._shared.metrics.frames.inc(statistics.get("frames_judged", 0))
 
     # from the client
 
@@ -168,14 +181,20 @@ class _Stream:
         bytes_s = query.sample_rate * (2 if query.encoding == "pcm_s16le" else 4)
         while True:
             try:
-                async with asyncio.timeout(self._limits.idle_s):
+                async with asyncio.timeout(0 if self._stopping else self._limits.idle_s) as self._patience:
                     message = await self._websocket.receive()
             except TimeoutError:
-                raise Closing(POLICY, "nothing was sent for too long") from None
+                if not self._stopping:
+                    raise Closing(POLICY, "nothing was sent for too long") from None
+                await hearing.flush()
+                return
+            finally:
+                self._patience = None
             if message["type"] == "websocket.disconnect":
                 raise Closing(GONE)
             await self._allowance[1].take(1)
             if (data := message.get("bytes")) is not None:
+                self._seen.arrived(len(data), len(data) / bytes_s)
                 await self._allowance[0].take(len(data) / bytes_s)
                 await self._feed(hearing, data)
             elif not await self._obey(hearing, message["text"]):
@@ -222,6 +241,7 @@ class _Stream:
                 raise UsageError(f"vad.{invalid(error.errors()).message}") from error
             raise
         await hearing.configure(stages, self._heard_with())
+        self._seen.speaks(self._settings.language or "")
 
     def _complain(self, error: WorkbenchError) -> None:
         self._put(events.Error(code=error.code, message=error.message, hint=error.hint))
@@ -232,10 +252,12 @@ class _Stream:
     # to the client
 
     async def _write(self) -> None:
-        while (text := await self._outbox.get()) is not None:
+        while (message := await self._outbox.get()) is not None:
+            text, decided = message
             try:
                 async with asyncio.timeout(self._limits.unread_s):
                     await self._websocket.send_text(text)
+                self._seen.sent(len(text), decided)
             except TimeoutError:
                 raise Closing(LATER, "the client does not read") from None
             except WebSocketDisconnect:

@@ -1,20 +1,23 @@
-"""What Prometheus reads at /metrics."""
+"""What Prometheus reads at /metrics: a `Snapshot` in its words."""
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
-from workbench.session import Session
+from workbench.server.facts import Distribution, Snapshot
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
-LAG_EVERY_S: Final = 0.1
 _POOL_GAUGES: Final = {
     "instances": "Engines that are loaded.",
     "depth": "Items that wait for an engine.",
@@ -25,6 +28,7 @@ _POOL_GAUGES: Final = {
 _POOL_COUNTERS: Final = {
     "items": "Items that ended.",
     "failed": "Items that ended badly.",
+    "superseded": "Interim items that newer ones replaced before they ran.",
     "retried": "Items that ran again because their engine broke.",
     "replaced": "Engines that broke.",
     "busy_s": "Time in worker threads.",
@@ -32,65 +36,88 @@ _POOL_COUNTERS: Final = {
 }
 
 
-class Metrics:
-    """A registry of its own: several servers may be in one process."""
+class Metrics(Collector):
+    """`snapshot` is called for each `render`."""
 
-    def __init__(self, session: Session) -> None:
-        self.registry = CollectorRegistry()
-        self.sessions = Gauge("workbench_sessions", "Streams, transcriptions and speech now.", registry=self.registry)
-        self.streams = Counter("workbench_streams", "WebSocket streams that began.", registry=self.registry)
-        self.audio = Counter("workbench_audio_seconds", "Audio that was taken or made.", ["of"], registry=self.registry)
-        self.frames = Counter(
-            "workbench_frames_judged", "Frames of streams that have a probability.", registry=self.registry
-        )
-        self.requests = Histogram(
-            "workbench_request_seconds",
-            "From the request to the end of its answer.",
-            ["path", "status"],
-            buckets=(0.01, 0.1, 0.5, 1, 5, 10, 60, 600),
-            registry=self.registry,
-        )
-        self.closed = Counter("workbench_streams_closed", "By close code.", ["code"], registry=self.registry)
-        self.lag = Histogram(
-            "workbench_loop_lag_seconds",
-            "How late the event loop is.",
-            buckets=(0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1),
-            registry=self.registry,
-        )
-        self.registry.register(_Pools(session))
+    def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
+        self._snapshot = snapshot
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
 
     def render(self) -> bytes:
-        return generate_latest(self.registry)
+        return generate_latest(self._registry)
 
-    async def measure_lag(self) -> None:
-        """For ever."""
-        loop = asyncio.get_running_loop()
-        while True:
-            due = loop.time() + LAG_EVERY_S
-            await asyncio.sleep(LAG_EVERY_S)
-            self.lag.observe(max(0.0, loop.time() - due))
-
-
-class _Pools(Collector):
-    """What each pool says of itself, when it is asked."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def describe(self) -> Iterator[Metric]:
+        """Nothing: it need not be looked at to be registered."""
+        yield from ()
 
     def collect(self) -> Iterator[Metric]:
-        labels = ["kind", "engine", "pool"]
-        gauges = {n: GaugeMetricFamily(_name(n), text, labels=labels) for n, text in _POOL_GAUGES.items()}
-        counters = {n: CounterMetricFamily(_name(n), text, labels=labels) for n, text in _POOL_COUNTERS.items()}
-        for number, pool in enumerate(self._session.pools()):
-            if not pool.loaded:
-                continue
-            values = pool.statistics()._asdict()
-            label = [str(pool.engine.kind), pool.engine.name, str(number)]
-            for family in (gauges, counters):
-                for name, metric in family.items():
-                    metric.add_metric(label, values[name])
-        yield from gauges.values()
-        yield from counters.values()
+        now = self._snapshot()
+        for name, text, gauge in (
+            ("sessions", "Streams, transcriptions and speech now.", now.sessions),
+            ("sessions_most", "The most of them at once.", now.most_sessions),
+            ("ready", "1 when speech can be recognized.", not now.problem),
+            ("waiting_events", "Events that clients have not read yet.", sum(s.waiting_events for s in now.streams)),
+        ):
+            yield GaugeMetricFamily(f"workbench_{name}", text, gauge)
+        for name, text, count in (
+            ("streams", "WebSocket streams that began.", now.streams_opened),
+            ("frames_received", "Frames of streams that are complete.", now.frames_received),
+            ("frames_judged", "Frames of streams that have a probability.", now.frames_judged),
+            ("stream_bytes_received", "Of audio, in streams.", now.bytes_received),
+            ("stream_bytes_sent", "Of events, in streams.", now.bytes_sent),
+            ("events_coalesced", "Interim texts that newer ones replaced before they were sent.", now.coalesced),
+            ("errors", "That clients were told, and of engines.", now.errors),
+        ):
+            yield CounterMetricFamily(f"workbench_{name}", text, count)
+        yield from _by_label(now)
+        yield from _distributions(now)
+        yield from _pools(now)
+
+
+def _by_label(now: Snapshot) -> Iterator[Metric]:
+    closed = CounterMetricFamily("workbench_streams_closed", "By close code.", labels=["code"])
+    for code, count in now.streams_closed.items():
+        closed.add_metric([str(code)], count)
+    audio = CounterMetricFamily("workbench_audio_seconds", "Audio that was taken or made.", labels=["of"])
+    for of, seconds in now.audio_s.items():
+        audio.add_metric([of], seconds)
+    yield from (closed, audio)
+
+
+def _distributions(now: Snapshot) -> Iterator[Metric]:
+    took = HistogramMetricFamily(
+        "workbench_request_seconds", "From the request to the end of its answer.", labels=["path", "status"]
+    )
+    for one in now.requests:
+        _add(took, [one.path, str(one.status)], one.took)
+    latency = HistogramMetricFamily(
+        "workbench_event_latency_seconds", "From the audio that decided an event to its sending.", labels=["of"]
+    )
+    for of, seconds in now.latency.items():
+        _add(latency, [of], seconds)
+    lag = HistogramMetricFamily("workbench_loop_lag_seconds", "How late the event loop is.", labels=[])
+    _add(lag, [], now.lag)
+    recent = GaugeMetricFamily("workbench_loop_lag_p99_seconds", "The same, of the last minute.", now.lag.p99)
+    yield from (took, latency, lag, recent)
+
+
+def _add(family: HistogramMetricFamily, labels: list[str], values: Distribution) -> None:
+    buckets = [(str(bound), count) for bound, count in values.up_to] + [("+Inf", values.count)]
+    family.add_metric(labels, buckets, values.total)
+
+
+def _pools(now: Snapshot) -> Iterator[Metric]:
+    labels = ["kind", "engine", "pool"]
+    gauges = {n: GaugeMetricFamily(_name(n), text, labels=labels) for n, text in _POOL_GAUGES.items()}
+    counters = {n: CounterMetricFamily(_name(n), text, labels=labels) for n, text in _POOL_COUNTERS.items()}
+    for pool in now.pools:
+        values, label = pool.statistics._asdict(), [str(pool.kind), pool.engine, str(pool.number)]
+        for family in (gauges, counters):
+            for name, metric in family.items():
+                metric.add_metric(label, values[name])
+    yield from gauges.values()
+    yield from counters.values()
 
 
 def _name(field: str) -> str:

@@ -110,4 +110,7 @@ def invalid(errors: Sequence[Any]) -> Problem:
 
 async def answer(request: Request, error: Exception) -> JSONResponse:
     """FastAPI's handler of exceptions."""
-    return problem_of(error).response()
+    problem = problem_of(error)
+    if problem.status_code >= 500:
+        request.app.state.service.activity.failed(request.url.path, problem.message, problem.hint)
+    return problem.response()

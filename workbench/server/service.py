@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 from starlette.requests import HTTPConnection
 
 from workbench.engines import StageKind
+from workbench.server.activity import Activity
 from workbench.server.engines import Engines
 from workbench.server.limits import Limits
 from workbench.server.metrics import Metrics
@@ -25,6 +26,7 @@ OTHER_NAMES: Final = {
 class Service:
     engines: Engines
     limits: Limits
+    activity: Activity
     metrics: Metrics
     uploads: Path
     """A folder of this server's own."""

@@ -20,6 +20,7 @@ from workbench import paths
 from workbench.engines import Settings
 from workbench.files import said_plainly
 from workbench.server.access import Access
+from workbench.server.activity import Activity
 from workbench.server.app import make
 from workbench.server.engines import Engines
 from workbench.server.limits import Limits
@@ -39,22 +40,35 @@ async def serve(
     access: Access,
     limits: Limits,
     told: Callable[[str], None],
+    began: Callable[[Activity], None] = lambda activity: None,
 ) -> None:
     """Answer on `sockets`, which are closed in the end, until cancelled. `told` gets lines for who runs the server.
 
-    When cancelled, requests get `limits.shutdown_s` to end; streams are told at once.
+    `began` gets what says what the server does, before the first request. When cancelled, nobody new is answered;
+    streams are ended as their clients would, and get `limits.shutdown_s` for that; then requests get as long to end.
     """
-    metrics = Metrics(session)
     engines = Engines(session, settings)
+    activity = Activity(engines, limits.sessions)
+    began(activity)
+
+    def say(line: str) -> None:
+        told(line)
+        if problem := engines.problem():
+            reason, _, hint = problem.partition("\n")
+            activity.failed("engines", reason, hint)
+
     with _folder() as uploads:
-        service = Service(engines, limits, metrics, uploads, int(time.time()))
+        service = Service(engines, limits, activity, Metrics(activity.snapshot), uploads, int(time.time()))
         server = _Server(_config(service, access))
         async with asyncio.TaskGroup() as tasks:
-            others = [tasks.create_task(metrics.measure_lag()), tasks.create_task(engines.keep_loaded(told))]
+            others = [tasks.create_task(activity.look()), tasks.create_task(engines.keep_loaded(say))]
             serving = tasks.create_task(server.serve(list(sockets)))
             try:
                 await asyncio.shield(serving)
             except asyncio.CancelledError:
+                for listening in getattr(server, "servers", ()):
+                    listening.close()
+                await uninterrupted(asyncio.ensure_future(activity.drain(limits.shutdown_s)))
                 server.should_exit = True
                 await uninterrupted(asyncio.gather(serving, return_exceptions=True))
                 raise

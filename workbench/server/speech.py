@@ -74,7 +74,7 @@ async def speech(request: Request, fields: Fields) -> Response:
             encoder = Encoder(fields.response_format)
             async with aclosing(stage.results(item)) as results:
                 async for one in results:
-                    shared.metrics.audio.labels("speech").inc(one.audio.duration)
+                    shared.activity.add_audio("speech", one.audio.duration)
                     if data := await to_thread(encoder.add, one.audio):
                         yield data
             yield await to_thread(encoder.end)

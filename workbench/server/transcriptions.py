@@ -136,7 +136,7 @@ class _Work:
             error.message = error.message.replace(repr(str(self._path)), repr(self._name or "the file"))
             error.args = (error.message,)
             raise
-        self._shared.metrics.audio.labels("files").inc(result.duration)
+        self._shared.activity.add_audio("files", result.duration)
         return result
 
     async def events(self, stages: Stages) -> AsyncIterator[bytes]:
