@@ -17,7 +17,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from tests.fakes import run, until
-from tests.server.serving import Parrot, Server, pcm, serving, talk, told
+from tests.server.serving import Parrot, Server, pcm, serving, talk, told, tone
 from workbench.server.limits import Limits
 
 STOP = '{"type": "stop"}'
