@@ -18,6 +18,7 @@ from typer.testing import Result
 from tests.cli.test_real_speech import AUDIO, MISSING
 from tests.tui.terminal import Terminal
 from workbench import events, sessions
+from workbench.errors import MissingError
 from workbench.recording import Recording, State
 from workbench.subtitles import Caption
 
@@ -226,19 +227,46 @@ def test_a_device_that_is_not_there_is_refused(command: Command, monkeypatch: py
     refused(command("live", "--device", "no such device"), 4)
 
 
-def test_an_engine_that_does_not_load_is_told(command: Command, tone: Tone) -> None:
-    result = command("live", "--file", tone(), "--option", "asr.fault=constructor")
-    refused(result, 1, "asr engine 'echo' failed to load: RuntimeError: no luck in constructor")
+def test_without_a_microphone_no_engine_is_loaded(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(wanted: str | None, kind: str) -> None:
+        raise MissingError("there is no microphone or other source")
+
+    monkeypatch.setattr("workbench.cli.live.find_device", nothing)
+    result = command("live")
+    refused(result, 4, "there is no microphone")
+    assert "Loading" not in result.stderr
+
+
+@pytest.mark.parametrize(("stage", "engine"), [("vad", "always"), ("asr", "echo")])
+def test_an_engine_that_does_not_load_is_told(command: Command, tone: Tone, stage: str, engine: str) -> None:
+    result = command("live", "--file", tone(), "--option", f"{stage}.fault=constructor")
+    refused(result, 1, f"{stage} engine '{engine}' failed to load: RuntimeError: no luck in constructor")
 
 
 # what goes wrong
 
 
-def test_an_engine_that_fails_is_told_and_the_audio_is_kept_for_later(command: Command, tone: Tone) -> None:
-    result = command("live", "--file", tone(seconds=4.0), "--pace", "0", "--option", "asr.fault=process")
-    assert "asr engine 'echo' failed at 0:00.0: RuntimeError: no luck in process" in result.stderr
+@pytest.mark.parametrize(("stage", "engine"), [("vad", "always"), ("asr", "echo")])
+def test_an_engine_that_fails_is_told_and_the_audio_is_kept_for_later(
+    command: Command, tone: Tone, stage: str, engine: str
+) -> None:
+    result = command("live", "--file", tone(seconds=4.0), "--pace", "0", "--option", f"{stage}.fault=process")
+    assert result.exit_code == 1
+    assert f"{stage} engine '{engine}' failed at 0:00.0: RuntimeError: no luck in process" in result.stderr
     assert "Traceback" not in result.stderr
-    assert only_session().duration == 4.0
+    recording = only_session()
+    assert recording.duration == 4.0
+    assert f"To recognize the rest: workbench sessions finish {recording.name}" in result.stderr
+    assert command("sessions", "finish", "last", "--option", f"{stage}.fault=process").exit_code == 1
+    assert command("sessions", "finish", "last").exit_code == 0
+    assert texts(recording.captions()) == ["Hello there."]
+
+
+def test_a_detector_that_is_given_up_is_told_with_the_command_that_goes_on(command: Command, tone: Tone) -> None:
+    result = command("live", "--file", tone(), "--pace", "0", "--option", "vad.fault=process", "--json")
+    assert result.exit_code == 1
+    (waiting,) = (e for e in parsed(result.stdout) if isinstance(e, events.Error) and e.code == "waiting")
+    assert f"workbench sessions finish {only_session().name} --engine" in waiting.hint
 
 
 @posix

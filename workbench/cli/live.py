@@ -13,6 +13,7 @@ import typer
 
 from workbench import events
 from workbench.audio.devices import find_device
+from workbench.builtin.microphone import MicrophoneCapture
 from workbench.cli import console
 from workbench.cli.options import (
     Bilingual,
@@ -29,7 +30,7 @@ from workbench.cli.options import (
 )
 from workbench.cli.overrides import overridden, settings_of
 from workbench.clock import clock
-from workbench.errors import OutputError, UsageError
+from workbench.errors import OutputError, StageError, UsageError
 from workbench.export import Output
 from workbench.files import NewFile
 from workbench.live import Live, LivePhase, Source
@@ -38,7 +39,7 @@ from workbench.outputs import refuse_taken
 from workbench.plugins import Registry
 from workbench.profiles import affinity
 from workbench.profiles.schema import Profile
-from workbench.recording import Recording
+from workbench.recording import Recording, State
 from workbench.threads import limit_arenas, to_thread
 
 _Teller: TypeAlias = Callable[[events.Event], None]
@@ -106,7 +107,7 @@ def live(
     assert recording is not None
     if outputs:
         recording.export(outputs, show=shown, overwrite=force)
-    console.say(_summary(recording, output))
+    _close(recording, output)
 
 
 def finish(recording: Recording, profile: Profile, registry: Registry, *, as_json: bool, plain: bool) -> None:
@@ -117,7 +118,7 @@ def finish(recording: Recording, profile: Profile, registry: Registry, *, as_jso
     session = Live(profile, registry, settings)
     limit_arenas()
     console.run(_finish(session, recording, _teller(as_json=as_json, plain=plain)), interrupted=_Interrupts(session))
-    console.say(_summary(recording, None))
+    _close(recording, None)
 
 
 async def _record(live: Live, source: Source, teller: _Teller) -> None:
@@ -132,12 +133,13 @@ async def _record(live: Live, source: Source, teller: _Teller) -> None:
 
 def _look_for(live: Live, source: Source) -> None:
     """Refuse a source that is not there before engines are loaded for it. Blocks."""
+    capture = live.session.source(source.device, source.path, source.pace)
     if source.path is not None:
-        chunks = live.session.source(None, source.path, source.pace).open(live.settings)
+        chunks = capture.open(live.settings)
         if close := getattr(chunks, "close", None):
             close()
-    elif source.device is not None and live.profile.capture is None:
-        find_device(source.device, "input")
+    elif isinstance(capture, MicrophoneCapture):
+        find_device(capture.options.device, "input")
 
 
 async def _finish(live: Live, recording: Recording, teller: _Teller) -> None:
@@ -191,11 +193,18 @@ def _outputs(live: Live, path: Path | None, *, force: bool) -> list[Output]:
         return [(live.session.exporter(format), format, path)]
 
 
-def _summary(recording: Recording, output: Path | None) -> str:
+def _close(recording: Recording, output: Path | None) -> None:
+    """Say what there is, and what comes next. What is left to be recognized is a failure, which was told."""
     info = recording.info()
     count = "1 caption" if info.segments == 1 else f"{info.segments} captions"
-    wrote = f" -> {output}" if output else f". To write subtitles of it: workbench sessions export {recording.name}"
-    return f"{recording.name}: {clock(info.duration)}, {count}{wrote}"
+    wrote, step = f" -> {output}" if output else "", ""
+    if info.state is State.INTERRUPTED:
+        step = f". To recognize the rest: workbench sessions finish {recording.name}"
+    elif not output:
+        step = f". To write subtitles of it: workbench sessions export {recording.name}"
+    console.say(f"{recording.name}: {clock(info.duration)}, {count}{wrote}{step}")
+    if info.state is State.INTERRUPTED:
+        raise typer.Exit(StageError.exit_code)
 
 
 class _Interrupts:

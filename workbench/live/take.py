@@ -26,11 +26,8 @@ if TYPE_CHECKING:
 
 TOLERANCE: Final = 3
 """Items of one stage that fail in a row, after which the stage waits for another engine. The capture goes on."""
-_WAITING: Final = events.Error(
-    code="waiting",
-    message="the capture goes on, and what it hears is stored; recognition waits for other engines",
-    hint="Choose them, or use the same again, in 3 Profile or 4 Plugins; or stop, and later: workbench sessions finish",
-)
+WAITING: Final = "waiting"
+"""The code of the event that tells that a stage was given up."""
 LEFT_S: Final = 0.2
 """Audio at the end that holds no word."""
 
@@ -201,7 +198,7 @@ class Take:
                     return
             except Exception as error:
                 self._told(error)
-                self.tell(_WAITING)
+                self._tell_that_it_waits()
                 self._engines.give_up(loaded)
             finally:
                 self._position, next_segment = pipeline.position, pipeline.next_segment
@@ -248,6 +245,11 @@ class Take:
                 self._journal_fails = True
                 self._show(events.Error(code=error.code, message=error.message, hint=error.hint, stage="journal"))
         self._show(event)
+
+    def _tell_that_it_waits(self) -> None:
+        said = "what is captured is stored; recognition waits for other engines"
+        hint = f"Stop, then name them: workbench sessions finish {self.recording.name} --engine KIND=NAME"
+        self.tell(events.Error(code=WAITING, message=said, hint=hint))
 
     def _tell_what_is_left(self) -> None:
         """After a backlog that was discarded, or stages that failed."""

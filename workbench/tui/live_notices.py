@@ -6,6 +6,7 @@ from typing import Final
 
 from workbench import events
 from workbench.clock import clock
+from workbench.live.take import WAITING
 from workbench.tui.texts import _
 from workbench.tui.widgets.notice_line import Notice
 
@@ -34,6 +35,11 @@ def notice_of(event: events.Event) -> Notice | None:
                 "{device}: samples were lost at {at}, {count} times so far.", device=device, at=clock(at), count=count
             )
             return Notice(said, _("Is the machine too busy?"), "warning", about=OVERFLOW)
+        case events.Error(code=code, message=message) if code == WAITING:
+            hint = _(
+                "Choose them, or use the same again, in 3 Profile or 4 Plugins; or stop, and finish it in 6 Sessions."
+            )
+            return Notice(message, hint, "error")
         case events.Error(message=message, hint=hint):
             return Notice(message, hint, "error")
     return None
