@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +23,9 @@ from workbench.server.access import Access, access, bind, default_token_file, ur
 from workbench.server.limits import Limits, parse_limits
 from workbench.session import Session
 from workbench.threads import limit_arenas
+
+if TYPE_CHECKING:
+    from workbench.server.activity import Activity
 
 
 def serve(
@@ -47,10 +52,16 @@ def serve(
     profile: ProfileName = None,
     engine: Engines = None,
     option: EngineOptions = None,
+    plain: Annotated[bool, typer.Option("--plain", help="A line for what happens, instead of the screen.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The same, one event a line, on standard output.")] = False,
+    every: Annotated[
+        float, typer.Option("--every", metavar="S", min=0.1, help="Between two lines on how things are.")
+    ] = 10.0,
 ) -> None:
     """Offer the engines to other programs, over HTTP and WebSocket. Ctrl-C stops.
 
-    Only programs on this machine are answered, unless --host says otherwise.
+    Only programs on this machine are answered, unless --host says otherwise. On a terminal a screen shows what the
+    server does.
     """
     limits = parse_limits(limit or [])
     _check_installed()
@@ -62,10 +73,11 @@ def serve(
     sockets = bind(host, port)
     try:
         allowed = access(host, sockets, allow_host or [], allow_origin or [], token_file)
-        console.say(f"Listening on {' and '.join(map(url, sockets))}. Ctrl-C stops.")
-        if allowed.token is not None:
-            console.say(f"Clients need the token in {token_file or default_token_file()}.")
-        console.run(_serve(chosen, registry, settings, sockets, allowed, limits))
+        offer = Offer(chosen, registry, settings, sockets, allowed, limits, _token_file(allowed, token_file))
+        console.say(f"Listening on {' and '.join(offer.addresses)}. Ctrl-C stops.")
+        if offer.token_file:
+            console.say(f"Clients need the token in {offer.token_file}.")
+        console.run(_serve(offer, every, as_json=as_json))
     finally:
         for one in sockets:
             one.close()
@@ -84,15 +96,45 @@ def _check_installed() -> None:
         ) from error
 
 
-async def _serve(
-    profile: Profile,
-    registry: Registry,
-    settings: Settings,
-    sockets: Sequence[socket.socket],
-    allowed: Access,
-    limits: Limits,
-) -> None:
-    from workbench.server.serving import serve as serve_until_cancelled
+def _token_file(allowed: Access, given: Path | None) -> str:
+    return str(given or default_token_file()) if allowed.token is not None else ""
 
-    async with Session(profile, registry) as session:
-        await serve_until_cancelled(session, settings, sockets, allowed, limits, console.say)
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What is served, to whom, and where."""
+
+    profile: Profile
+    registry: Registry
+    settings: Settings
+    sockets: Sequence[socket.socket]
+    access: Access
+    limits: Limits
+    token_file: str
+    """Empty where no token is needed."""
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        return tuple(map(url, self.sockets))
+
+    async def serve(self, told: Callable[[str], None], began: Callable[[Activity], None]) -> None:
+        """Until cancelled."""
+        from workbench.server.serving import serve as serve_until_cancelled
+
+        async with Session(self.profile, self.registry) as session:
+            await serve_until_cancelled(
+                session, self.settings, self.sockets, self.access, self.limits, told, began=began
+            )
+
+
+async def _serve(offer: Offer, every_s: float, *, as_json: bool) -> None:
+    from workbench.cli.serve_lines import Lines
+
+    lines = Lines(every_s, as_json=as_json)
+    addresses = offer.addresses
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(lines.repeat())
+            await offer.serve(console.say, lambda activity: lines.began(activity, addresses, offer.token_file))
+    finally:
+        await lines.end()

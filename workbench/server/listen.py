@@ -165,6 +165,8 @@ class _Stream:
 
     def _put(self, event: events.Event | dict[str, Any]) -> None:
         """Does not raise: engines' threads are answered below it."""
+        if isinstance(event, events.Error):
+            self._seen.failed(event)
         try:
             self._outbox.put(event, self._seen.decided(event))
         except Full:
