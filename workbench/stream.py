@@ -13,40 +13,29 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, cast
-
-import numpy as np
+from typing import Any, Final, Self, TypeAlias, cast
 
 from workbench import events
+from workbench.audio.pcm import Audio, Cutter, Decoder, Encoding, Pcm
 from workbench.audio.recent import RecentAudio
-from workbench.engines import Detector
-from workbench.errors import InputError, Overrun, PoolClosed, Severity, UsageError, WorkbenchError, in_one_line
+from workbench.engines import Detector, Engine
+from workbench.errors import Overrun, PoolClosed, Severity, WorkbenchError, in_one_line
 from workbench.pool import Pool, Reply, Stage
 from workbench.speech.segmenter import Segmenter, SegmenterOptions, SpeechEvent
 from workbench.threads import to_thread
-from workbench.types import Activity, AudioChunk, Samples, SpeechSegment
+from workbench.types import Activity, AudioChunk, SpeechSegment
 
-if TYPE_CHECKING:
-    import numpy.typing as npt
-    import soxr
-
-Encoding: TypeAlias = Literal["pcm_s16le", "pcm_f32le"]
-Audio: TypeAlias = "bytes | bytearray | memoryview | npt.NDArray[np.int16] | npt.NDArray[np.float32]"
 Found: TypeAlias = events.SpeechStarted | events.SpeechEnded | events.Error | SpeechSegment
 
-SAMPLE_RATES: Final = range(8_000, 384_001)
-"""Hertz that are taken."""
 LIMIT_S: Final = 10.0
 """Audio of one stream that may wait, in seconds."""
 FOUND_LIMIT: Final = 1000
 """What was found in one stream and may wait to be taken."""
-_DTYPES: Final[Mapping[str, np.dtype[Any]]] = {"pcm_s16le": np.dtype("<i2"), "pcm_f32le": np.dtype("<f4")}
-_SCALE: Final = np.float32(1 / 32768)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +60,34 @@ class StreamStatistics:
         return asdict(self)
 
 
+@dataclass(slots=True, eq=False)
+class _Piece:
+    """What was fed at once."""
+
+    pcm: Pcm | None
+    """None: the end, which gives what was held back."""
+    samples: int
+    """At the rate of the source."""
+    chunk: AudioChunk | None = None
+    """Set in a worker thread."""
+
+
+class _Intake:
+    """Makes chunks of what is fed, in a worker thread at a time: a loop has no time for it."""
+
+    def __init__(self, source_rate: int, sample_rate: int) -> None:
+        self._decoder = Decoder(source_rate, sample_rate)
+        self._sample_rate = sample_rate
+        self._position = 0  # samples
+
+    def chunk(self, piece: _Piece) -> AudioChunk:
+        if piece.chunk is None:
+            samples = self._decoder.end() if piece.pcm is None else self._decoder.decode(piece.pcm)
+            piece.chunk = AudioChunk(samples, self._sample_rate, self._position / self._sample_rate)
+            self._position += len(samples)
+        return piece.chunk
+
+
 class StreamProcessor:
     """One stream. All methods are called on the loop; the pool outlives it.
 
@@ -93,35 +110,28 @@ class StreamProcessor:
         part of it, and after. With `keep_audio`, each segment comes with its audio after its `SpeechEnded`; without, a
         stream remembers no audio. Raises `UsageError` for a rate or encoding there is not.
         """
-        if sample_rate not in SAMPLE_RATES:
-            limits = f"{SAMPLE_RATES[0]} to {SAMPLE_RATES[-1]} Hz"
-            raise UsageError(f"audio at {sample_rate} Hz is not taken", hint=f"Send {limits}.")
-        if encoding not in _DTYPES:
-            raise UsageError(f"no encoding is called {encoding!r}", hint=f"It is one of: {', '.join(_DTYPES)}.")
+        self._cutter = Cutter(sample_rate, encoding)
         rates = cast("Detector[Any]", pool.engine).sample_rates
         self.sample_rate = sample_rate if sample_rate in rates else rates[0]
         """Hertz, of segments."""
         self.options = options or SegmenterOptions()
         self._pool = pool
         self._source_rate = sample_rate
-        self._encoding = encoding
         self._keep_audio = keep_audio
         self._found: deque[Found] = deque()
         self._changed = asyncio.Event()
         self._closed = False
-        self._received = 0  # samples at the rate of the source
-        self._frames = self._segments = self._errors = 0
         self._begin()
 
     def _begin(self) -> None:
-        self._stage: Stage[AudioChunk, Activity] = self._pool.open()
+        self._stage = self._pool.open(prepare=_Intake(self._source_rate, self.sample_rate).chunk)
         self._segmenter = Segmenter(self.options)
         self._recent = RecentAudio(self.sample_rate) if self._keep_audio else None
-        self._resampler = self._new_resampler()
-        self._rest = b""  # of a sample that was cut in two
-        self._position = 0  # samples at the rate of the detector, that were submitted
+        self._cutter.end()
+        self._received = 0  # samples at the rate of the source
         self._answered = 0  # of these, how many the detector is done with
         self._waiting = 0  # calls
+        self._frames = self._segments = self._errors = 0
         self._judged = self._frame_s = 0.0
 
     async def __aenter__(self) -> Self:
@@ -148,7 +158,11 @@ class StreamProcessor:
             raise PoolClosed("the stream is closed")
         if not self._has_room(LIMIT_S):
             raise Overrun(f"more than {LIMIT_S:g} s of audio wait", hint="Send it no faster than it is said.")
-        self._submit(self._resampled(self._samples(data)))
+        pcm = self._cutter.cut(data)
+        if pcm.octets:
+            samples = len(pcm)
+            self._submit(_Piece(pcm, samples))
+            self._received += samples
 
     async def room(self) -> None:
         """Wait until less than half of what may wait does: whoever awaits this before each `feed` never overruns."""
@@ -158,53 +172,10 @@ class StreamProcessor:
     def _has_room(self, limit_s: float) -> bool:
         return self.waiting_s < limit_s and len(self._found) < FOUND_LIMIT * limit_s / LIMIT_S
 
-    def _samples(self, data: Audio) -> Samples:
-        """Float32 in [-1, 1], at the rate of the source."""
-        array: npt.NDArray[Any] = data if isinstance(data, np.ndarray) else self._whole_samples(data)
-        if array.ndim != 1:
-            raise InputError(f"an array of {array.ndim} dimensions is no mono audio", hint="Mix its channels.")
-        if array.dtype == np.int16:
-            samples = array * _SCALE
-        elif array.dtype == np.float32:
-            if not np.isfinite(array).all():
-                raise InputError("the audio has values that are not numbers", hint="Send floats from -1 to 1.")
-            samples = np.clip(array, -1.0, 1.0)
-        else:
-            raise InputError(f"an array of {array.dtype} is no audio", hint="Send int16 or float32.")
-        self._received += len(samples)
-        return samples
-
-    def _whole_samples(self, data: bytes | bytearray | memoryview) -> npt.NDArray[Any]:
-        dtype = _DTYPES[self._encoding]
-        if self._rest:
-            data = self._rest + bytes(data)
-        octets = memoryview(data).cast("B")
-        count = len(octets) // dtype.itemsize
-        self._rest = bytes(octets[count * dtype.itemsize :])
-        return np.frombuffer(octets, dtype, count)
-
-    def _new_resampler(self) -> soxr.ResampleStream | None:
-        if self._source_rate == self.sample_rate:
-            return None
-        import soxr
-
-        return soxr.ResampleStream(self._source_rate, self.sample_rate, 1, dtype="float32", quality="HQ")
-
-    def _resampled(self, samples: Samples, *, last: bool = False) -> Samples:
-        if self._resampler is None:
-            return samples
-        resampled: Samples = self._resampler.resample_chunk(samples, last=last)
-        return np.clip(resampled, -1.0, 1.0)  # the filter rings past the loudest samples
-
-    def _submit(self, samples: Samples) -> None:
-        if not len(samples):
-            return
-        chunk = AudioChunk(samples, self.sample_rate, self._position / self.sample_rate)
-        self._stage.submit(chunk, partial(self._take, self._stage, len(samples)))
-        self._position += len(samples)
+    def _submit(self, piece: _Piece) -> None:
+        cost = piece.samples / self._source_rate
+        self._stage.submit(piece, partial(self._take, self._stage, piece), cost=cost)
         self._waiting += 1
-        if self._recent is not None:
-            self._recent.append(chunk)
 
     # out
 
@@ -237,10 +208,10 @@ class StreamProcessor:
 
     async def flush(self) -> list[Found]:
         """End the speech that goes on, as if the audio ended here. The next audio begins a new one."""
-        self._submit(self._resampled(np.zeros(0, np.float32), last=True))
-        self._resampler = self._new_resampler()
-        self._rest = b""
-        self._stage.operate(lambda engine, state: engine.flush(state), partial(self._take, self._stage, 0))
+        self._cutter.end()
+        if self._source_rate != self.sample_rate:
+            self._submit(_Piece(None, 0))
+        self._stage.operate(_flush, partial(self._take, self._stage, _Piece(None, 0)))
         self._waiting += 1
         await self.judged()
         for event in self._segmenter.flush():
@@ -262,14 +233,14 @@ class StreamProcessor:
     @property
     def waiting_s(self) -> float:
         """Seconds of audio that were fed and that the detector is not done with."""
-        return (self._position - self._answered) / self.sample_rate
+        return (self._received - self._answered) / self._source_rate
 
     def statistics(self) -> StreamStatistics:
         return StreamStatistics(
             received_s=self._received / self._source_rate,
             judged_s=self._judged,
             waiting_s=self.waiting_s,
-            frames_received=math.floor(self._position / self.sample_rate / self._frame_s + 1e-6)
+            frames_received=math.floor(self._received / self._source_rate / self._frame_s + 1e-6)
             if self._frame_s
             else 0,
             frames_judged=self._frames,
@@ -279,10 +250,13 @@ class StreamProcessor:
 
     # what the detector gave; on the loop
 
-    def _take(self, stage: Stage[AudioChunk, Activity], samples: int, reply: Reply[Activity]) -> None:
-        """Take a reply to `samples` samples."""
+    def _take(self, stage: Stage[_Piece, Activity], piece: _Piece, reply: Reply[Activity]) -> None:
+        """Take a reply to `piece`."""
         if self._closed or stage is not self._stage:
             return
+        chunk, piece.chunk = piece.chunk, None
+        if chunk is not None and self._recent is not None:
+            self._recent.append(chunk)
         for activity in reply.outputs:
             self._frames += len(activity.probabilities)
             self._frame_s, self._judged = activity.frame_s, activity.end
@@ -293,7 +267,7 @@ class StreamProcessor:
             return
         if reply.error is not None:
             self._fail(reply.error)
-        self._answered += samples
+        self._answered += piece.samples
         self._waiting -= 1
         if self._recent is not None:
             self._recent.forget(self._segmenter.needed_from)
@@ -302,7 +276,7 @@ class StreamProcessor:
     def _tell(self, event: SpeechEvent) -> None:
         self._segments += isinstance(event, events.SpeechStarted)
         if isinstance(event, events.SpeechEnded):  # the last frame reaches beyond the audio
-            event = replace(event, end=min(event.end, self._position / self.sample_rate))
+            event = replace(event, end=min(event.end, self._received / self._source_rate))
         self._found.append(event)
         if isinstance(event, events.SpeechEnded) and self._recent is not None:
             self._found.append(SpeechSegment(id=event.segment_id, audio=self._recent.cut(event.start, event.end)))
@@ -331,3 +305,7 @@ class StreamProcessor:
     async def _change(self) -> None:
         self._changed.clear()
         await self._changed.wait()
+
+
+def _flush(engine: Engine[AudioChunk, Activity, Any], state: Any) -> Iterable[Activity]:
+    return engine.flush(state)

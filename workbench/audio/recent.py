@@ -35,7 +35,9 @@ class RecentAudio:
         if position < self._last:
             raise ValueError(f"audio from {chunk.start:.3f} s comes after audio until {self.end:.3f} s")
         if len(chunk.samples):
-            self._parts.append((position, chunk.samples.copy()))  # not a view, which would keep all of its base
+            samples = chunk.samples
+            own = samples if samples.base is None else samples.copy()  # a view would keep all of its base
+            self._parts.append((position, own))
         self._last = position + len(chunk.samples)
 
     def cut(self, start: float, end: float) -> AudioChunk:
