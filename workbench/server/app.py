@@ -16,7 +16,7 @@ from workbench import __version__
 from workbench.errors import WorkbenchError
 from workbench.profiles.hardware import CoreHardwareDetector
 from workbench.profiles.optimizer import CoreOptimizer
-from workbench.server import listen, service, speech, transcriptions
+from workbench.server import languages, listen, page, service, speech, transcriptions
 from workbench.server.access import Access
 from workbench.server.guard import Guard
 from workbench.server.metrics import CONTENT_TYPE
@@ -31,7 +31,7 @@ def make(shared: Service, access: Access) -> ASGIApp:
     """The application, behind its guard. It serves with what is in `shared`, which outlives it."""
     app = FastAPI(title="Audio workbench", version=__version__, docs_url=None, redoc_url=None)
     app.state.service = shared
-    for routes in (router, transcriptions.router, speech.router, listen.router):
+    for routes in (router, page.router, languages.router, transcriptions.router, speech.router, listen.router):
         app.include_router(routes)
     for kind in (HTTPException, RequestValidationError, WorkbenchError, Exception):
         app.add_exception_handler(kind, answer)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from workbench.server import page
 from workbench.server.access import Access
 from workbench.server.limits import Limits
 from workbench.server.problems import Problem
@@ -16,7 +17,7 @@ from workbench.server.problems import Problem
 PROTOCOL: Final = "workbench"
 """The WebSocket subprotocol that a client offers beside `bearer.TOKEN`, for the server to choose."""
 _BEARER: Final = "bearer."
-OPEN_PATHS: Final = frozenset({"/healthz"})
+OPEN_PATHS: Final = frozenset({"/healthz", *page.PATHS})
 """That need no token."""
 COSTLY_PATHS: Final = frozenset({"/v1/listen", "/v1/audio/transcriptions", "/v1/audio/speech"})
 """That are sessions."""

@@ -1,0 +1,320 @@
+// Sends the microphone to /v1/listen, and shows the captions that come back.
+
+import { Captions } from "./captions.js";
+
+const MOST_WAITING_S = 2; // of audio that is not sent yet; more is left out
+const QUIETEST_DB = 60; // below full scale: where the input level begins
+const LOADING_MS = 2000; // between two looks whether the server has loaded its engines
+const TOKEN = "workbench-token"; // its key, in the storage that ends with the tab
+const COMMON = ["en", "zh", "es", "fr", "de", "ja", "ko", "pt", "ru", "it", "ar", "hi"];
+const NEEDED = "This server asks for a token. Whoever runs it has it.";
+const REFUSED = "The server refused the token. Enter the one that the server has.";
+const SILENT = "The server does not answer. It was stopped, or the network is down.";
+const MICROPHONE = {
+  NotAllowedError: "The browser keeps the microphone from this page. Allow it beside the address, then start again.",
+  NotFoundError: "There is no microphone. Plug one in, then start again.",
+  NotReadableError: "The microphone cannot be opened: another program may use it. Close that, then start again.",
+};
+
+const at = (id) => document.getElementById(id);
+const names = new Intl.DisplayNames(["en"], { type: "language" });
+let offered = { languages: null, pairs: [], language: null };
+let state = "waiting";
+let stop = () => {}; // ends what goes on in this state
+
+/** Its message is for the user as it stands. */
+class Refusal extends Error {}
+
+// what is shown
+
+const STATES = {
+  waiting: { says: "", button: "Start" },
+  idle: { says: "Ready", button: "Start" },
+  asking: { says: "Waiting for the microphone", button: "Start" },
+  connecting: { says: "Connecting", button: "Cancel" },
+  listening: { says: "Listening", button: "Stop" },
+  finishing: { says: "Finishing", button: "Stop now" },
+};
+
+function enter(next, says = STATES[next].says) {
+  state = next;
+  document.body.dataset.state = next;
+  at("state").textContent = says;
+  at("listen").textContent = STATES[next].button;
+  at("listen").disabled = next === "waiting" || next === "asking";
+  at("choices").disabled = next !== "idle";
+  if (next !== "listening") showInput(0);
+  if (next !== "listening") showSpeaking(false);
+}
+
+function showInput(level) {
+  at("level").value = level > 0 ? Math.max(0, 1 + (20 * Math.log10(level)) / QUIETEST_DB) : 0;
+}
+
+function showSpeaking(speaks) {
+  at("speaking").dataset.speaking = speaks;
+  at("speaking").textContent = speaks ? "Speech" : "Silence";
+}
+
+/** With a button that does something about it, where there is something to do. */
+function showProblem(text, label = "", act = null) {
+  const [message, button] = at("problem").children;
+  message.textContent = text;
+  button.hidden = act === null;
+  button.textContent = label;
+  button.onclick = act;
+}
+
+function fill(select, choices, chosen) {
+  select.replaceChildren(...choices.map(([value, text]) => new Option(text, value, false, value === chosen)));
+}
+
+function named(tags) {
+  const all = tags.map((tag) => [tag, names.of(tag) ?? tag]);
+  return all.sort((a, b) => a[1].localeCompare(b[1]));
+}
+
+function showTargets() {
+  const source = at("language").value;
+  const sources = offered.pairs?.filter(([from]) => !source || base(from) === base(source)).map(([, into]) => into);
+  const targets = [...new Set(sources ?? offered.languages ?? COMMON)].filter((tag) => tag !== source);
+  fill(at("translate"), [["", "No translation"], ...named(targets)], at("translate").value);
+}
+
+const base = (tag) => tag.split("-")[0].toLowerCase();
+
+// what the server has
+
+function ask(path) {
+  const token = sessionStorage.getItem(TOKEN);
+  const headers = token ? { authorization: `Bearer ${token}` } : {};
+  return fetch(new URL(path, document.baseURI), { headers, cache: "no-store" });
+}
+
+function askForToken() {
+  const had = sessionStorage.getItem(TOKEN) !== null;
+  sessionStorage.removeItem(TOKEN);
+  at("access").hidden = false;
+  enter("waiting");
+  showProblem(had ? REFUSED : NEEDED);
+  at("token").focus();
+}
+
+/** Learn what there is to choose from; until then nothing can be started. */
+async function look() {
+  showProblem("");
+  enter("waiting", "Connecting");
+  const answer = await ask("v1/languages").catch(() => null);
+  if (answer === null) {
+    enter("waiting");
+    showProblem(SILENT, "Try again", look);
+  } else if (answer.status === 401) {
+    askForToken();
+  } else if (answer.status === 503) {
+    enter("waiting", `Not ready: ${(await answer.json()).error.message}`);
+    setTimeout(look, LOADING_MS);
+  } else {
+    offered = await answer.json();
+    showOffered();
+    enter("idle");
+  }
+}
+
+function showOffered() {
+  const { languages, language } = offered;
+  const spoken = named(languages ?? COMMON);
+  const open = language === null && languages?.length !== 1;
+  fill(at("language"), open ? [["", "Found out"], ...spoken] : spoken, language ?? at("language").value);
+  showTargets();
+  at("access").hidden = true;
+}
+
+// microphone
+
+async function openMicrophone() {
+  if (!navigator.mediaDevices) {
+    throw new Refusal("Browsers give the microphone only to pages of this machine (http://localhost) or with HTTPS.");
+  }
+  const audio = { echoCancellation: at("echo").checked, noiseSuppression: at("noise").checked, autoGainControl: true };
+  let media;
+  try {
+    media = await navigator.mediaDevices.getUserMedia({ audio });
+  } catch (error) {
+    throw new Refusal(MICROPHONE[error.name] ?? `The microphone cannot be used: ${error.message}`);
+  }
+  return connected(media);
+}
+
+/** Nothing is heard of it, but only what is connected to the destination is sure to run. */
+async function connected(media) {
+  const context = new AudioContext();
+  function close() {
+    for (const track of media.getTracks()) track.stop();
+    return context.state === "closed" ? undefined : context.close();
+  }
+  try {
+    await context.audioWorklet.addModule(new URL("microphone.js", import.meta.url));
+    await context.resume();
+    const how = { channelCount: 1, channelCountMode: "explicit" };
+    const node = new AudioWorkletNode(context, "microphone", how);
+    context.createMediaStreamSource(media).connect(node).connect(context.destination);
+    return { port: node.port, rate: context.sampleRate, track: media.getAudioTracks()[0], close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+// stream
+
+function connect(rate) {
+  const url = new URL("v1/listen", document.baseURI);
+  url.protocol = url.protocol.replace("http", "ws");
+  const [language, translate] = [at("language").value, at("translate").value];
+  const query = { sample_rate: rate, encoding: "pcm_s16le", stages: translate ? "vad,asr,translation" : "vad,asr" };
+  url.search = new URLSearchParams({ ...query, ...(language && { language }), ...(translate && { translate }) });
+  const token = sessionStorage.getItem(TOKEN);
+  return new WebSocket(url, token ? ["workbench", `bearer.${token}`] : ["workbench"]);
+}
+
+/** Sends what the microphone gives, unless too much waits; that is counted. */
+function sendFrom(microphone, socket) {
+  const bytesPerSecond = 2 * microphone.rate;
+  let leftOut = 0; // bytes
+  microphone.port.onmessage = ({ data: { buffer, level } }) => {
+    showInput(level);
+    if (socket.readyState !== WebSocket.OPEN) return;
+    if (socket.bufferedAmount <= MOST_WAITING_S * bytesPerSecond) {
+      socket.send(buffer);
+      return;
+    }
+    leftOut += buffer.byteLength;
+    const seconds = (leftOut / bytesPerSecond).toFixed(1);
+    at("notice").textContent = `The connection is too slow: ${seconds} s of audio were left out.`;
+  };
+}
+
+/** Shows what the server says, until it closes. Gives the event of closing, and what came before: done, a fatal error. */
+function follow(socket, captions, begin) {
+  const end = { closing: null, fatal: null, done: false };
+  const tell = {
+    ready: begin,
+    speech_started: () => showSpeaking(state === "listening"),
+    speech_ended: () => showSpeaking(false),
+    error: (event) => {
+      if (event.severity === "fatal") end.fatal = event;
+      else at("notice").textContent = sentence(event);
+    },
+    done: () => {
+      end.done = true;
+      socket.close(1000);
+    },
+  };
+  socket.onmessage = ({ data }) => {
+    const event = JSON.parse(data);
+    captions.take(event);
+    tell[event.type]?.(event);
+  };
+  return new Promise((resolve) => (socket.onclose = (closing) => resolve({ ...end, closing })));
+}
+
+/** From start to end: what was opened is closed whatever happens. */
+async function listen() {
+  showProblem("");
+  at("notice").textContent = "";
+  enter("asking");
+  const captions = new Captions(at("captions"), at("finals"), at("interims"));
+  let microphone = null;
+  try {
+    microphone = await openMicrophone();
+    await stream(microphone, captions);
+  } catch (error) {
+    showProblem(error instanceof Refusal ? error.message : `The page failed: ${error.message}`);
+    if (!(error instanceof Refusal)) throw error;
+  } finally {
+    captions.end();
+    microphone?.close();
+    if (state !== "waiting") enter("idle");
+  }
+}
+
+async function stream(microphone, captions) {
+  const socket = connect(microphone.rate);
+  let gaveUp = false;
+  let gone = false; // the microphone
+  function giveUp() {
+    gaveUp = true;
+    socket.close(1000);
+  }
+  function finish() {
+    microphone.close();
+    microphone.port.onmessage = null;
+    socket.send(JSON.stringify({ type: "stop" }));
+    stop = giveUp;
+    enter("finishing");
+  }
+  function begin() {
+    stop = finish;
+    sendFrom(microphone, socket);
+    enter("listening");
+  }
+  microphone.track.onended = () => {
+    gone = true;
+    stop();
+  };
+  stop = giveUp;
+  enter("connecting");
+  const { closing, fatal, done } = await follow(socket, captions, begin);
+  if (gone) showProblem("The microphone is gone. Plug it in, then start again.");
+  else if (!done && !gaveUp) await explain(closing, fatal);
+}
+
+async function explain(closing, fatal) {
+  if (closing.code === 1006) {
+    await explainLoss();
+    return;
+  }
+  const why = fatal ? sentence(fatal) : closing.reason && `${closing.reason}.`;
+  const said = {
+    1008: `The server ended the stream: ${why}`,
+    1011: `The server failed: ${why}`,
+    1012: "The server was stopped.",
+    1013: `The server has no room now: ${why} Try again in a moment.`,
+  };
+  showProblem(said[closing.code] ?? `The server ended the stream (${closing.code}). ${why}`, "Reconnect", listen);
+}
+
+/** Browsers do not tell why a connection was refused or broke. */
+async function explainLoss() {
+  const answer = await ask("v1/languages").catch(() => null);
+  if (answer?.status === 401) {
+    askForToken();
+    return;
+  }
+  showProblem(`The connection was lost. ${answer ? "The server answers again." : SILENT}`, "Reconnect", listen);
+}
+
+function sentence({ message, hint }) {
+  return `${message[0].toUpperCase()}${message.slice(1)}. ${hint ?? ""}`.trim();
+}
+
+// what the user does
+
+function press() {
+  if (state === "idle") listen();
+  else stop();
+}
+
+at("listen").addEventListener("click", press);
+at("language").addEventListener("change", showTargets);
+at("settings").addEventListener("submit", (event) => {
+  event.preventDefault();
+  sessionStorage.setItem(TOKEN, at("token").value.trim());
+  at("token").value = "";
+  look();
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && event.ctrlKey && !at("listen").disabled) press();
+});
+
+look();
