@@ -14,8 +14,9 @@ from tests import fakes
 from tests.tui.conftest import SIZES, FakeLive, drive, lines, shown
 from workbench.events import NoSignal, SignalReturned
 from workbench.tui import texts
-from workbench.tui.app import MOST_NOTICES, WorkbenchApp
+from workbench.tui.app import WorkbenchApp
 from workbench.tui.screens.ask import Ask
+from workbench.tui.shell import MOST_NOTICES
 from workbench.tui.themes import THEMES
 from workbench.tui.widgets import notice_line
 from workbench.tui.widgets.notice_line import Notice, line

@@ -10,10 +10,10 @@ from workbench.threads import to_thread
 from workbench.tui.texts import _
 
 if TYPE_CHECKING:
-    from workbench.tui.app import WorkbenchApp
+    from workbench.tui.shell import Shell
 
 
-async def keep(app: WorkbenchApp, text: str) -> None:
+async def keep(app: Shell, text: str) -> None:
     """Write it, and tell where."""
     from workbench.files import write_atomically
 

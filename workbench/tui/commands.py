@@ -10,15 +10,14 @@ from textual.app import SystemCommand
 from textual.screen import Screen
 
 from workbench.tui.texts import LANGUAGES, _
-from workbench.tui.widgets.top_bar import TABS
 
 if TYPE_CHECKING:
-    from workbench.tui.app import WorkbenchApp
+    from workbench.tui.shell import Shell
 
 
-def commands(app: WorkbenchApp, screen: Screen[object]) -> Iterator[SystemCommand]:
-    for tab in TABS:
-        yield SystemCommand(_(tab.label), _("Show this screen"), partial(app.action_show, tab.mode))
+def commands(app: Shell, screen: Screen[object]) -> Iterator[SystemCommand]:
+    for tab in app.tabs:
+        yield SystemCommand(_(tab.label), _("Show this screen"), partial(app.run_action, f"show('{tab.mode}')"))
     told = set()
     for node, binding, enabled, _tooltip in screen.active_bindings.values():
         moves = binding.id is None or binding.id.startswith(("list.", "app."))
@@ -32,5 +31,6 @@ def commands(app: WorkbenchApp, screen: Screen[object]) -> Iterator[SystemComman
         words = _("Language: {name}", name=name)
         yield SystemCommand(words, _("Other words"), partial(app.use_language, language))
     yield SystemCommand(_("Help"), _("What every key does here"), app.action_help)
-    yield SystemCommand(_("Reset layout"), _("Show all panels as at first"), app.reset_layout)
+    if app.tabs:
+        yield SystemCommand(_("Reset layout"), _("Show all panels as at first"), app.reset_layout)
     yield SystemCommand(_("Quit"), _("Leave the workbench"), app.action_quit)

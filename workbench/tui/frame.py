@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Static
 
 from workbench.tui.texts import _
@@ -20,6 +21,7 @@ from workbench.tui.widgets.top_bar import TopBar
 if TYPE_CHECKING:
     from workbench.live import Live
     from workbench.tui.app import WorkbenchApp
+    from workbench.tui.shell import Shell
 
 SMALLEST: Final = (60, 15)
 """Columns and rows that a screen needs."""
@@ -58,6 +60,10 @@ class Frame(Screen[None]):
         self._wanted = ""
 
     @property
+    def shell(self) -> Shell:
+        return cast("Shell", self.app)
+
+    @property
     def workbench(self) -> WorkbenchApp:
         return cast("WorkbenchApp", self.app)
 
@@ -68,6 +74,10 @@ class Frame(Screen[None]):
     def content(self) -> ComposeResult:
         """What is between the lines that all screens have."""
         raise NotImplementedError
+
+    def top(self) -> Widget:
+        """The first line."""
+        return TopBar()
 
     def find(self, text: str, step: int) -> str:
         """Mark what has `text` in it, and go to it: 0: the nearest, 1: the next, -1: the one before.
@@ -87,7 +97,7 @@ class Frame(Screen[None]):
         return _("There is nothing to copy here.") if action == "copy" else ""
 
     def compose(self) -> ComposeResult:
-        yield TopBar()
+        yield self.top()
         with Container(id="content"):
             yield from self.content()
         yield Static(id="too-small")
@@ -162,6 +172,6 @@ class Frame(Screen[None]):
 
     def action_copy(self) -> None:
         if text := self.copied():
-            self.workbench.copy(text)
+            self.shell.copy(text)
         else:
-            self.workbench.notice(_("There is nothing to copy here."))
+            self.shell.notice(_("There is nothing to copy here."))

@@ -12,7 +12,7 @@ from textual.widget import Widget
 if TYPE_CHECKING:
     from textual.timer import Timer
 
-    from workbench.tui.app import WorkbenchApp
+    from workbench.tui.shell import Shell
 
 Severity: TypeAlias = Literal["information", "warning", "error"]
 GLYPHS: Final[dict[Severity, str]] = {"information": "i", "warning": "!", "error": "x"}
@@ -66,13 +66,13 @@ class NoticeLine(Widget):
         self.refresh(layout=True)
 
     def on_mount(self) -> None:
-        cast("WorkbenchApp", self.app).noticed.subscribe(self, lambda _: self.look())
+        cast("Shell", self.app).noticed.subscribe(self, lambda _: self.look())
         self.look()
 
     def look(self) -> None:
         """Show what counts now, and look again when that has passed."""
         self._passing = ""
-        self._shown = standing(cast("WorkbenchApp", self.app)) if self._repeats else None
+        self._shown = standing(cast("Shell", self.app)) if self._repeats else None
         severity = self._shown.severity if self._shown else "information"
         self.set_class(severity == "warning", "-warning")
         self.set_class(severity == "error", "-error")
@@ -93,7 +93,7 @@ class NoticeLine(Widget):
         return Text("\n", end="").join(lines[:_LINES])
 
 
-def standing(app: WorkbenchApp) -> Notice | None:
+def standing(app: Shell) -> Notice | None:
     """The newest notice while it is an information of just now; else the newest problem that was not seen."""
     newest = app.notices[-1] if app.notices else None
     if newest and newest.severity == "information" and time.time() - newest.at < PASSES_S:
