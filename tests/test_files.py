@@ -115,6 +115,12 @@ def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
     assert caught.value.exit_code == 74
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no such folder")
+def test_a_folder_that_takes_no_files_is_not_said_to_be_missing() -> None:
+    with pytest.raises(OutputError, match="'/proc' takes no files"):
+        write_atomically(Path("/proc/out"), b"", overwrite=False)
+
+
 def test_a_directory_and_a_device_are_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="directory"):
         write_atomically(tmp_path, b"", overwrite=True)

@@ -101,6 +101,8 @@ def _explained(path: Path, error: OSError) -> OutputError:
         return OutputError(f"{name} cannot be written: the file is too large", hint=hint)
     if error.errno == errno.EEXIST:
         return OutputError(f"{name} exists already", hint="Choose another name, or allow overwriting.")
+    if error.errno in (errno.ENOENT, errno.ENOTDIR) and path.parent.is_dir():  # one that the system makes up
+        return OutputError(f"{name} cannot be written: {folder} takes no files", hint="Choose another folder.")
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         return OutputError(f"{name} cannot be written: there is no folder {folder}", hint="Create the folder first.")
     if error.errno in (errno.EACCES, errno.EPERM):
