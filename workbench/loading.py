@@ -8,7 +8,7 @@ import logging
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from workbench.errors import MissingError, WorkbenchError
+from workbench.errors import MissingError, WorkbenchError, is_expected
 from workbench.models.states import UNDER_WAY, ModelState, ModelStates, Phase
 from workbench.plan import Choice, Key
 from workbench.pool import Pool
@@ -39,7 +39,8 @@ class Pools:
         started = asyncio.gather(*(pool.start() for pool in pools.values()), return_exceptions=True)
         errors = [outcome for outcome in await uninterrupted(started) if outcome is not None]
         for error in errors[1:]:
-            _log.error("another engine could not be loaded either", exc_info=error)
+            detail = None if is_expected(error) else error
+            _log.error("another engine could not be loaded either: %s", error, exc_info=detail)
         if errors:
             raise errors[0]
         return pools

@@ -14,11 +14,13 @@ import pluggy
 
 from workbench import config, hookspecs
 from workbench.engines import Capture, Engine, Exporter, Options, StageKind
-from workbench.errors import UnknownEngine, UsageError, did_you_mean, in_one_line
+from workbench.errors import UnknownEngine, UsageError, did_you_mean, in_one_line, is_expected
 from workbench.hookspecs import EngineClass
 
 GROUP: Final = "workbench"
 BUILTIN: Final = "builtin"
+NO_PLUGINS: Final = "WORKBENCH_NO_PLUGINS"
+"""The environment variable that leaves out all but the workbench's own."""
 DISABLED: Final = "disabled"
 """The error of a plugin that was left out on purpose."""
 _CHOICE: Final = "disabled_plugins"
@@ -72,7 +74,7 @@ class Registry:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # SystemExit, and what test tools raise to skip
-            _log.warning("plugin %s is left out", plugin.name, exc_info=True)
+            _log.warning("plugin %s is left out: %s", plugin.name, in_one_line(error), exc_info=not is_expected(error))
             self.plugins.append(replace(plugin, error=in_one_line(error)))
             return
         self.plugins.append(plugin)
@@ -150,26 +152,33 @@ def how_to_take_up(plugins: Iterable[Plugin]) -> str:
     """
     out = [plugin for plugin in plugins if plugin.error == DISABLED]
     chosen = disabled() if out else []
+    hints = [f"{NO_PLUGINS} is set, which leaves all plugins out: unset it."] if out and _leaves_all_out() else []
     if for_good := [plugin.name for plugin in out if plugin.name in chosen or plugin.distribution in chosen]:
-        return f"To take up what is disabled: workbench plugins {' '.join(f'--enable {name}' for name in for_good)}"
-    return f"Left out with --no-plugin: {', '.join(plugin.name for plugin in out)}." if out else ""
+        names = " ".join(f"--enable {name}" for name in for_good)
+        hints.append(f"To take up what is disabled: workbench plugins {names}")
+    elif out and not hints:
+        hints = [f"Left out with --no-plugin: {', '.join(plugin.name for plugin in out)}."]
+    return " ".join(hints)
 
 
 def load(disabled: Collection[str] = (), *, builtin_only: bool | None = None) -> Registry:
     """Load every plugin but `disabled`, named by entry point or distribution.
 
-    `builtin_only` keeps to the workbench's own engines; None asks WORKBENCH_NO_PLUGINS.
+    `builtin_only` keeps to the workbench's own engines; None asks WORKBENCH_NO_PLUGINS, which disables all others.
     """
-    if builtin_only is None:
-        builtin_only = os.environ.get("WORKBENCH_NO_PLUGINS", "") not in ("", "0")
+    disables_all = builtin_only is None and _leaves_all_out()
     registry = Registry()
     for entry in sorted(entry_points(group=GROUP), key=lambda e: (e.name != BUILTIN, e.name)):
         distribution, version = (entry.dist.name, entry.dist.version) if entry.dist else ("", "")
-        if entry.name in disabled or distribution in disabled:
+        if entry.name in disabled or distribution in disabled or (disables_all and entry.name != BUILTIN):
             registry.plugins.append(Plugin(entry.name, distribution, version, DISABLED))
         elif entry.name == BUILTIN or not builtin_only:
             registry.add(Plugin(entry.name, distribution, version), entry.load)
     return registry
+
+
+def _leaves_all_out() -> bool:
+    return os.environ.get(NO_PLUGINS, "") not in ("", "0")
 
 
 def _collect(load_module: Callable[[], Any]) -> list[EngineClass]:

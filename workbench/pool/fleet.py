@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from workbench.engines import Engine
-from workbench.errors import EngineError, PoolClosed
+from workbench.errors import EngineError, PoolClosed, is_expected
 from workbench.pool.instance import Instance
 from workbench.pool.statistics import Counters
 from workbench.threads import to_thread
@@ -167,7 +167,8 @@ class Fleet(Generic[In, Out]):
         except Exception as error:
             self._no_growth_before = time.monotonic() + RETRY_S
             if self.sound() or self._loading or self.error is not None or load is not self._load:
-                _log.warning("a further engine could not be loaded", exc_info=True)
+                detail = None if is_expected(error) else error
+                _log.warning("a further engine could not be loaded: %s", error, exc_info=detail)
             else:
                 self._break(EngineError("no engine could be loaded in the place of the broken one"), error)
             return
