@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from workbench.errors import MissingError, OutputError, UsageError, WorkbenchError
 
 Child = Callable[..., "subprocess.CompletedProcess[bytes]"]
 Tone = Callable[..., Path]
@@ -75,12 +78,41 @@ def test_listing_plugins_imports_no_model_runtime() -> None:
 def test_help_names_all_commands_and_each_has_its_own(command: Any) -> None:
     told = command("--help")
     assert told.exit_code == 0
-    for name in ("transcribe", "profile", "plugins", "models", "doctor"):
+    for name in ("transcribe", "profile", "plugins", "models", "paths", "doctor"):
         assert f"\n  {name} " in told.stdout
         of_command = command(name, "-h")
         assert of_command.exit_code == 0
         assert f"workbench {name}" in of_command.stdout
     assert "WORKBENCH" not in command("transcribe", "--help").stderr
+
+
+def helps(command: Any, *words: str) -> Iterator[tuple[str, str]]:
+    """(command, help) of what `words` stand for, and of all its commands."""
+    told = command(*words, "--help").stdout
+    yield " ".join(["workbench", *words]), told
+    for name in re.findall(r"^  ([a-z]+) ", told.partition("Commands:\n")[2].partition("\n\n")[0], re.MULTILINE):
+        yield from helps(command, *words, name)
+
+
+def test_each_command_has_a_usage_line_as_in_manuals(command: Any) -> None:
+    told = dict(helps(command))
+    assert len(told) > 20
+    for name, text in told.items():
+        usage, _, rest = text.partition("\n")
+        assert re.fullmatch(
+            rf"Usage: {name} \[OPTIONS\](( [A-Z]+| \[[A-Z]+\])(\.\.\.)?| \[?COMMAND\]? \[ARGS\]\.\.\.)*", usage
+        )
+        for argument in re.findall(r"[A-Z]+", usage.partition("[OPTIONS]")[2].partition("COMMAND")[0]):
+            assert re.search(rf"^  {argument}  ", rest, re.MULTILINE)
+    assert told["workbench transcribe"].startswith("Usage: workbench transcribe [OPTIONS] FILE...\n")
+    assert told["workbench plugins"].startswith("Usage: workbench plugins [OPTIONS] [NAME]\n")
+
+
+def test_the_help_tells_the_exit_codes(command: Any) -> None:
+    said = " ".join(command("--help").stdout.split())
+    assert "Exit codes: 0 all is well," in said
+    for error in (WorkbenchError, UsageError, MissingError, OutputError):
+        assert f" {error.exit_code} " in said.partition("Exit codes:")[2]
 
 
 def test_the_version_is_told(command: Any) -> None:
@@ -91,7 +123,7 @@ def test_the_version_is_told(command: Any) -> None:
     ("arguments", "said"),
     [
         (["plugin"], "No command is called 'plugin' (did you mean 'plugins'?)."),
-        (["transcribe"], "Missing argument 'FILE...'"),
+        (["transcribe"], "Missing argument 'FILE'"),
         (["transcribe", "a.wav", "--langage", "en"], "--language"),
         (["plugins", "--no-plugin"], "--no-plugin needs the name of a plugin"),
     ],

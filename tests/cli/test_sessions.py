@@ -79,7 +79,7 @@ def test_the_list_is_json_too_and_can_be_narrowed(command: Command, talk: Record
 
 def test_no_sessions_are_said(command: Command) -> None:
     result = command("sessions")
-    assert (result.stdout, result.stderr) == ("", "There is no session yet.\n")
+    assert (result.stdout, result.stderr) == ("", "There is no session yet. To record one: workbench live\n")
     assert command("sessions", "--search", "x").stderr == "No session holds 'x'.\n"
 
 

@@ -230,7 +230,7 @@ def test_a_plugin_can_be_left_out_before_and_after_the_command(command: Command,
 def test_without_plugins_there_is_nothing_to_recognize_with(command: Command, tone: Tone, monkeypatch: Any) -> None:
     monkeypatch.setenv("WORKBENCH_NO_PLUGINS", "1")
     monkeypatch.setenv("WORKBENCH_PROFILE", "auto")
-    refused(command("transcribe", tone()), 4, "no engine for asr is installed", "workbench doctor")
+    refused(command("transcribe", tone()), 4, "no engine for asr is installed", "WORKBENCH_NO_PLUGINS is set")
 
 
 def test_a_broken_plugin_leaves_the_rest_working_and_is_told(
@@ -282,6 +282,7 @@ def test_of_two_engines_with_one_name_neither_is_used(
         (["-o", "x.srt", "--format", "vtt"], 2, ["'x.srt' does not go with --format vtt"]),
         (["-o", "-", "--speak", "--engine", "tts=hum"], 2, ["no speech", "-o FOLDER/"]),
         (["-o", "taken/"], 2, ["'taken/' is a file, where a folder is needed"]),
+        (["-"], 2, ["audio is not taken from standard input", "Write it to a file first"]),
         (["-o", "missing/x.srt"], 74, ["there is no folder 'missing'", "Create the folder"]),
         (["-o", "taken/deeper/"], 74, ["'taken/deeper' cannot be written", "no folder 'taken'"]),
         (["--profile", "nosuch"], 2, ["no profile is called 'nosuch'", "workbench profile list"]),

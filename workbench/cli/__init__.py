@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from workbench.cli.console import disabled_plugins, fail, is_terminal, moves_cursor, set_up_log, silence_stdout
+from workbench.cli.help import EXIT_CODES, Command
 from workbench.errors import UsageError, WorkbenchError, did_you_mean
 
 COMMANDS: Final = {
@@ -25,6 +26,7 @@ COMMANDS: Final = {
     "profile": ("workbench.cli.profile:app", "Detect the hardware; list, show, choose and compare profiles."),
     "plugins": ("workbench.cli.plugins:plugins", "List the engines of all installed plugins."),
     "models": ("workbench.cli.models:models", "List known models and where they are."),
+    "paths": ("workbench.cli.paths:paths", "Print where settings, sessions, models and the log lie."),
     "doctor": ("workbench.cli.doctor:doctor", "Find what is missing on this machine, and what mends it."),
 }
 
@@ -44,6 +46,8 @@ class _LazyGroup(TyperGroup):
             app = typer.Typer(add_completion=False, rich_markup_mode=None)
             app.command(cmd_name)(target)
             target = app
+        for each in target.registered_commands:
+            each.cls = Command
         command = typer.main.get_command(target)
         command.name = cmd_name
         return command
@@ -95,6 +99,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     invoke_without_command=True,
+    subcommand_metavar="[COMMAND] [ARGS]...",
+    epilog=EXIT_CODES,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

@@ -26,6 +26,7 @@ from workbench.cli.options import (
     Prompt,
     Shown,
     Voice,
+    refuse_standard_input,
     what_to_show,
 )
 from workbench.cli.overrides import overridden, settings_of
@@ -50,7 +51,9 @@ def live(
         str | None, typer.Option("--device", "-d", metavar="D", help="From `workbench devices`. Default: the default.")
     ] = None,
     file: Annotated[Path | None, typer.Option("--file", metavar="F", help="Play a file as if it were live.")] = None,
-    pace: Annotated[float, typer.Option("--pace", min=0.0, help="Of --file: times real time; 0: at once.")] = 1.0,
+    pace: Annotated[
+        float, typer.Option("--pace", metavar="X", min=0.0, help="Of --file: times real time; 0: at once.")
+    ] = 1.0,
     duration: Annotated[
         float | None, typer.Option("--duration", metavar="S", min=0.1, help="Stop after so many seconds.")
     ] = None,
@@ -83,6 +86,7 @@ def live(
     """
     if device is not None and file is not None:
         raise UsageError("--device and --file name two sources", hint="Leave one of them out.")
+    refuse_standard_input([file] if file else [])
     if voice is not None and not speak:
         raise UsageError("--voice needs --speak", hint="Add --speak, or leave --voice out.")
     if output is None and (show is not None or bilingual):

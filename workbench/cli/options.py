@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
@@ -16,10 +18,15 @@ Model: TypeAlias = Annotated[
     str | None, typer.Option("--model", "-m", metavar="M", help="ASR model: a name, a folder, or auto.")
 ]
 Voice: TypeAlias = Annotated[str | None, typer.Option("--voice", metavar="NAME", help="Who speaks.")]
-Prompt: TypeAlias = Annotated[str | None, typer.Option("--prompt", help="Text that shows names and style.")]
-Hotwords: TypeAlias = Annotated[str | None, typer.Option("--hotwords", help="Words to favour.")]
+Prompt: TypeAlias = Annotated[
+    str | None, typer.Option("--prompt", metavar="TEXT", help="Text that shows names and style.")
+]
+Hotwords: TypeAlias = Annotated[str | None, typer.Option("--hotwords", metavar="WORDS", help="Words to favour.")]
 Shown: TypeAlias = Annotated[
-    Show | None, typer.Option("--show", help="What is written. Default: the translation, where there is one.")
+    Show | None,
+    typer.Option(
+        "--show", metavar="WHAT", help="source, translation or both. Default: the translation, where there is one."
+    ),
 ]
 Bilingual: TypeAlias = Annotated[bool, typer.Option("--bilingual", help="Both languages: as --show both.")]
 ProfileName: TypeAlias = Annotated[
@@ -32,6 +39,13 @@ EngineOptions: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--option", metavar="STAGE.KEY=VALUE", help="Option of a stage's engine; repeatable."),
 ]
+
+
+def refuse_standard_input(files: Iterable[Path]) -> None:
+    """Raise `UsageError` for "-", unless a file is called so."""
+    if Path("-") in files and not Path("-").exists():
+        hint = "Write it to a file first: an input is read more than once."
+        raise UsageError("audio is not taken from standard input", hint=hint)
 
 
 def what_to_show(given: Show | None, *, bilingual: bool, translated: bool, hint: str) -> Show:

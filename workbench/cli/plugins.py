@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def plugins(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="An engine, plugin or distribution: shows its options.")
+        str | None, typer.Argument(metavar="NAME", help="An engine, plugin or distribution: shows its options.")
     ] = None,
     disable: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Leave a plugin out from now on, with all its engines.")

@@ -26,6 +26,7 @@ from workbench.transcribe import segment
 app = typer.Typer(
     help="What was recorded. Without a command: a list of it.",
     invoke_without_command=True,
+    subcommand_metavar="[COMMAND] [ARGS]...",
     add_completion=False,
     rich_markup_mode=None,
 )
@@ -52,7 +53,11 @@ def list_(as_json: Json = False, search: Search = None) -> None:
         rows = [("NAME", "LENGTH", "STATE", "LANGUAGE", "SOURCE", "TEXT"), *map(_row, found)]
         typer.echo(console.table(rows))
     else:
-        console.say("There is no session yet." if search is None else f"No session holds {search!r}.")
+        console.say(
+            "There is no session yet. To record one: workbench live"
+            if search is None
+            else f"No session holds {search!r}."
+        )
 
 
 @app.command()

@@ -21,6 +21,7 @@ from workbench.cli.options import (
     Prompt,
     Shown,
     Voice,
+    refuse_standard_input,
     what_to_show,
 )
 from workbench.cli.overrides import overridden, settings_of
@@ -46,7 +47,7 @@ FILES_AT_ONCE: Final = 8
 
 
 def transcribe(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Audio or video files.", show_default=False)],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Audio or video files.")],
     output: Annotated[
         str | None, typer.Option("--output", "-o", metavar="PATH", help="A file, a folder, or - for standard output.")
     ] = None,
@@ -112,6 +113,7 @@ class _Request:
 
 def _check(request: _Request, voice: str | None) -> None:
     """Refuse options that contradict each other, or would have no effect."""
+    refuse_standard_input(request.files)
     if request.as_json and request.output == "-":
         raise UsageError("--json and -o - both want standard output", hint="Leave one of them out.")
     if voice is not None and not request.speak:

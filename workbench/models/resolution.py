@@ -76,8 +76,13 @@ def _installed(model: Model) -> Package | None:
     return next((package for package in model.packages if packages.is_installed(package)), None)
 
 
+def models_dir() -> Path:
+    """Our cache: what was fetched lies there."""
+    return paths.cache_dir() / "models"
+
+
 def _cache_folder(model: Model) -> Path:
-    return paths.cache_dir() / "models" / model.engine / model.name
+    return models_dir() / model.engine / model.name
 
 
 def _from_package(model: Model, package: Package, progress: Progress) -> Path:
