@@ -8,28 +8,29 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from textual.app import App, ComposeResult
+from textual.widget import Widget
 
 from workbench.tui.widgets.panel import Panel
 
-P = TypeVar("P", bound=Panel)
+W = TypeVar("W", bound=Widget)
 
 
 @contextmanager
-def shown(panel: P, size: tuple[int, int], show: Callable[[P], None]) -> Iterator[P]:
-    """`panel` after `show` on a terminal of that size."""
+def shown(widget: W, size: tuple[int, int], show: Callable[[W], None]) -> Iterator[W]:
+    """`widget` after `show` on a terminal of that size."""
 
     class Shower(App[None]):
         def compose(self) -> ComposeResult:
-            yield panel
+            yield widget
 
     async def run() -> None:
         app = Shower()
         async with app.run_test(size=size) as pilot:
-            show(panel)
+            show(widget)
             await pilot.pause()
 
     asyncio.run(run())
-    yield panel
+    yield widget
 
 
 def texts(panel: Panel) -> list[str]:

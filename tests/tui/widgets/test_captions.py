@@ -92,12 +92,12 @@ def test_words_keep_their_place_and_the_box_does_not_shrink_while_someone_speaks
         tell(view, 0, "so this is a checkpoint and it is written", final=False)
         assert rows(view)[:2] == ["     0:00~ so this is a checkpoint and", "           it is written"]
         tell(view, 0, "so this is a chat", final=False)
-        assert view.virtual_size.height == 2
+        assert view._rows.height == 2
         tell(view, 0, "so this is a chat and it", final=False)
         assert rows(view)[0] == "     0:00~ so this is a chat and it"
-        assert view.virtual_size.height == 2
+        assert view._rows.height == 2
         tell(view, 0, "So this is a chat.")
-        assert view.virtual_size.height == 1
+        assert view._rows.height == 1
 
     look(test)
 
@@ -114,7 +114,7 @@ def test_lines_are_seldom_broken_anew_while_text_grows() -> None:
             tell(view, 0, " ".join(guessed), final=False, stable=" ".join(words[: count - 2]))
             lines = zip(before, rows(view), strict=True)
             rebroken += sum(1 for old, new in lines if old.strip() and not new.startswith(old.removesuffix(" ume")))
-        assert view.virtual_size.height > 6
+        assert view._rows.height > 6
 
     look(test, size=(60, 20))
     assert rebroken == 0
@@ -273,11 +273,11 @@ def test_no_word_is_cut_off_at_the_scroll_bar(width: int) -> None:
 def test_text_is_broken_anew_when_the_terminal_is_resized() -> None:
     async def test(view: CaptionView, pilot: Pilot[None]) -> None:
         tell(view, 0, LONG)
-        assert view.virtual_size.height == 4
+        assert view._rows.height == 4
         await pilot.resize_terminal(120, 8)
         await pilot.pause()
         assert rows(view)[0].endswith(LONG)
-        assert view.virtual_size.height == 1
+        assert view._rows.height == 1
 
     look(test)
 

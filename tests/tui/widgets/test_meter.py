@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.tui.widgets.looks import shown, texts
+from tests.tui.widgets.looks import shown
 from workbench.audio.levels import Levels, Meter
 from workbench.tui.widgets.meter import LevelMeter
 
@@ -21,9 +21,9 @@ def bar(peak: float, hold: float | None = None, width: int = 84) -> str:
 
 def test_the_bar_is_as_long_as_the_level_on_a_scale_from_minus_60_to_0() -> None:
     for decibels in (-60, -40, -18, -6, 0):
-        drawn = bar(decibels, hold=-60)
-        assert sum(drawn.count(glyph) for glyph in "▒▓█") == 60 + decibels
-        assert len(drawn) == 60
+        cells = bar(decibels, hold=-60)
+        assert sum(cells.count(glyph) for glyph in "▒▓█") == 60 + decibels
+        assert len(cells) == 60
 
 
 def test_each_zone_has_a_glyph_of_its_own() -> None:
@@ -64,10 +64,33 @@ def test_silence_has_no_level() -> None:
         assert "-∞" in meter.plain[1]
 
 
+def one_line() -> LevelMeter:
+    meter = LevelMeter()
+    meter.styles.height = 1
+    return meter
+
+
+def test_at_rest_it_says_so_in_place_of_a_level() -> None:
+    off = (("off", "mark"),)
+    with shown(LevelMeter(), (80, 2), lambda meter: meter.show_levels(levels(-20, clips=1), off=off)) as meter:
+        assert meter.plain[1] == "off"
+        assert "CLIP 1" in meter.plain[0]
+
+
+def test_numbers_stay_while_only_the_bar_is_drawn_anew() -> None:
+    def show(meter: LevelMeter) -> None:
+        meter.show_levels(levels(-20))
+        meter.show_levels(levels(-10), numbers=False)
+
+    with shown(LevelMeter(), (84, 2), show) as meter:
+        assert meter.plain[1].count("▒") + meter.plain[1].count("▓") == 50
+        assert "peak -20.0" in meter.plain[1]
+
+
 def test_in_one_line_the_bar_is_left_or_what_is_wrong() -> None:
-    with shown(LevelMeter(), (60, 1), lambda meter: meter.show_levels(levels(-20), height=1)) as meter:
+    with shown(one_line(), (60, 1), lambda meter: meter.show_levels(levels(-20))) as meter:
         assert len(meter.plain) == 1
         assert "peak" in meter.plain[0]
     banner = (("NO SIGNAL", "bad"),)
-    with shown(LevelMeter(), (60, 1), lambda meter: meter.show_levels(levels(-20), banner, height=1)) as meter:
-        assert texts(meter) == ["NO SIGNAL"]
+    with shown(one_line(), (60, 1), lambda meter: meter.show_levels(levels(-20), banner)) as meter:
+        assert meter.plain == ["NO SIGNAL"]

@@ -16,10 +16,11 @@ from textual.worker import Worker
 from workbench import events
 from workbench.engines import StageKind
 from workbench.errors import WorkbenchError
-from workbench.live import LivePhase, LiveStatus, Source
+from workbench.live import LivePhase, LiveStatus, Source, StageStatus
 from workbench.models.states import ModelState, Phase
 from workbench.threads import to_thread
 from workbench.tui import interrupted
+from workbench.tui.caption_rows import LAYOUTS, Layout
 from workbench.tui.failures import noticed
 from workbench.tui.finishing import finish
 from workbench.tui.frame import Frame
@@ -28,8 +29,8 @@ from workbench.tui.screens.ask import Ask
 from workbench.tui.screens.device import Chosen, DeviceScreen, default_label
 from workbench.tui.texts import _
 from workbench.tui.widgets.caption_head import CaptionHead, layout_name
-from workbench.tui.widgets.captions import LAYOUTS, CaptionView, Layout
-from workbench.tui.widgets.input_line import InputLine, banner
+from workbench.tui.widgets.captions import CaptionView
+from workbench.tui.widgets.input_line import InputLine, banner, off
 from workbench.tui.widgets.meter import LevelMeter
 from workbench.tui.widgets.stages import StagePanel
 from workbench.tui.widgets.system import SystemPanel
@@ -94,6 +95,8 @@ class LiveScreen(Frame):
         self._timer: Timer | None = None
         self._phase = LivePhase.IDLE
         self._looks = 0
+        self._figures: tuple[StageStatus, ...] = ()
+        """Of the stages, as they are shown."""
         self._has_looked_around = False
 
     def content(self) -> ComposeResult:
@@ -188,10 +191,13 @@ class LiveScreen(Frame):
         line = self.query_one(InputLine)
         line.show_input(status, self._label, listening=self._listening, speaking=self._marks.speaking)
         self._show_caption_head()
-        self.query_one(StagePanel).show_stages(self.live.states, status.stages, compact=self.has_class("-short"))
-        meter = self.query_one(LevelMeter)
-        meter.show_levels(self.live.meter.read(), banner(status, meter.size.width), height=meter.size.height)
-        if not self.has_class("-short"):
+        if self._looks % _LOOKS_A_SAMPLE == 0:
+            self._figures = status.stages
+        self.query_one(StagePanel).show_stages(self.live.states, self._figures, compact=self.has_class("-short"))
+        meter, is_half = self.query_one(LevelMeter), self._looks % 2 == 0
+        rest = off(status, listening=self._listening)
+        meter.show_levels(self.live.meter.read(), banner(status, meter.size.width), off=rest, numbers=is_half)
+        if is_half and not self.has_class("-short"):
             self.query_one(Waveform).show_until(status.captured, self._marks)
 
     def _show_caption_head(self) -> None:
@@ -371,11 +377,13 @@ class LiveScreen(Frame):
         self._captions.action_last()
 
     def action_times(self) -> None:
-        self._lay_out(not self._captions.times, self._captions.order)
+        self._lay_out(not self._captions.shape.times, self._captions.shape.order)
 
     def action_layout(self) -> None:
-        self._lay_out(self._captions.times, LAYOUTS[(LAYOUTS.index(self._captions.order) + 1) % len(LAYOUTS)])
-        self.workbench.notice(layout_name(self._captions.order))
+        self._lay_out(
+            self._captions.shape.times, LAYOUTS[(LAYOUTS.index(self._captions.shape.order) + 1) % len(LAYOUTS)]
+        )
+        self.workbench.notice(layout_name(self._captions.shape.order))
 
     def _lay_out(self, times: bool, order: Layout) -> None:
         self._captions.lay_out(times=times, order=order)

@@ -141,7 +141,7 @@ class SessionsScreen(Frame):
         with noticed(self.workbench):
             captions, lines = await to_thread(said, found, self._captions)
             if lines is not None:
-                await view.show(lines, self._wanted_text)
+                view.show(lines, self._wanted_text)
                 self._captions = captions
             info = found.info if found else None
             view.border_title = (

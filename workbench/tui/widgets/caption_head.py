@@ -9,7 +9,8 @@ from workbench.tui.widgets.panel import Line, Panel, spread
 
 if TYPE_CHECKING:
     from workbench.engines import Settings
-    from workbench.tui.widgets.captions import CaptionView, Layout
+    from workbench.tui.caption_rows import Layout
+    from workbench.tui.widgets.captions import CaptionView
 
 
 class CaptionHead(Panel):
@@ -22,7 +23,7 @@ class CaptionHead(Panel):
         words = [settings.language or _("any language")]
         if target := settings.target_language:
             words[0] += f" → {target}"
-            words.append(layout_name(view.order) if translated else _("not translated"))
+            words.append(layout_name(view.shape.order) if translated else _("not translated"))
         if spoken:
             words.append(_("spoken"))
         self.show([spread(((_("Captions") + "  ", "head"), ("  ".join(words), "")), follow, self.size.width)])

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import accumulate
-from typing import ClassVar, Literal, TypeAlias
+from dataclasses import replace
+from itertools import zip_longest
+from typing import ClassVar, Final
 
-from rich.segment import Segment
 from rich.style import Style
+from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.events import Click, Resize
 from textual.geometry import Size
@@ -20,44 +20,17 @@ from textual.selection import Selection
 from textual.strip import Strip
 
 from workbench import events
-from workbench.clock import clock
-from workbench.threads import to_thread
+from workbench.tui.caption_rows import CaptionRows, Layout, Placed, Shape
 from workbench.tui.captions import Caption, Captions, Change
 from workbench.tui.texts import _
-from workbench.tui.widgets.panel import Line, Part, changed, joined
-from workbench.tui.wrapping import line_starts, rewrapped
+from workbench.tui.widgets.panel import Line, changed
 
-Layout: TypeAlias = Literal["source-first", "translation-first", "translation", "source"]
-LAYOUTS: tuple[Layout, ...] = ("source-first", "translation-first", "translation", "source")
-_TIMES_CELLS = 11
-_NO_TIMES_CELLS = 3
-_LEAST_CELLS = 8
-_AWAITED = "~ …"
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """One line on the screen: a part of a caption's text or of its translation, or nothing."""
-
-    of: Literal["source", "translation", "nothing"]
-    start: int = 0
-    end: int = 0
-    """In characters."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Placed:
-    """A caption broken into rows."""
-
-    caption: Caption
-    source: tuple[int, ...]
-    translation: tuple[int, ...]
-    """Where lines begin, in characters."""
-    rows: tuple[_Row, ...]
+_SLICE: Final = 100
+"""Captions that are laid out while a key waits."""
 
 
 class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
-    """Renders only the lines that are seen; what it keeps is text and where its lines break."""
+    """Renders the lines that are seen; what it keeps is text and where its lines break."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"dim", "stable", "interim", "translation", "cursor", "match"}
     DEFAULT_CSS = """
@@ -91,16 +64,14 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.times = True
-        self.order: Layout = "source-first"
+        self.shape = Shape()
         self._captions = Captions()
-        self._placed: list[_Placed] = []
-        self._tops = [0]  # where each caption begins, in rows, and where the last one ends
+        self._rows = CaptionRows()
         self._cursor: int | None = None
         self._anchor: int | None = None
-        self._pattern: re.Pattern[str] | None = None
-        self._placed_width = _LEAST_CELLS
-        self._seen = 0
+        self._marked: re.Pattern[str] | None = None
+        self._known = 0
+        """Captions that there were when it ceased to follow."""
         self._styles_of: dict[str, Style] = {}
 
     # what it shows
@@ -116,43 +87,32 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def restore(self, told: Iterable[events.Event], target_language: str | None = None) -> None:
         """Show what these events told in place of everything, at the end."""
-        self._captions = Captions()
+        captions = Captions()
         for event in told:
-            self._captions.take(event, target_language)
-        self._cursor = self._anchor = None
-        self._place_all()
-        self.action_last()
+            captions.take(event, target_language)
+        self.follow, self.unseen = True, 0
+        self._begin(captions)
 
-    async def show(self, captions: Sequence[Caption], wanted: str = "") -> None:
-        """Show these in place of everything, from the first on, with `wanted` marked.
-
-        A thread breaks them into lines, so hours of captions keep no key waiting.
-        """
-        width = self._placed_width = self._width
-        placed = await to_thread(lambda: [self._place(caption, None) for caption in captions])
-        self._captions = Captions()
-        self._captions.items.extend(captions)
-        self._cursor = self._anchor = None
+    def show(self, captions: Sequence[Caption], wanted: str = "") -> None:
+        """Show these in place of everything, from the first on, with `wanted` marked."""
         self.mark(wanted)
-        if width == self._placed_width:
-            self._keep(placed)
-        else:
-            self._place_all()
-        self.scroll_to(y=0, animate=False, immediate=True)
         self.follow = False
+        shown = Captions()
+        shown.items.extend(captions)
+        self._begin(shown)
+        self.follow = False  # however few there are
 
     def lay_out(self, *, times: bool, order: Layout) -> None:
         """Choose whether times are shown, and what of a translated caption."""
-        self.times, self.order = times, order
-        self._place_all()
+        self._reshape(replace(self.shape, times=times, order=order))
 
     def copied(self) -> str:
         """The selected captions as text, or all where none is selected."""
         first, last = self.selected or (0, len(self.captions) - 1)
-        return "\n".join(self._as_text(caption) for caption in self.captions[first : last + 1])
+        return "\n".join(self.shape.copied(caption) for caption in self.captions[first : last + 1])
 
     def mark(self, text: str) -> None:
-        self._pattern = re.compile(re.escape(text), re.IGNORECASE) if text else None
+        self._marked = re.compile(re.escape(text), re.IGNORECASE) if text else None
         self.refresh()
 
     def find(self, text: str, step: int) -> str:
@@ -169,17 +129,10 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
         self.go_to(target)
         return _("{number} of {count}", number=found.index(target) + 1, count=len(found))
 
-    def _as_text(self, caption: Caption) -> str:
-        source, translation = caption.text, caption.translation
-        texts = {
-            "source-first": (source, translation),
-            "translation-first": (translation, source),
-            "translation": (translation or source,),
-            "source": (source,),
-        }[self.order]
-        lines = [text for text in texts if text]
-        indent = f"{clock(caption.start)} " if self.times else ""
-        return "\n".join((" " * len(indent) if number else indent) + line for number, line in enumerate(lines))
+    def _matching(self) -> Iterable[int]:
+        if (marked := self._marked) is None:
+            return ()
+        return (i for i, c in enumerate(self.captions) if marked.search(c.text) or marked.search(c.translation))
 
     # keys
 
@@ -195,9 +148,10 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
     def on_click(self, event: Click) -> None:
         """Select a caption, unless the mouse has just marked a part of the text."""
         place = event.get_content_offset(self)
-        index = -1 if place is None else self._index(self.scroll_offset.y + place.y)
-        if self.text_selection is None and 0 <= index < len(self.captions):
-            self.go_to(index)
+        if place is not None and self.text_selection is None:
+            index = self._rows.at(self.scroll_offset.y + place.y)
+            if index < len(self.captions):
+                self.go_to(index)
 
     def action_extend(self, step: int) -> None:
         if self._anchor is None:
@@ -205,6 +159,7 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
         self._move(step)
 
     def action_page_up(self) -> None:
+        self._stop_following()
         self._page(-1)
 
     def action_page_down(self) -> None:
@@ -216,10 +171,9 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def action_last(self) -> None:
         """Follow what comes, from now on."""
-        self._cursor = self._anchor = None
         self.follow, self.unseen = True, 0
-        self.scroll_to(y=self.max_scroll_y, animate=False)
-        self.refresh()
+        self._see(0)
+        self.action_leave()
 
     def action_leave(self) -> None:
         self._cursor = self._anchor = None
@@ -228,16 +182,13 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
     def _move(self, step: int) -> None:
         """The first move selects the last caption that is seen."""
         if self.captions:
-            seen = self._index(self.scroll_offset.y + self.size.height - 1)
+            seen = self._rows.at(self.scroll_offset.y + self.size.height - 1)
             target = seen if self._cursor is None else self._cursor + step
             self._go_to(min(max(target, 0), len(self.captions) - 1))
 
     def _page(self, step: int) -> None:
-        self._cursor = self._anchor = None
-        if step < 0:
-            self._stop_following()
+        self.action_leave()
         self.scroll_to(y=self.scroll_offset.y + step * max(1, self.size.height - 1), animate=False)
-        self.refresh()
 
     def go_to(self, index: int) -> None:
         """Select this caption alone, and have it in sight."""
@@ -247,28 +198,25 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
     def _go_to(self, index: int) -> None:
         self._stop_following()
         self._cursor = index
-        top, bottom = self._tops[index], self._tops[index + 1]
-        if top < self.scroll_offset.y:
-            self.scroll_to(y=top, animate=False)
-        elif bottom > self.scroll_offset.y + self.size.height:
-            self.scroll_to(y=bottom - self.size.height, animate=False)
+        height = self.size.height
+        self._rows.shape(self.shape, index - height, index + height)
+        self._fit()
+        top, bottom = self._rows.span(index)
+        self.scroll_to(y=min(top, max(self.scroll_offset.y, bottom - height)), animate=False)
         self.refresh()
 
     def _stop_following(self) -> None:
         if self.follow:
-            self.follow, self._seen = False, len(self.captions)
+            self.follow, self._known = False, len(self.captions)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
+        index = self._rows.at(self.scroll_offset.y)
+        self._rows.shape(self.shape, index, index + self.size.height)
         if new_value < self.max_scroll_y:
             self._stop_following()
         elif self._cursor is None:
             self.follow, self.unseen = True, 0
-
-    def _matching(self) -> Iterable[int]:
-        if (pattern := self._pattern) is None:
-            return ()
-        return (i for i, c in enumerate(self.captions) if pattern.search(c.text) or pattern.search(c.translation))
 
     @property
     def selected(self) -> tuple[int, int] | None:
@@ -281,146 +229,106 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
     # where it stands
 
     def on_resize(self, event: Resize) -> None:
-        if self._width != self._placed_width:
-            self._place_all()
-        if self.follow:
-            self.scroll_to(y=self.max_scroll_y, animate=False)
+        self._reshape(replace(self.shape, width=self.scrollable_content_region.width))
 
-    @property
-    def _width(self) -> int:
-        """Cells for text."""
-        return max(
-            _LEAST_CELLS, self.scrollable_content_region.width - (_TIMES_CELLS if self.times else _NO_TIMES_CELLS)
+    def _reshape(self, shape: Shape) -> None:
+        top = self._top()
+        if shape != self.shape:
+            self.shape = shape
+        self._lay_out(*top)
+
+    def _begin(self, captions: Captions) -> None:
+        self._captions, self._rows = captions, CaptionRows()
+        self._rows.replace(0, 0, [self.shape.place_unseen(caption) for caption in captions.items])
+        self._cursor = self._anchor = None
+        self._lay_out(0)
+
+    def _lay_out(self, index: int, row: int = 0) -> None:
+        """At once what is seen, with this row of a caption on top; the rest while no key waits."""
+        self._see(index, row)
+        if any(placed.shape is not self.shape for placed in self._rows.placed):
+            self.run_worker(self._lay_out_rest(), group="rest", exclusive=True)
+
+    async def _lay_out_rest(self) -> None:
+        """Shown all at once: the same row stays on top."""
+        shape, shaped = self.shape, dict[int, Placed]()
+        for first in range(0, len(self.captions), _SLICE):
+            captions = self.captions[first : first + _SLICE]
+            shaped |= {id(caption): shape.place(caption) for caption in captions}
+            await asyncio.sleep(0)  # a key goes first
+        top = self._top()
+        placed = [shaped.get(id(each.caption), each) for each in self._rows.placed]
+        self._rows.replace(
+            0, len(placed), [b if a.shape is not shape else a for a, b in zip(self._rows.placed, placed, strict=True)]
         )
+        self._see(*top)
 
-    def _place_all(self) -> None:
-        self._placed_width = self._width
-        self._keep([self._place(caption, None) for caption in self.captions])
+    def _top(self) -> tuple[int, int]:
+        """The caption that is on top, and which of its rows."""
+        y = self.scroll_offset.y
+        index = min(self._rows.at(y), max(0, len(self.captions) - 1))
+        return index, y - self._rows.span(index)[0] if self.captions else 0
 
-    def _keep(self, placed: list[_Placed]) -> None:
-        self._placed = placed
-        self._tops = [0, *accumulate(len(placed.rows) for placed in self._placed)]
-        self._grow()
+    def _see(self, index: int, row: int = 0) -> None:
+        """Have this row of a caption on top; while it follows, the last one at the bottom."""
+        height, count = self.size.height, len(self.captions)
+        last = count if self.follow else min(count, index + height)
+        self._rows.shape(self.shape, min(index, last - height) if not self.follow else last - height, last)
+        self._fit()
+        if index < count and not self.follow:
+            top, bottom = self._rows.span(index)
+            self.scroll_to(y=min(top + row, bottom - 1), animate=False)
         self.refresh()
 
     def _show(self, change: Change) -> None:
-        first, last = change.first, change.first + change.removed
-        top = self._tops[first]
-        painted = self._seen_from(top)
-        before = self._placed[first:last]
-        self._placed[first:last] = [
-            self._place(caption, before[number] if number < len(before) else None)
-            for number, caption in enumerate(self.captions[first : first + change.added])
-        ]
-        heights = (len(placed.rows) for placed in self._placed[first:])
-        self._tops[first:] = accumulate(heights, initial=top)
-        for y, (old, new) in enumerate(zip(painted, self._seen_from(top), strict=True), self._seen_row(top)):
-            if old != new and (region := changed(old, new, y)):
+        captions = self.captions[change.first : change.first + change.added]
+        before = self._rows.placed[change.first : change.first + min(change.removed, change.added)]
+        y = self._rows.top(change.first)
+        painted = self._painted(y)
+        placed = [self.shape.place(caption, old) for caption, old in zip_longest(captions, before)]
+        self._rows.replace(change.first, change.removed, placed)
+        for row, line in self._painted(y).items():
+            if region := changed(painted[row], line, row):
                 self.refresh(region)
-        self._grow()
+        self._fit()
         if not self.follow:
-            self.unseen = max(0, len(self.captions) - self._seen)
+            self.unseen = max(0, len(self.captions) - self._known)
 
-    def _seen_row(self, y: int) -> int:
-        """Where on the screen row `y` or, where that is scrolled away, the first one after it is."""
-        return min(max(0, y - self.scroll_offset.y), self.size.height)
-
-    def _seen_from(self, y: int) -> list[Line]:
-        top = self.scroll_offset.y
-        return [self._line(top + row) for row in range(self._seen_row(y), self.size.height)]
-
-    def _grow(self) -> None:
-        if (size := Size(self.size.width, self._tops[-1])) != self.virtual_size:
+    def _fit(self) -> None:
+        """Never lower than what is seen of it: the whole of it would be painted whenever a row comes or goes."""
+        size = Size(self.size.width, max(self.size.height, self._rows.height))
+        if size != self.virtual_size:
             self.virtual_size = size
-            if self.follow:
-                self.scroll_to(y=self.max_scroll_y, animate=False)
-
-    def _place(self, caption: Caption, before: _Placed | None) -> _Placed:
-        if before is None:
-            source, translation = (
-                line_starts(caption.text, self._placed_width),
-                line_starts(caption.translation, self._placed_width),
-            )
-        else:
-            source = rewrapped(caption.text, self._placed_width, before.caption.text, before.source)
-            old = before.caption.translation
-            translation = rewrapped(caption.translation, self._placed_width, old, before.translation)
-        rows = self._rows(caption, source, translation)
-        if before is not None and not caption.is_final:
-            rows += [_Row("nothing")] * (len(before.rows) - len(rows))
-        return _Placed(caption, tuple(source), tuple(translation), tuple(rows))
-
-    def _rows(self, caption: Caption, source: list[int], translation: list[int]) -> list[_Row]:
-        said = [_Row("source", a, b) for a, b in zip(source, [*source[1:], len(caption.text)], strict=True)]
-        other: list[_Row] = []
-        if caption.translation or caption.awaits_translation:
-            ends = [*translation[1:], len(caption.translation)]
-            other = [_Row("translation", a, b) for a, b in zip(translation, ends, strict=True)]
-        match self.order:
-            case "source-first":
-                return said + other
-            case "translation-first":
-                return other + said
-            case "translation":
-                return other or said
-        return said
+        if self.follow:
+            self.scroll_to(y=self.max_scroll_y, animate=False)
 
     # what is painted
 
-    def _index(self, y: int) -> int:
-        """The caption that has row `y`."""
-        return bisect_right(self._tops, y, hi=len(self._placed)) - 1
+    def _painted(self, y: int) -> dict[int, Line]:
+        """What is seen from row `y` on, by where it is on the screen."""
+        top = self.scroll_offset.y
+        return {row: self._line(top + row) for row in range(max(0, y - top), self.size.height)}
 
     def _line(self, y: int) -> Line:
-        if y >= self._tops[-1]:
+        index = self._rows.at(y)
+        if index >= len(self._rows.placed):
             return ()
-        index = self._index(y)
-        placed, number = self._placed[index], y - self._tops[index]
-        selected = self.selected
-        chosen = selected is not None and selected[0] <= index <= selected[1]
-        return joined((*self._margin(placed, number, chosen), *self._text(placed, placed.rows[number])))
-
-    def _margin(self, placed: _Placed, number: int, chosen: bool) -> list[Part]:
-        caption, row = placed.caption, placed.rows[number]
-        time = f"{clock(caption.start) if number == 0 else '':>8}" if self.times else ""
-        changing = (
-            not caption.is_final if row.of == "source" else bool(caption.translation and not caption.is_translated)
-        )
-        begins = row.start == 0 and row.of != "nothing"
-        return [
-            (">" if chosen else " ", "cursor" if chosen else ""),
-            (time, "dim"),
-            ("~ " if begins and changing else "  ", "dim"),
-        ]
-
-    def _text(self, placed: _Placed, row: _Row) -> list[Part]:
-        caption = placed.caption
-        if row.of == "nothing":
-            return []
-        if row.of == "translation" and not caption.translation:
-            return [(_AWAITED, "dim")]
-        if row.of == "translation":
-            text, style = caption.translation, "translation" if caption.is_translated else "interim"
-            styles = [style] * len(text)
-        else:
-            text, rest = caption.text, len(caption.text) - caption.stable
-            styles = [""] * len(text) if caption.is_final else ["stable"] * caption.stable + ["interim"] * rest
-        if self._pattern is not None:
-            for match in self._pattern.finditer(text):
-                styles[match.start() : match.end()] = ["match"] * (match.end() - match.start())
-        end = row.start + len(text[row.start : row.end].rstrip())
-        return list(zip(text[row.start : end], styles[row.start : end], strict=True))
+        first, last = self.selected or (0, -1)
+        number = y - self._rows.span(index)[0]
+        return self.shape.line(self._rows.placed[index], number, chosen=first <= index <= last, marked=self._marked)
 
     def render_line(self, y: int) -> Strip:
         y += self.scroll_offset.y
-        segments = [Segment(text, self._style(name)) for text, name in self._line(y)]
-        strip = Strip(segments).adjust_cell_length(self.size.width, self._style(""))
+        line = Text.assemble(*((text, self._style(name)) for text, name in self._line(y)), end="")
         if (selection := self.text_selection) is not None and (span := selection.get_span(y)) is not None:
-            strip = _selected_part(strip, span, self.screen.get_component_rich_style("screen--selection"))
-        return strip.apply_offsets(0, y)
+            start, end = span
+            style = self.screen.get_component_rich_style("screen--selection")
+            line.stylize(style, start, len(line) if end == -1 else end)
+        strip = Strip(line.render(self.app.console))
+        return strip.adjust_cell_length(self.size.width, self.rich_style).apply_offsets(0, y)
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
-        lines = ("".join(text for text, _ in self._line(y)) for y in range(self._tops[-1]))
+        lines = ("".join(text for text, _ in self._line(y)) for y in range(self._rows.height))
         return selection.extract("\n".join(lines)), "\n"
 
     def selection_updated(self, selection: Selection | None) -> None:
@@ -434,12 +342,3 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
         if name not in self._styles_of:
             self._styles_of[name] = self.get_component_rich_style(name) if name else self.rich_style
         return self._styles_of[name]
-
-
-def _selected_part(strip: Strip, span: tuple[int, int], style: Style) -> Strip:
-    """`strip` with a span of its characters in the style of a selection; an end of -1 is the end of the line."""
-    text = strip.text
-    start, end = span[0], len(text) if span[1] == -1 else span[1]
-    cells = [Strip([Segment(text[:place])]).cell_length for place in (start, end)]
-    before, chosen, after = strip.divide([*cells, strip.cell_length])
-    return Strip.join([before, chosen.apply_style(style), after])

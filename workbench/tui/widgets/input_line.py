@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from workbench.live import LivePhase
 from workbench.tui.texts import _
 from workbench.tui.widgets.panel import Line, Panel, spread
 
@@ -34,3 +35,11 @@ def banner(status: LiveStatus, width: int) -> Line | None:
     else:
         return None
     return spread(((text, "bad"),), (), width)
+
+
+def off(status: LiveStatus, *, listening: bool) -> Line | None:
+    """What is told in place of a level while none is measured."""
+    if listening or status.phase not in (LivePhase.IDLE, LivePhase.FINISHING):
+        return None
+    keys = _("r records, i tests the input") if status.phase is LivePhase.IDLE else ""
+    return ((_("off") + "  ", "mark"), (keys, "dim"))

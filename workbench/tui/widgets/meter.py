@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+
 from workbench.audio.levels import FLOOR_DB, Levels
 from workbench.tui.texts import _
 from workbench.tui.widgets.panel import Line, Panel, fit, joined
@@ -16,15 +19,49 @@ _NUMBERS = 24
 _HELD = "┃"
 
 
-class LevelMeter(Panel):
-    """Two lines: a scale with the maximum and the clips, and a bar with the peak and the RMS."""
+class LevelMeter(Vertical):
+    """Two lines: a scale with the maximum and the clips, and a bar with the peak and the RMS.
 
-    DEFAULT_CSS = "LevelMeter { height: 2; }"
+    In a height of 1 the bar is left. The terminal is written to from the first cell of a widget that changes: bar and
+    numbers are two, so that each costs its own bytes alone.
+    """
 
-    def show_levels(self, levels: Levels, banner: Line | None = None, *, height: int = 2) -> None:
-        """Show levels; a banner takes the place of the scale. In a height of 1 only the bar is left, or the banner."""
-        lines = [banner or _scale(levels, self.size.width), _bar(levels, self.size.width)]
-        self.show(lines if height > 1 else [lines[0] if banner else lines[1]])
+    DEFAULT_CSS = f"""
+    LevelMeter {{ height: 2; }}
+    LevelMeter Horizontal {{ height: 1; }}
+    LevelMeter .numbers {{ width: {_NUMBERS}; }}
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._scale, self._bar, self._numbers = Panel(), Panel(), Panel(classes="numbers")
+        self._below = Horizontal(self._bar, self._numbers)
+
+    def compose(self) -> ComposeResult:
+        yield self._scale
+        yield self._below
+
+    @property
+    def plain(self) -> list[str]:
+        """What is shown, without styles."""
+        lines = {self._scale: self._scale.plain, self._below: ["".join(self._bar.plain + self._numbers.plain)]}
+        return [line for part, shown in lines.items() if part.styles.display != "none" for line in shown]
+
+    def show_levels(
+        self, levels: Levels, banner: Line | None = None, *, off: Line | None = None, numbers: bool = True
+    ) -> None:
+        """Show levels. `off`: what stands in place of the bar where nothing is measured.
+
+        A banner takes the place of the scale, or, where there is but one line, of the bar. Without `numbers` those of
+        before stay: they need not change as often as the bar.
+        """
+        is_short, width = self.size.height == 1, self.size.width
+        self._scale.display = bool(banner) or not is_short
+        self._below.display = not (banner and is_short)
+        self._scale.show([banner or _scale(levels, width)])
+        self._bar.show([off or _bar(levels, max(0, width - _NUMBERS))])
+        if numbers or off:
+            self._numbers.show([() if off else _peak_and_rms(levels)])
 
 
 def _scale(levels: Levels, width: int) -> Line:
@@ -45,16 +82,18 @@ def _scale(levels: Levels, width: int) -> Line:
     )
 
 
-def _bar(levels: Levels, width: int) -> Line:
-    cells = max(0, width - _NUMBERS)
+def _bar(levels: Levels, cells: int) -> Line:
     loud, too_loud, peak = (_place(level, cells) for level in (LOUD_DB, TOO_LOUD_DB, levels.peak_db))
     bar = [("▒", "good")] * loud + [("▓", "warn")] * (too_loud - loud) + [("█", "bad")] * (cells - too_loud)
     bar[peak:] = [("·", "dim")] * (cells - peak)
     if levels.hold_db > LOWEST_DB and cells:
         held = min(_place(levels.hold_db, cells), cells - 1)
         bar[held] = (_HELD, _zone(levels.hold_db))
+    return joined(bar)
+
+
+def _peak_and_rms(levels: Levels) -> Line:
     return (
-        *joined(bar),
         (" " + fit(_("peak {level}", level=_number(levels.peak_db)), _NUMBERS // 2 - 1), _zone(levels.peak_db)),
         (fit("  " + _("rms {level}", level=_number(levels.rms_db)), _NUMBERS // 2), ""),
     )

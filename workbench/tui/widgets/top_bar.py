@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, ClassVar, Final, cast
 from rich.cells import cell_len
 from rich.text import Text
 from textual import events
-from textual.geometry import Region
+from textual.app import ComposeResult
+from textual.containers import Horizontal
 from textual.widget import Widget
 
 from workbench.clock import clock
 from workbench.tui.texts import _
+from workbench.tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
     from workbench.live import Live
@@ -41,26 +43,65 @@ TABS: Final = (
 )
 
 
-class TopBar(Widget):
-    """One line, drawn when its text has changed. A click on a tab shows that screen."""
+class TopBar(Horizontal):
+    """One line: the tabs, which stay as they are, and beside them what changes several times a second."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"top-bar--current", "top-bar--key", "top-bar--state"}
+    DEFAULT_CSS = "TopBar { height: 1; background: $panel; color: $foreground; }"
+
+    def compose(self) -> ComposeResult:
+        yield Tabs()
+        yield SessionState()
+
+
+class Tabs(Widget):
+    """A click on a tab shows that screen."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"tabs--current", "tabs--key"}
     DEFAULT_CSS = """
-    TopBar {
-        height: 1;
-        background: $panel;
-        color: $foreground;
-        .top-bar--current { background: $primary; color: $background; text-style: bold; }
-        .top-bar--key { color: $footer-key-foreground; text-style: bold; }
-        .top-bar--state { text-style: bold; }
+    Tabs {
+        height: 1; width: 1fr;
+        .tabs--current { background: $primary; color: $background; text-style: bold; }
+        .tabs--key { color: $footer-key-foreground; text-style: bold; }
     }
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._state = ""
         self._places: list[tuple[int, int, str]] = []
         """(from, to, mode) of each tab, in cells."""
+
+    def render(self) -> Text:
+        line = self._tabs(short=False)
+        return line if line.cell_len <= self.size.width else self._tabs(short=True)
+
+    def _tabs(self, *, short: bool) -> Text:
+        """The tabs; `short`: with no label but the current one's."""
+        line = Text(no_wrap=True, overflow="ellipsis", end="")
+        self._places = []
+        for tab in TABS:
+            current = tab.mode == self.app.current_mode
+            start = line.cell_len
+            words = f" {_(tab.label)}" if current or not short else ""
+            line.append(" ").append(tab.key, "" if current else self.get_component_rich_style("tabs--key"))
+            line.append(f"{words} ")
+            if current:
+                line.stylize(self.get_component_rich_style("tabs--current"), len(line) - len(words) - 3)
+            self._places.append((start, line.cell_len, tab.mode))
+        return line
+
+    async def on_click(self, event: events.Click) -> None:
+        for start, end, mode in self._places:
+            if start <= event.x < end:
+                await self.run_action(f"app.show('{mode}')")
+
+
+class SessionState(Panel):
+    """What the live session is doing, as wide as that is."""
+
+    DEFAULT_CSS = "SessionState { text-style: bold; }"
+
+    def __init__(self) -> None:
+        super().__init__()
         self._unwatch: Callable[[], None] = lambda: None
 
     def on_mount(self) -> None:
@@ -78,42 +119,10 @@ class TopBar(Widget):
 
     def _look(self) -> None:
         app = cast("WorkbenchApp", self.app)
-        state = state_text(app.live) if app.is_open else _("Starting")
-        if state != self._state:
-            before, self._state = cell_len(self._state), state
-            width = cell_len(state)
-            if width == before:  # the tabs stay as they are
-                self.refresh(Region(self.size.width - width - 1, 0, width, 1))
-            else:
-                self.refresh()
-
-    def render(self) -> Text:
-        room = self.size.width - cell_len(self._state) - 1
-        line = self._tabs(short=False)
-        if line.cell_len > room:
-            line = self._tabs(short=True)
-        line.append(" " * max(1, self.size.width - line.cell_len - cell_len(self._state) - 1))
-        return line.append(self._state, self.get_component_rich_style("top-bar--state"))
-
-    def _tabs(self, *, short: bool) -> Text:
-        """The tabs; `short`: with no label but the current one's."""
-        line = Text(no_wrap=True, overflow="ellipsis", end="")
-        self._places = []
-        for tab in TABS:
-            current = tab.mode == self.app.current_mode
-            start = line.cell_len
-            words = f" {_(tab.label)}" if current or not short else ""
-            line.append(" ").append(tab.key, "" if current else self.get_component_rich_style("top-bar--key"))
-            line.append(f"{words} ")
-            if current:
-                line.stylize(self.get_component_rich_style("top-bar--current"), len(line) - len(words) - 3)
-            self._places.append((start, line.cell_len, tab.mode))
-        return line
-
-    async def on_click(self, event: events.Click) -> None:
-        for start, end, mode in self._places:
-            if start <= event.x < end:
-                await self.run_action(f"app.show('{mode}')")
+        text = " " + (state_text(app.live) if app.is_open else _("Starting")) + " "
+        if [text] != self.plain:
+            self.styles.width = cell_len(text)
+            self.show([((text, ""),)])
 
 
 def state_text(live: Live) -> str:
