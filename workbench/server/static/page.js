@@ -6,6 +6,7 @@ const MOST_WAITING_S = 2; // of audio that is not sent yet; more is left out
 const QUIETEST_DB = 60; // below full scale: where the input level begins
 const LOADING_MS = 2000; // between two looks whether the server has loaded its engines
 const TOKEN = "workbench-token"; // its key, in the storage that ends with the tab
+const TOKENS = /^[\w.~-]+$/; // others could not be sent
 const COMMON = ["en", "zh", "es", "fr", "de", "ja", "ko", "pt", "ru", "it", "ar", "hi"];
 const NEEDED = "This server asks for a token. Whoever runs it has it.";
 const REFUSED = "The server refused the token. Enter the one that the server has.";
@@ -91,12 +92,11 @@ function ask(path) {
   return fetch(new URL(path, document.baseURI), { headers, cache: "no-store" });
 }
 
-function askForToken() {
-  const had = sessionStorage.getItem(TOKEN) !== null;
+function askForToken(why = sessionStorage.getItem(TOKEN) ? REFUSED : NEEDED) {
   sessionStorage.removeItem(TOKEN);
   at("access").hidden = false;
   enter("waiting");
-  showProblem(had ? REFUSED : NEEDED);
+  showProblem(why);
   at("token").focus();
 }
 
@@ -309,8 +309,13 @@ at("listen").addEventListener("click", press);
 at("language").addEventListener("change", showTargets);
 at("settings").addEventListener("submit", (event) => {
   event.preventDefault();
-  sessionStorage.setItem(TOKEN, at("token").value.trim());
+  const token = at("token").value.trim();
   at("token").value = "";
+  if (!TOKENS.test(token)) {
+    askForToken(REFUSED);
+    return;
+  }
+  sessionStorage.setItem(TOKEN, token);
   look();
 });
 document.addEventListener("keydown", (event) => {
