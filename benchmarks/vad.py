@@ -14,7 +14,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -50,7 +50,7 @@ def run() -> dict[str, object]:
             for way in WAYS:
                 if way != "ours" and streams > MANY:
                     continue
-                for how in ("alone", "delivered"):
+                for how in ("alone", "delivered", *(["memory"] if streams == STREAMS[-1] else [])):
                     command = [sys.executable, "-m", "benchmarks.vad", way, how, str(streams)]
                     cases.setdefault(f"{way} {how} {streams}", []).append(json.loads(child(command).output))
     figures = {case: {name: median(one[name] for one in found) for name in found[0]} for case, found in cases.items()}
@@ -67,7 +67,7 @@ def run() -> dict[str, object]:
             )
             for how in ("alone", "delivered")
         },
-        "stream_kb": (figures["ours delivered 1000"]["rss_mb"] - figures["ours delivered 100"]["rss_mb"]) / 0.9,
+        "stream_kb": figures["ours memory 1000"]["stream_kb"],
         "targets": TARGETS,
     }
 
@@ -76,6 +76,8 @@ def run() -> dict[str, object]:
 
 
 def measure(way: str, how: str, streams: int) -> dict[str, float]:
+    if how == "memory":
+        return asyncio.run(memory(streams))
     speech = sound(streams)
     if how == "alone":
         return alone(engine_alone(streams) if way == "ours" else models(way, streams), speech)
@@ -166,7 +168,9 @@ async def a_model_each(way: str, speech: Pcm) -> dict[str, float]:
     async with asyncio.TaskGroup() as tasks:
         for queue, judge in zip(queues, iterators, strict=True):
             tasks.create_task(serve(queue, judge))
-        figures = await sent(speech, lambda i, frame: queues[i].put_nowait((time.perf_counter(), frame)), latencies)
+        figures = await sent(
+            list(speech), lambda i, frame: queues[i].put_nowait((time.perf_counter(), frame)), latencies
+        )
         for queue in queues:
             queue.put_nowait(None)
     return figures
@@ -189,26 +193,55 @@ async def ours(speech: Pcm) -> dict[str, float]:
             super()._take(*arguments)
             latencies.append(time.perf_counter() - begun[self.index])
 
-    def send(index: int, frame: Pcm) -> None:
+    def send(index: int, frame: bytes) -> None:
         begun[index] = time.perf_counter()
         streams[index].feed(frame)
+
+    octets = [[frame.tobytes() for frame in frames] for frames in speech]  # as from a socket
 
     async with Pool(lambda: Silero(Silero.Options(concurrency=CONCURRENCY))) as pool:
         streams = [Timed(pool, keep_audio=False) for _ in begun]
         for index, stream in enumerate(streams):
             stream.index = index
-        figures = await sent(speech, send, latencies)
+        figures = await sent(octets, send, latencies)
         for stream in streams:
             await stream.judged()
         judged = sum(stream.statistics().frames_judged for stream in streams)
-        assert judged == speech.shape[0] * speech.shape[1], "frames are missing"
+        assert judged == len(octets) * len(streams), "frames are missing"
         await asyncio.gather(*(stream.close() for stream in streams))
     return figures
 
 
-async def sent(speech: Pcm, send: Callable[[int, Pcm], object], latencies: list[float]) -> dict[str, float]:
-    """Send in real time; what came of the frames after the first second."""
-    warm, streams = round(1 / FRAME_S), speech.shape[1]
+async def memory(streams: int) -> dict[str, float]:
+    """What each stream after the first hundred holds once it has been judged: all hear the same second."""
+    from workbench.pool import Pool
+    from workbench.stream import StreamProcessor
+    from workbench_silero_vad import Silero
+
+    frame = np.zeros(FRAME, np.int16).tobytes()
+    async with Pool(lambda: Silero(Silero.Options(concurrency=CONCURRENCY))) as pool:
+
+        async def more(count: int) -> list[StreamProcessor]:
+            opened = [StreamProcessor(pool, keep_audio=False) for _ in range(count)]
+            for first in range(0, count, MANY):
+                for _ in range(round(1 / FRAME_S)):
+                    for stream in opened[first : first + MANY]:
+                        stream.feed(frame)
+                    await pool.drain()
+            gc.collect()
+            return opened
+
+        few = await more(MANY)
+        before = memory_mb()
+        many = await more(streams - MANY)
+        held = (memory_mb() - before) * 1e3 / len(many)
+        await asyncio.gather(*(stream.close() for stream in few + many))
+    return {"stream_kb": held}
+
+
+async def sent(speech: Sequence[Any], send: Callable[[int, Any], object], latencies: list[float]) -> dict[str, float]:
+    """Send frames of each stream in real time; what came of those after the first second."""
+    warm, streams = round(1 / FRAME_S), len(speech[0])
     lags: list[float] = []
     gc.collect()
     gc.freeze()

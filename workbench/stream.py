@@ -66,8 +66,6 @@ class _Piece:
 
     pcm: Pcm | None
     """None: the end, which gives what was held back."""
-    samples: int
-    """At the rate of the source."""
     chunk: AudioChunk | None = None
     """Set in a worker thread."""
 
@@ -117,6 +115,7 @@ class StreamProcessor:
         self.options = options or SegmenterOptions()
         self._pool = pool
         self._source_rate = sample_rate
+        self._limit = LIMIT_S * sample_rate
         self._keep_audio = keep_audio
         self._found: deque[Found] = deque()
         self._changed = asyncio.Event()
@@ -125,12 +124,13 @@ class StreamProcessor:
 
     def _begin(self) -> None:
         self._stage = self._pool.open(prepare=_Intake(self._source_rate, self.sample_rate).chunk)
+        self._deliver = partial(self._take, self._stage)
+        self._pieces: deque[_Piece] = deque()  # that were submitted; the stage answers them in order
         self._segmenter = Segmenter(self.options)
         self._recent = RecentAudio(self.sample_rate) if self._keep_audio else None
         self._cutter.end()
         self._received = 0  # samples at the rate of the source
         self._answered = 0  # of these, how many the detector is done with
-        self._waiting = 0  # calls
         self._frames = self._segments = self._errors = 0
         self._judged = self._frame_s = 0.0
 
@@ -156,26 +156,21 @@ class StreamProcessor:
         """
         if self._closed:
             raise PoolClosed("the stream is closed")
-        if not self._has_room(LIMIT_S):
+        if self._received - self._answered >= self._limit or len(self._found) >= FOUND_LIMIT:
             raise Overrun(f"more than {LIMIT_S:g} s of audio wait", hint="Send it no faster than it is said.")
         pcm = self._cutter.cut(data)
-        if pcm.octets:
-            samples = len(pcm)
-            self._submit(_Piece(pcm, samples))
-            self._received += samples
+        if pcm.length:
+            self._submit(_Piece(pcm), pcm.length)
+            self._received += pcm.length
 
     async def room(self) -> None:
         """Wait until less than half of what may wait does: whoever awaits this before each `feed` never overruns."""
-        while not self._closed and not self._has_room(LIMIT_S / 2):
+        while not self._closed and (self.waiting_s >= LIMIT_S / 2 or len(self._found) >= FOUND_LIMIT / 2):
             await self._change()
 
-    def _has_room(self, limit_s: float) -> bool:
-        return self.waiting_s < limit_s and len(self._found) < FOUND_LIMIT * limit_s / LIMIT_S
-
-    def _submit(self, piece: _Piece) -> None:
-        cost = piece.samples / self._source_rate
-        self._stage.submit(piece, partial(self._take, self._stage, piece), cost=cost)
-        self._waiting += 1
+    def _submit(self, piece: _Piece, length: int) -> None:
+        self._stage.submit(piece, self._deliver, cost=length / self._source_rate)
+        self._pieces.append(piece)
 
     # out
 
@@ -210,9 +205,9 @@ class StreamProcessor:
         """End the speech that goes on, as if the audio ended here. The next audio begins a new one."""
         self._cutter.end()
         if self._source_rate != self.sample_rate:
-            self._submit(_Piece(None, 0))
-        self._stage.operate(_flush, partial(self._take, self._stage, _Piece(None, 0)))
-        self._waiting += 1
+            self._submit(_Piece(None), 0)
+        self._stage.operate(_flush, self._deliver)
+        self._pieces.append(_Piece(None))
         await self.judged()
         for event in self._segmenter.flush():
             self._tell(event)
@@ -227,7 +222,7 @@ class StreamProcessor:
 
     async def judged(self) -> None:
         """Wait until everything that was fed is judged, or the stream is closed."""
-        while self._waiting and not self._closed:
+        while self._pieces and not self._closed:
             await self._change()
 
     @property
@@ -250,13 +245,14 @@ class StreamProcessor:
 
     # what the detector gave; on the loop
 
-    def _take(self, stage: Stage[_Piece, Activity], piece: _Piece, reply: Reply[Activity]) -> None:
-        """Take a reply to `piece`."""
+    def _take(self, stage: Stage[_Piece, Activity], reply: Reply[Activity]) -> None:
+        """Take a reply to the first of the pieces."""
         if self._closed or stage is not self._stage:
             return
-        chunk, piece.chunk = piece.chunk, None
-        if chunk is not None and self._recent is not None:
-            self._recent.append(chunk)
+        piece = self._pieces[0]
+        if self._recent is not None and piece.chunk is not None:
+            self._recent.append(piece.chunk)
+            piece.chunk = None
         for activity in reply.outputs:
             self._frames += len(activity.probabilities)
             self._frame_s, self._judged = activity.frame_s, activity.end
@@ -267,8 +263,8 @@ class StreamProcessor:
             return
         if reply.error is not None:
             self._fail(reply.error)
-        self._answered += piece.samples
-        self._waiting -= 1
+        self._pieces.popleft()
+        self._answered += piece.pcm.length if piece.pcm else 0
         if self._recent is not None:
             self._recent.forget(self._segmenter.needed_from)
         self._changed.set()

@@ -6,8 +6,7 @@ In two steps for two threads: `Cutter` costs next to nothing and keeps the order
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 
@@ -24,20 +23,17 @@ Audio: TypeAlias = "bytes | bytearray | memoryview | npt.NDArray[np.int16] | npt
 SAMPLE_RATES: Final = range(8_000, 384_001)
 """Hertz that are taken."""
 _DTYPES: Final[Mapping[str, np.dtype[Any]]] = {"pcm_s16le": np.dtype("<i2"), "pcm_f32le": np.dtype("<f4")}
-_INT16, _FLOAT32 = _DTYPES.values()
+_FLOAT32: Final = _DTYPES["pcm_f32le"]
 _SCALE: Final = np.float32(1 / 32768)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Pcm:
+class Pcm(NamedTuple):
     """Whole mono samples, as they came."""
 
     octets: bytes
     dtype: np.dtype[Any]
-
-    def __len__(self) -> int:
-        """Samples."""
-        return len(self.octets) // self.dtype.itemsize
+    length: int
+    """In samples."""
 
 
 class Cutter:
@@ -53,8 +49,11 @@ class Cutter:
             limits = f"{SAMPLE_RATES[0]} to {SAMPLE_RATES[-1]} Hz"
             raise UsageError(f"audio at {sample_rate} Hz is not taken", hint=f"Send {limits}.")
         if encoding not in _DTYPES:
-            raise UsageError(f"no encoding is called {encoding!r}", hint=f"It is one of: {', '.join(get_args(Encoding))}.")
+            raise UsageError(
+                f"no encoding is called {encoding!r}", hint=f"It is one of: {', '.join(get_args(Encoding))}."
+            )
         self._dtype = _DTYPES[encoding]
+        self._width = self._dtype.itemsize
         self._rest = b""  # of a sample that was cut in two
 
     def cut(self, data: Audio) -> Pcm:
@@ -62,12 +61,12 @@ class Cutter:
         if isinstance(data, np.ndarray):
             return _of_array(data)
         octets = self._rest + data if self._rest else bytes(data)
-        beyond = len(octets) % self._dtype.itemsize
+        length, beyond = divmod(len(octets), self._width)
         whole, rest = (octets[:-beyond], octets[-beyond:]) if beyond else (octets, b"")
         if self._dtype is _FLOAT32:
             _check(np.frombuffer(whole, _FLOAT32))
         self._rest = rest
-        return Pcm(whole, self._dtype)
+        return Pcm(whole, self._dtype, length)
 
     def end(self) -> None:
         """Forget a sample that was cut in two."""
@@ -77,11 +76,12 @@ class Cutter:
 def _of_array(array: npt.NDArray[Any]) -> Pcm:
     if array.ndim != 1:
         raise InputError(f"an array of {array.ndim} dimensions is no mono audio", hint="Mix its channels.")
-    if array.dtype not in (_INT16, _FLOAT32):
+    dtype = next((known for known in _DTYPES.values() if known == array.dtype), None)
+    if dtype is None:
         raise InputError(f"an array of {array.dtype} is no audio", hint="Send int16 or float32.")
-    if array.dtype == _FLOAT32:
+    if dtype is _FLOAT32:
         _check(array)
-    return Pcm(array.tobytes(), array.dtype)
+    return Pcm(array.tobytes(), dtype, len(array))
 
 
 def _check(samples: Samples) -> None:
@@ -94,14 +94,17 @@ class Decoder:
 
     def __init__(self, source_rate: int, sample_rate: int) -> None:
         """Hertz of what comes and of what is wanted."""
-        self._rates = (source_rate, sample_rate)
+        self._source_rate, self._sample_rate = source_rate, sample_rate
         self._resampler: soxr.ResampleStream | None = None
 
     def decode(self, pcm: Pcm) -> Samples:
         """The next samples. A resampler holds some back."""
-        array = np.frombuffer(pcm.octets, pcm.dtype)
-        samples = array * _SCALE if array.dtype == _INT16 else np.clip(array, -1.0, 1.0)
-        return self._resampled(samples) if self._rates[0] != self._rates[1] else samples
+        samples = np.frombuffer(pcm.octets, pcm.dtype).astype(np.float32)
+        if pcm.dtype is _FLOAT32:
+            np.clip(samples, -1.0, 1.0, out=samples)
+        else:
+            samples *= _SCALE
+        return samples if self._source_rate == self._sample_rate else self._resampled(samples)
 
     def end(self) -> Samples:
         """What was held back. What comes next begins anew."""
@@ -115,6 +118,8 @@ class Decoder:
         if self._resampler is None:
             import soxr
 
-            self._resampler = soxr.ResampleStream(*self._rates, 1, dtype="float32", quality="HQ")
+            self._resampler = soxr.ResampleStream(
+                self._source_rate, self._sample_rate, 1, dtype="float32", quality="HQ"
+            )
         resampled: Samples = self._resampler.resample_chunk(samples, last=last)
         return np.clip(resampled, -1.0, 1.0)  # the filter rings past the loudest samples

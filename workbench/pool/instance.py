@@ -118,7 +118,7 @@ def _begin_batch(
         return [_begin(instance, call) for call in calls]
     if count != len(calls):  # not to be tried again: the states have moved on
         return [Made(error=TypeError(f"{engine.name} gave {count} results for {len(calls)} items"))] * len(calls)
-    return [_contain(partial(_pull, result)) for result in results]
+    return [Made(r) if isinstance(r, list | tuple) else _contain(partial(_pull, r)) for r in results]
 
 
 def _item(call: Call[In, Out]) -> In:

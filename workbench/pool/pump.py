@@ -45,7 +45,8 @@ class Pump(Generic[In, Out]):
     def push(self, call: Call[In, Out]) -> None:
         """`call` could run now."""
         self._ready.push(call)
-        self.schedule()
+        if self._handle is None or (not self._at_once and len(self._ready) >= self._full):
+            self.schedule()
 
     def schedule(self) -> None:
         """Look, soon, for calls that can run: some are ready, or an instance is."""
