@@ -1,11 +1,11 @@
 """Silero VAD v6 as matrix products and one LSTM whose state is an input: a graph for 16 kHz, one for 8 kHz.
 
 The package's graph takes one frame a run, in convolutions over four positions: too small to be fast. Here the same
-weights run T frames of B streams at once, 10 times cheaper a frame. Every convolution over four, two or one position
-is one matrix; the STFT is two. Its windowed cosines are even and its sines odd, so the second half of a window is
-mirrored, added to the first and subtracted from it before, which saves half of these products. The weights are
-constants of the graph, so onnxruntime packs them, and a packed product adds up in one order whatever the number of
-rows: a frame gives the same bits in any company.
+weights run T frames of B streams at once, 10 times cheaper a frame. Each position that a convolution gives is one
+matrix, over the two or three positions that it sees; the STFT is two. Its windowed cosines are even and its sines odd,
+so the second half of a window is mirrored, added to the first and subtracted from it before, which saves half of these
+products. The weights are constants of the graph, so onnxruntime packs them, and a packed product adds up in one order
+whatever the number of rows: a frame gives the same bits in any company.
 """
 
 from __future__ import annotations
@@ -45,24 +45,15 @@ silero (float[T,B,W] frames, float[1,B,128] h, float[1,B,128] c)
     imaginary2 = Mul (imaginary, imaginary)
     power = Add (real2, imaginary2)
     magnitude = Sqrt (power)
-    spectra = Reshape (magnitude, by_spectra)
-
-    a0 = Gemm (spectra, weight0, bias0)
-    x0 = Relu (a0)
-    a1 = Gemm (x0, weight1, bias1)
-    x1 = Relu (a1)
-    a2 = Gemm (x1, weight2, bias2)
-    x2 = Relu (a2)
-    a3 = Gemm (x2, weight3, bias3)
-    x3 = Relu (a3)
-
+    x0 = Reshape (magnitude, by_spectra)
+ENCODER
     runs = Shape <start = 0, end = 2> (frames)
-    runs128 = Concat <axis = 0> (runs, units)
-    sequence = Reshape (x3, runs128)
+    runs128 = Concat <axis = 0> (runs, width128)
+    sequence = Reshape (x4, runs128)
     y, h_next, c_next = LSTM <hidden_size = 128> (sequence, input_weight, state_weight, state_bias, , h, c)
-    a4 = Relu (y)
-    x4 = Reshape (a4, by_units)
-    logits = Gemm (x4, output_weight, output_bias)
+    a = Relu (y)
+    units = Reshape (a, by_units)
+    logits = Gemm (units, output_weight, output_bias)
     chances = Sigmoid (logits)
     probabilities = Reshape (chances, runs)
 }
@@ -79,7 +70,7 @@ def network(model: bytes, frame: int) -> bytes:
     import onnx.parser
     from onnx import numpy_helper
 
-    rewritten = onnx.parser.parse_model(_GRAPH)
+    rewritten = onnx.parser.parse_model(_GRAPH.replace("ENCODER", "\n".join(_encoder())))
     weights = _weights(dict(_constants(onnx.load_model_from_string(model).graph)), frame // 2)
     constants = weights | {name: np.array(value, np.int64) for name, value in _sizes(frame).items()}
     rewritten.graph.initializer.extend(
@@ -87,6 +78,24 @@ def network(model: bytes, frame: int) -> bytes:
     )
     serialized: bytes = rewritten.SerializeToString()
     return serialized
+
+
+def _encoder() -> Iterator[str]:
+    """The convolutions: of each position that one gives, what it sees, and the product with that."""
+    for layer, (positions, stride) in enumerate(_STEPS):
+        places = range(0, positions, stride)
+        for place in places:
+            first, last = _seen(place, positions)
+            part = f"{layer}_{place}"
+            yield f"seen{part} = Slice (x{layer}, at{layer}_{first}, at{layer}_{last}, columns)"
+            yield f"a{part} = Gemm (seen{part}, weight{part}, bias{layer})"
+            yield f"x{part} = Relu (a{part})"
+        yield f"x{layer + 1} = Concat <axis = 1> ({', '.join(f'x{layer}_{place}' for place in places)})"
+
+
+def _seen(place: int, positions: int) -> tuple[int, int]:
+    """The first position that three taps around `place` see, and the one after the last: beyond is nothing."""
+    return max(place - 1, 0), min(place + 2, positions)
 
 
 def _sizes(frame: int) -> dict[str, list[int]]:
@@ -104,7 +113,7 @@ def _sizes(frame: int) -> dict[str, list[int]]:
         "by_half": [-1, hop],
         "by_spectra": [-1, 4 * (window // 2 + 1)],
         "by_units": [-1, 128],
-        "units": [128],
+        "width128": [128],
     }
 
 
@@ -129,13 +138,14 @@ def _weights(constants: dict[str, Array], window: int) -> dict[str, Any]:
     half = bases[1:bins].copy()
     half[-1] /= 2  # the sample in the middle of a window is added to itself
     weights = {"cosines": half[:, :bins], "sines": half[:, bins:]}
-    for index, (positions, stride) in enumerate(_STEPS):
-        convolution = f"{root}encoder.{index}.reparam_conv."
-        weights[f"weight{index}"], weights[f"bias{index}"] = _matrix(
-            constants[convolution + "weight"], constants[convolution + "bias"], positions, stride
-        )
-    hops, width = _STEPS[0][0], weights["weight0"].shape[1]  # the spectra lie one after the other
-    weights["weight0"] = weights["weight0"].reshape(bins, hops, width).swapaxes(0, 1).reshape(hops * bins, width)
+    for layer, (positions, stride) in enumerate(_STEPS):
+        kernel = constants[f"{root}encoder.{layer}.reparam_conv.weight"]  # (out, in, taps)
+        weights[f"bias{layer}"] = constants[f"{root}encoder.{layer}.reparam_conv.bias"]
+        for place in range(0, positions, stride):
+            first, last = _seen(place, positions)
+            weights |= {f"at{layer}_{edge}": np.array([edge * kernel.shape[1]]) for edge in (first, last)}
+            taps = kernel[:, :, first - place + 1 : last - place + 1]
+            weights[f"weight{layer}_{place}"] = taps.transpose(2, 1, 0).reshape(-1, len(kernel))
     decoder = root + "decoder."
     weights["input_weight"] = _gates(constants[decoder + "rnn.weight_ih"])[None]
     weights["state_weight"] = _gates(constants[decoder + "rnn.weight_hh"])[None]
@@ -144,22 +154,6 @@ def _weights(constants: dict[str, Array], window: int) -> dict[str, Any]:
     weights["output_weight"] = constants[decoder + "decoder.2.weight"].reshape(128, 1)
     weights["output_bias"] = constants[decoder + "decoder.2.bias"]
     return weights
-
-
-def _matrix(kernel: Array, bias: Array, positions: int, stride: int) -> tuple[Array, Array]:
-    """The matrix and bias that do what a convolution does: `kernel` is (out, in, 3 taps), padding is 1.
-
-    Each channel's positions lie together, as a convolution adds them up: then both round nearly alike.
-    """
-    outputs, inputs, taps = kernel.shape
-    places = (positions - 1) // stride + 1
-    matrix = np.zeros((inputs, positions, outputs, places), np.float32)
-    for place in range(places):
-        for tap in range(taps):
-            position = place * stride + tap - 1
-            if 0 <= position < positions:
-                matrix[:, position, :, place] = kernel[:, :, tap].T
-    return matrix.reshape(inputs * positions, outputs * places), np.repeat(bias, places)
 
 
 def _gates(rows: Array) -> Array:
