@@ -20,6 +20,8 @@ _TIMES_CELLS = 11
 _NO_TIMES_CELLS = 3
 _LEAST_CELLS = 8
 _AWAITED = "~ …"
+_SLICE = 100
+"""Captions that are laid out while a key waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +150,11 @@ def _text(caption: Caption, row: Row, marked: re.Pattern[str] | None) -> list[Pa
 class CaptionRows:
     """All captions, one under the other, and which row belongs to which."""
 
-    def __init__(self) -> None:
+    def __init__(self, placed: Sequence[Placed] = ()) -> None:
         self.placed: list[Placed] = []
         self._tops = [0]
         """The first row of each caption, and the one after the last."""
+        self.replace(0, 0, placed)
 
     @property
     def height(self) -> int:
@@ -160,10 +163,6 @@ class CaptionRows:
     def top(self, index: int) -> int:
         """The first row of a caption, or, for the number of captions, the one after the last."""
         return self._tops[index]
-
-    def span(self, index: int) -> tuple[int, int]:
-        """The first row of a caption, and the one after its last."""
-        return self._tops[index], self._tops[index + 1]
 
     def at(self, y: int) -> int:
         """The caption that has row `y` >= 0; below the last one there is one more."""
@@ -182,3 +181,12 @@ class CaptionRows:
         if any(each.shape is not shape for each in placed):
             shaped = [each if each.shape is shape else shape.place(each.caption) for each in placed]
             self.replace(first, len(placed), shaped)
+
+    def shape_all(self, shape: Shape) -> Iterator[None]:
+        """The same for all captions, in slices: nothing moves before the last one, whatever is replaced meanwhile."""
+        rest = [each.caption for each in self.placed if each.shape is not shape]
+        shaped = dict[int, Placed]()
+        for first in range(0, len(rest), _SLICE):
+            shaped |= {id(caption): shape.place(caption) for caption in rest[first : first + _SLICE]}
+            yield
+        self.replace(0, len(self.placed), [shaped.get(id(each.caption), each) for each in self.placed])

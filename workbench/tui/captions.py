@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from operator import attrgetter
 
@@ -44,8 +46,8 @@ class Captions:
     final one.
     """
 
-    def __init__(self) -> None:
-        self.items: list[Caption] = []
+    def __init__(self, items: Iterable[Caption] = ()) -> None:
+        self.items = list(items)
 
     def take(self, event: events.Event, target_language: str | None = None) -> Change | None:
         """Take what an event tells; None where that changes no caption.
@@ -62,6 +64,20 @@ class Captions:
             case events.Done():
                 return self._await_nothing(len(self.items))
         return None
+
+    def find(self, wanted: re.Pattern[str], at: int, step: int) -> tuple[int, int, int] | None:
+        """The caption that holds what is wanted: 1: the next after `at`, -1: the one before it, 0: there or before.
+
+        Beyond one end the search goes on at the other. Gives its index, its number among those found, and their count.
+        """
+        found = [i for i, c in enumerate(self.items) if wanted.search(c.text) or wanted.search(c.translation)]
+        if not found:
+            return None
+        if step > 0:
+            target = next((index for index in found if index > at), found[0])
+        else:
+            target = next((index for index in reversed(found) if index <= at + step), found[-1])
+        return target, found.index(target) + 1, len(found)
 
     def _take_transcript(self, transcript: types.Transcript, target_language: str | None) -> Change | None:
         first, last = self._of_segment(transcript.segment_id)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import zip_longest
-from typing import ClassVar, Final
+from typing import Any, ClassVar
 
 from rich.style import Style
 from rich.text import Text
@@ -20,19 +20,16 @@ from textual.selection import Selection
 from textual.strip import Strip
 
 from workbench import events
-from workbench.tui.caption_rows import CaptionRows, Layout, Placed, Shape
+from workbench.tui.caption_rows import CaptionRows, Layout, Shape
 from workbench.tui.captions import Caption, Captions, Change
 from workbench.tui.texts import _
 from workbench.tui.widgets.panel import Line, changed
-
-_SLICE: Final = 100
-"""Captions that are laid out while a key waits."""
 
 
 class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
     """Renders the lines that are seen; what it keeps is text and where its lines break."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"dim", "stable", "interim", "translation", "cursor", "match"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"plain", "dim", "stable", "interim", "translation", "cursor", "match"}
     DEFAULT_CSS = """
     CaptionView {
         height: 1fr; width: 1fr; overflow-x: hidden; overflow-y: scroll;
@@ -72,7 +69,6 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
         self._marked: re.Pattern[str] | None = None
         self._known = 0
         """Captions that there were when it ceased to follow."""
-        self._styles_of: dict[str, Style] = {}
 
     # what it shows
 
@@ -90,21 +86,16 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
         captions = Captions()
         for event in told:
             captions.take(event, target_language)
-        self.follow, self.unseen = True, 0
-        self._begin(captions)
+        self._begin(captions, follow=True)
 
     def show(self, captions: Sequence[Caption], wanted: str = "") -> None:
         """Show these in place of everything, from the first on, with `wanted` marked."""
         self.mark(wanted)
-        self.follow = False
-        shown = Captions()
-        shown.items.extend(captions)
-        self._begin(shown)
-        self.follow = False  # however few there are
+        self._begin(Captions(captions), follow=False)
 
     def lay_out(self, *, times: bool, order: Layout) -> None:
         """Choose whether times are shown, and what of a translated caption."""
-        self._reshape(replace(self.shape, times=times, order=order))
+        self._reshape(times=times, order=order)
 
     def copied(self) -> str:
         """The selected captions as text, or all where none is selected."""
@@ -118,48 +109,26 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
     def find(self, text: str, step: int) -> str:
         """Mark `text`, and go to a caption that holds it. See `Frame.find`."""
         self.mark(text)
-        found = list(self._matching())
-        if not found:
-            return _("nowhere") if text else ""
         at = len(self.captions) if self._cursor is None else self._cursor
-        if step > 0:
-            target = next((index for index in found if index > at), found[0])
-        else:
-            target = next((index for index in reversed(found) if index <= at + step), found[-1])
-        self.go_to(target)
-        return _("{number} of {count}", number=found.index(target) + 1, count=len(found))
-
-    def _matching(self) -> Iterable[int]:
-        if (marked := self._marked) is None:
-            return ()
-        return (i for i, c in enumerate(self.captions) if marked.search(c.text) or marked.search(c.translation))
+        found = self._captions.find(self._marked, at, step) if self._marked else None
+        if found is None:
+            return _("nowhere") if text else ""
+        index, number, count = found
+        self.go_to(index)
+        return _("{number} of {count}", number=number, count=count)
 
     # keys
 
     def action_cursor_up(self) -> None:
-        self._anchor = None
         self._move(-1)
 
     def action_cursor_down(self) -> None:
-        self._anchor = None
-        if self._cursor is not None or not self.follow:
-            self._move(1)
-
-    def on_click(self, event: Click) -> None:
-        """Select a caption, unless the mouse has just marked a part of the text."""
-        place = event.get_content_offset(self)
-        if place is not None and self.text_selection is None:
-            index = self._rows.at(self.scroll_offset.y + place.y)
-            if index < len(self.captions):
-                self.go_to(index)
+        self._move(1)
 
     def action_extend(self, step: int) -> None:
-        if self._anchor is None:
-            self._anchor = self._cursor
-        self._move(step)
+        self._move(step, extends=True)
 
     def action_page_up(self) -> None:
-        self._stop_following()
         self._page(-1)
 
     def action_page_down(self) -> None:
@@ -179,29 +148,38 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
         self._cursor = self._anchor = None
         self.refresh()
 
-    def _move(self, step: int) -> None:
-        """The first move selects the last caption that is seen."""
-        if self.captions:
-            seen = self._rows.at(self.scroll_offset.y + self.size.height - 1)
-            target = seen if self._cursor is None else self._cursor + step
-            self._go_to(min(max(target, 0), len(self.captions) - 1))
+    def on_click(self, event: Click) -> None:
+        """Select a caption, unless the mouse has just marked a part of the text."""
+        place = event.get_content_offset(self)
+        if place is not None and self.text_selection is None:
+            index = self._rows.at(self.scroll_offset.y + place.y)
+            if index < len(self.captions):
+                self.go_to(index)
 
     def _page(self, step: int) -> None:
         self.action_leave()
         self.scroll_to(y=self.scroll_offset.y + step * max(1, self.size.height - 1), animate=False)
 
-    def go_to(self, index: int) -> None:
-        """Select this caption alone, and have it in sight."""
-        self._anchor = None
-        self._go_to(index)
+    def _move(self, step: int, *, extends: bool = False) -> None:
+        """The first move selects the last caption that is seen."""
+        index = self._cursor
+        if index is None:
+            if step > 0 and self.follow:
+                return
+            index, step = self._rows.at(self.scroll_offset.y + self.size.height - 1), 0
+        if self.captions:
+            self.go_to(min(max(index + step, 0), len(self.captions) - 1), extends=extends)
 
-    def _go_to(self, index: int) -> None:
+    def go_to(self, index: int, *, extends: bool = False) -> None:
+        """Select this caption, and have it in sight. It `extends` what is selected, or else is selected alone."""
         self._stop_following()
         self._cursor = index
+        if not extends or self._anchor is None:
+            self._anchor = index
         height = self.size.height
         self._rows.shape(self.shape, index - height, index + height)
         self._fit()
-        top, bottom = self._rows.span(index)
+        top, bottom = self._rows.top(index), self._rows.top(index + 1)
         self.scroll_to(y=min(top, max(self.scroll_offset.y, bottom - height)), animate=False)
         self.refresh()
 
@@ -221,27 +199,29 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
     @property
     def selected(self) -> tuple[int, int] | None:
         """The first and the last caption that are selected."""
-        if self._cursor is None:
+        if self._cursor is None or self._anchor is None:
             return None
-        anchor = self._cursor if self._anchor is None else self._anchor
-        return min(anchor, self._cursor), max(anchor, self._cursor)
+        return min(self._anchor, self._cursor), max(self._anchor, self._cursor)
 
     # where it stands
 
     def on_resize(self, event: Resize) -> None:
-        self._reshape(replace(self.shape, width=self.scrollable_content_region.width))
+        self._reshape(width=self.scrollable_content_region.width)
 
-    def _reshape(self, shape: Shape) -> None:
+    def _reshape(self, **changed: Any) -> None:
+        """The row on top stays there."""
         top = self._top()
-        if shape != self.shape:
+        if (shape := replace(self.shape, **changed)) != self.shape:
             self.shape = shape
         self._lay_out(*top)
 
-    def _begin(self, captions: Captions) -> None:
-        self._captions, self._rows = captions, CaptionRows()
-        self._rows.replace(0, 0, [self.shape.place_unseen(caption) for caption in captions.items])
+    def _begin(self, captions: Captions, *, follow: bool) -> None:
+        self._captions = captions
+        self._rows = CaptionRows([self.shape.place_unseen(caption) for caption in captions.items])
         self._cursor = self._anchor = None
+        self.follow, self.unseen = follow, 0
         self._lay_out(0)
+        self.follow = follow  # however few there are
 
     def _lay_out(self, index: int, row: int = 0) -> None:
         """At once what is seen, with this row of a caption on top; the rest while no key waits."""
@@ -250,34 +230,25 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
             self.run_worker(self._lay_out_rest(), group="rest", exclusive=True)
 
     async def _lay_out_rest(self) -> None:
-        """Shown all at once: the same row stays on top."""
-        shape, shaped = self.shape, dict[int, Placed]()
-        for first in range(0, len(self.captions), _SLICE):
-            captions = self.captions[first : first + _SLICE]
-            shaped |= {id(caption): shape.place(caption) for caption in captions}
+        rows, top = self._rows, self._top()
+        for _slice in rows.shape_all(self.shape):
             await asyncio.sleep(0)  # a key goes first
-        top = self._top()
-        placed = [shaped.get(id(each.caption), each) for each in self._rows.placed]
-        self._rows.replace(
-            0, len(placed), [b if a.shape is not shape else a for a, b in zip(self._rows.placed, placed, strict=True)]
-        )
+            top = self._top()
         self._see(*top)
 
     def _top(self) -> tuple[int, int]:
         """The caption that is on top, and which of its rows."""
-        y = self.scroll_offset.y
-        index = min(self._rows.at(y), max(0, len(self.captions) - 1))
-        return index, y - self._rows.span(index)[0] if self.captions else 0
+        index = min(self._rows.at(self.scroll_offset.y), max(0, len(self.captions) - 1))
+        return index, self.scroll_offset.y - self._rows.top(index)
 
     def _see(self, index: int, row: int = 0) -> None:
         """Have this row of a caption on top; while it follows, the last one at the bottom."""
         height, count = self.size.height, len(self.captions)
         last = count if self.follow else min(count, index + height)
-        self._rows.shape(self.shape, min(index, last - height) if not self.follow else last - height, last)
+        self._rows.shape(self.shape, last - height if self.follow else min(index, last - height), last)
         self._fit()
         if index < count and not self.follow:
-            top, bottom = self._rows.span(index)
-            self.scroll_to(y=min(top + row, bottom - 1), animate=False)
+            self.scroll_to(y=min(self._rows.top(index) + row, self._rows.top(index + 1) - 1), animate=False)
         self.refresh()
 
     def _show(self, change: Change) -> None:
@@ -314,7 +285,7 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
         if index >= len(self._rows.placed):
             return ()
         first, last = self.selected or (0, -1)
-        number = y - self._rows.span(index)[0]
+        number = y - self._rows.top(index)
         return self.shape.line(self._rows.placed[index], number, chosen=first <= index <= last, marked=self._marked)
 
     def render_line(self, y: int) -> Strip:
@@ -325,7 +296,7 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
             style = self.screen.get_component_rich_style("screen--selection")
             line.stylize(style, start, len(line) if end == -1 else end)
         strip = Strip(line.render(self.app.console))
-        return strip.adjust_cell_length(self.size.width, self.rich_style).apply_offsets(0, y)
+        return strip.adjust_cell_length(self.size.width, self._style("")).apply_offsets(0, y)
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         lines = ("".join(text for text, _ in self._line(y)) for y in range(self._rows.height))
@@ -334,11 +305,5 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
     def selection_updated(self, selection: Selection | None) -> None:
         self.refresh()
 
-    def notify_style_update(self) -> None:
-        self._styles_of.clear()
-        super().notify_style_update()
-
     def _style(self, name: str) -> Style:
-        if name not in self._styles_of:
-            self._styles_of[name] = self.get_component_rich_style(name) if name else self.rich_style
-        return self._styles_of[name]
+        return self.get_component_rich_style(name or "plain")

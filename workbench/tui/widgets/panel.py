@@ -22,7 +22,7 @@ Line: TypeAlias = tuple[Part, ...]
 class Panel(Widget):
     """Shows lines that are given to it. What does not fit is cut off."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"head", "dim", "good", "warn", "bad", "mark", "wave"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"plain", "head", "dim", "good", "warn", "bad", "mark", "wave"}
     DEFAULT_CSS = """
     Panel { height: 1; width: 1fr; }
     Panel > .head { text-style: bold; color: $primary; }
@@ -37,7 +37,6 @@ class Panel(Widget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._lines: tuple[Line, ...] = ()
-        self._styles_of: dict[str, Style] = {}
 
     @property
     def plain(self) -> list[str]:
@@ -52,19 +51,13 @@ class Panel(Widget):
             if old != new and (region := changed(old, new, y)):
                 self.refresh(region)
 
-    def notify_style_update(self) -> None:
-        self._styles_of.clear()
-        super().notify_style_update()
-
     def render_line(self, y: int) -> Strip:
         line = self._lines[y] if y < len(self._lines) else ()
         segments = [Segment(text, self._style(name)) for text, name in line]
         return Strip(segments).adjust_cell_length(self.size.width, self._style("")).simplify()
 
     def _style(self, name: str) -> Style:
-        if name not in self._styles_of:
-            self._styles_of[name] = self.get_component_rich_style(name) if name else self.rich_style
-        return self._styles_of[name]
+        return self.get_component_rich_style(name or "plain")
 
 
 def joined(cells: Iterable[Part]) -> Line:
