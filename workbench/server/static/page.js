@@ -153,7 +153,9 @@ async function connected(media) {
     return context.state === "closed" ? undefined : context.close();
   }
   try {
-    await context.audioWorklet.addModule(new URL("microphone.js", import.meta.url));
+    await context.audioWorklet.addModule(new URL("microphone.js", import.meta.url)).catch(() => {
+      throw new Refusal(SILENT);
+    });
     await context.resume();
     const how = { channelCount: 1, channelCountMode: "explicit" };
     const node = new AudioWorkletNode(context, "microphone", how);
@@ -194,20 +196,16 @@ function sendFrom(microphone, socket) {
   };
 }
 
-/** Shows what the server says, until it closes. Gives the event of closing, and what came before: done, a fatal error. */
+/** Shows what the server says until it closes, as it does after done. Gives that event, and the error that led to it. */
 function follow(socket, captions, begin) {
-  const end = { closing: null, fatal: null, done: false };
+  let fatal = null;
   const tell = {
     ready: begin,
     speech_started: () => showSpeaking(state === "listening"),
     speech_ended: () => showSpeaking(false),
     error: (event) => {
-      if (event.severity === "fatal") end.fatal = event;
+      if (event.severity === "fatal") fatal = event;
       else at("notice").textContent = sentence(event);
-    },
-    done: () => {
-      end.done = true;
-      socket.close(1000);
     },
   };
   socket.onmessage = ({ data }) => {
@@ -215,7 +213,7 @@ function follow(socket, captions, begin) {
     captions.take(event);
     tell[event.type]?.(event);
   };
-  return new Promise((resolve) => (socket.onclose = (closing) => resolve({ ...end, closing })));
+  return new Promise((resolve) => (socket.onclose = (closing) => resolve({ closing, fatal })));
 }
 
 /** From start to end: what was opened is closed whatever happens. */
@@ -229,8 +227,11 @@ async function listen() {
     microphone = await openMicrophone();
     await stream(microphone, captions);
   } catch (error) {
-    showProblem(error instanceof Refusal ? error.message : `The page failed: ${error.message}`);
-    if (!(error instanceof Refusal)) throw error;
+    if (!(error instanceof Refusal)) {
+      showProblem(`The page failed: ${error.message}`, "Load it again", () => location.reload());
+      throw error;
+    }
+    showProblem(error.message, "Try again", listen);
   } finally {
     captions.end();
     microphone?.close();
@@ -264,9 +265,9 @@ async function stream(microphone, captions) {
   };
   stop = giveUp;
   enter("connecting");
-  const { closing, fatal, done } = await follow(socket, captions, begin);
+  const { closing, fatal } = await follow(socket, captions, begin);
   if (gone) showProblem("The microphone is gone. Plug it in, then start again.");
-  else if (!done && !gaveUp) await explain(closing, fatal);
+  else if (!gaveUp && closing.code !== 1000) await explain(closing, fatal);
 }
 
 async function explain(closing, fatal) {
@@ -276,6 +277,7 @@ async function explain(closing, fatal) {
   }
   const why = fatal ? sentence(fatal) : closing.reason && `${closing.reason}.`;
   const said = {
+    1001: "The server was stopped.",
     1008: `The server ended the stream: ${why}`,
     1011: `The server failed: ${why}`,
     1012: "The server was stopped.",
