@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from types import SimpleNamespace
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 
 from workbench.engines import BatchEngine, Capture, Detector, Engine, Recognizer, Settings, StageKind, Stateless
+from workbench.hookspecs import Register, hookimpl
+from workbench.plugins import Plugin, Registry
 from workbench.types import Activity, AudioChunk, Samples, Transcript, Window
 
 T = TypeVar("T")
@@ -33,9 +36,23 @@ def run(test: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Let the loop turn until `condition` holds."""
-    while not condition():  # noqa: ASYNC110 - any state of a pool, which has no event for it
-        await asyncio.sleep(0)
+    """Look each millisecond whether `condition` holds, while the loop and the threads go on. `run` limits the wait."""
+    while not condition():  # noqa: ASYNC110 - any state, which has no event for it
+        await asyncio.sleep(0.001)
+
+
+def registry(*engines: Any) -> Registry:
+    """As if one plugin had these."""
+
+    @hookimpl
+    def register_engines(register: Register) -> None:
+        for engine in engines:
+            register(engine)
+
+    found = Registry()
+    found.add(Plugin("test", "test", "1"), lambda: SimpleNamespace(register_engines=register_engines))
+    assert not found.plugins[0].error, found.plugins[0].error
+    return found
 
 
 async def outcome(work: Awaitable[T]) -> T | BaseException:

@@ -18,14 +18,14 @@ from benchmarks import recording, sound
 from benchmarks.recording import RATE
 from benchmarks.sound import SoundServer
 from benchmarks.wer import word_errors
-from tests.cli.test_real_speech import MISSING
+from tests.real_speech import needs_engines
 from workbench import events, sessions
 from workbench.audio.spool import read_samples, stored_samples
 from workbench.recording import State
 from workbench.types import Samples
 
 pytestmark = [
-    pytest.mark.skipif(bool(MISSING), reason=f"pip install {' '.join(map(repr, MISSING))}"),
+    needs_engines,
     pytest.mark.skipif(not recording.TRANSCRIPTS.is_file(), reason="set WORKBENCH_TEST_AUDIO to the test speech"),
 ]
 PATIENCE_S = 40.0

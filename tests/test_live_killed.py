@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import select
 import signal
 import subprocess
 import sys
@@ -13,13 +14,13 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Final
 
 import numpy as np
 import pytest
 
 import workbench
+from tests import fakes
 from tests.fakes import Loudness, run, until
 from workbench import sessions
 from workbench.audio.spool import read_samples, stored_samples
@@ -28,7 +29,7 @@ from workbench.builtin.file import FileCapture
 from workbench.engines import Settings
 from workbench.journal import read_journal
 from workbench.live import Live, Source
-from workbench.plugins import Plugin, Registry
+from workbench.plugins import Registry
 from workbench.profiles.schema import Profile, parse_profile
 from workbench.sessions import Recording, State
 from workbench.types import AudioChunk, Samples, Transcript, Window
@@ -100,15 +101,7 @@ class Played(FileCapture):
 
 
 def registry() -> Registry:
-    @workbench.hookimpl
-    def register_engines(register: Any) -> None:
-        for engine in (Loud, Levels, Played):
-            register(engine)
-
-    found = Registry()
-    found.add(Plugin("test", "test", "1"), lambda: SimpleNamespace(register_engines=register_engines))
-    assert not found.plugins[0].error, found.plugins[0].error
-    return found
+    return fakes.registry(Loud, Levels, Played)
 
 
 def profile(more: str = "") -> Profile:
@@ -178,7 +171,8 @@ def kill_again_and_again(path: Path, seed: int) -> None:
         os.close(writing)
         with open(reading) as told:
             began = float(told.readline())
-        time.sleep(chance.uniform(0.0, 1.5))
+            ended, _, _ = select.select([told], [], [], chance.uniform(0.0, 1.5))
+            assert not ended, "it ended by itself"
         given = (time.monotonic() - began) * PACE
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)

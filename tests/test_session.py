@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
 
 import workbench
-from tests.fakes import Gate
+from tests.fakes import Gate, registry
 from workbench.engines import Settings, StageKind
 from workbench.errors import (
     EngineError,
@@ -24,7 +23,6 @@ from workbench.errors import (
 )
 from workbench.models.states import ModelState, Phase
 from workbench.plan import Choice, Plan
-from workbench.plugins import Plugin, Registry
 from workbench.profiles.schema import Profile, parse_profile
 from workbench.session import Session
 
@@ -141,18 +139,6 @@ class Scribe(workbench.Exporter):
 class Printer(Scribe):
     name = "printer"
     formats = ("txt", "pdf")
-
-
-def registry(*engines: Any) -> Registry:
-    @workbench.hookimpl
-    def register_engines(register: Callable[[Any], None]) -> None:
-        for engine in engines:
-            register(engine)
-
-    found = Registry()
-    found.add(Plugin("test", "test", "1"), lambda: SimpleNamespace(register_engines=register_engines))
-    assert not found.plugins[0].error, found.plugins[0].error
-    return found
 
 
 def profile(text: str = "") -> Profile:

@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import av
@@ -14,11 +13,11 @@ import numpy as np
 import pytest
 
 import workbench
+from tests import fakes
 from workbench import events
 from workbench.builtin.subtitles import SubtitleExporter
 from workbench.engines import Exporter, Settings
 from workbench.errors import EngineError, OutputError, StageError
-from workbench.plugins import Plugin, Registry
 from workbench.profiles.schema import parse_profile
 from workbench.session import Session
 from workbench.transcribe import Job, Result, prepare, transcribe
@@ -111,13 +110,8 @@ def run(
     translator: Any = Bridge,
     speak: bool = False,
 ) -> tuple[Result, list[events.Event]]:
-    @workbench.hookimpl
-    def register_engines(register: Any) -> None:
-        for engine in (Tape, Ear, recognizer, translator, Singer):
-            register(engine)
-
-    registry, seen = Registry(), list[events.Event]()
-    registry.add(Plugin("test", "test", "1"), lambda: SimpleNamespace(register_engines=register_engines))
+    registry = fakes.registry(Tape, Ear, recognizer, translator, Singer)
+    seen = list[events.Event]()
 
     async def work() -> Result:
         profile = parse_profile('schema = 1\nname = "test"\n[vad]\nengine = "ear"\noptions.speech_pad_ms = 100\n')

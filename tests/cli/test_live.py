@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from tests.cli.test_real_speech import AUDIO, MISSING
+from tests.real_speech import clip, needs_engines
 from tests.tui.terminal import Terminal
 from workbench import events, sessions
 from workbench.errors import MissingError
@@ -132,6 +132,14 @@ def test_what_is_captured_lies_in_a_session(command: Command, tone: Tone) -> Non
     info = only_session().info()
     assert (info.source, info.profile, info.language, info.target_language) == ("talk.wav", "quick", "en", "xx")
     assert (info.duration, info.state, info.segments) == (2.0, State.FINISHED, 1)
+
+
+def test_a_session_that_captured_nothing_is_not_kept(command: Command, tone: Tone) -> None:
+    result = command("live", "--file", tone(seconds=0.0), "-o", "talk.srt")
+    assert result.exit_code == 0, result.stderr
+    assert "Nothing was captured: no session is kept, and talk.srt is not written." in result.stderr
+    assert sessions.recordings() == []
+    assert not Path("talk.srt").exists()
 
 
 def test_interim_text_can_be_left_out(command: Command, tone: Tone) -> None:
@@ -381,7 +389,7 @@ def test_a_second_ctrl_c_drops_what_is_not_recognized_and_keeps_the_audio(
 
 
 @posix
-def test_a_third_ctrl_c_ends_it_although_an_engine_hangs(held: Callable[..., tuple[Running, Path]]) -> None:
+def test_a_fourth_ctrl_c_ends_it_although_an_engine_hangs(held: Callable[..., tuple[Running, Path]]) -> None:
     child, _ = held()
     child.signal("SIGINT")
     child.says("Stopping")
@@ -390,9 +398,24 @@ def test_a_third_ctrl_c_ends_it_although_an_engine_hangs(held: Callable[..., tup
     child.signal("SIGINT")
     child.says("Once more ends it at once")
     child.signal("SIGINT")
-    code, _, _ = child.ended()
-    assert code == 130
+    assert child.process.wait(1.5) == 130, "sooner than anything is given up"
     assert only_session().state is State.INTERRUPTED
+
+
+@posix
+def test_who_stops_drops_and_leaves_is_told_what_that_waits_for_and_waits_no_longer(
+    held: Callable[..., tuple[Running, Path]],
+) -> None:
+    child, _ = held()
+    child.signal("SIGINT")
+    child.says("Stopping")
+    child.signal("SIGINT")
+    child.says("Dropping")
+    child.writes("asr engine 'echo' is still at work")
+    child.signal("SIGINT")
+    child.says("Once more ends it at once")
+    assert child.process.wait(10) == 130
+    assert only_session().duration > 0.0
 
 
 @posix
@@ -416,14 +439,11 @@ def test_a_signal_ends_it_and_what_was_captured_is_kept_for_later(
 # real speech
 
 
-@pytest.mark.skipif(bool(MISSING), reason=f"pip install {' '.join(map(repr, MISSING))}")
+@needs_engines
 def test_real_speech_becomes_captions(child: Child, monkeypatch: pytest.MonkeyPatch) -> None:
-    kennedy = AUDIO / "read" / "jfk.flac"
-    if not kennedy.exists():
-        pytest.skip(f"there is no {kennedy}: set WORKBENCH_TEST_AUDIO to the folder of test speech")
     monkeypatch.setenv("WORKBENCH_PROFILE", "auto")
     options = ["--model", "tiny.en", "--translate", "pt", "--json", "-o", "jfk.vtt"]
-    ran = child("live", "--file", kennedy, "--pace", "4", *options)
+    ran = child("live", "--file", clip("read/jfk.flac"), "--pace", "4", *options)
     assert ran.returncode == 0, ran.stderr.decode()
     told = parsed(ran.stdout.decode())
     text = " ".join(spoken(told)).lower()

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 import workbench
+from tests import fakes
 from workbench.cli.overrides import overridden, settings_of
 from workbench.engines import Settings
 from workbench.errors import MissingError, UnknownEngine, UsageError
-from workbench.plugins import Plugin, Registry
+from workbench.plugins import Registry
 from workbench.profiles.schema import Profile, Stage, parse_profile
 
 pytestmark = pytest.mark.usefixtures("place")
@@ -58,15 +57,7 @@ class Parrot(workbench.Recognizer):
 
 @pytest.fixture
 def registry() -> Registry:
-    @workbench.hookimpl
-    def register_engines(register: Any) -> None:
-        for engine in (Keen, Lazy, Parrot):
-            register(engine)
-
-    found = Registry()
-    found.add(Plugin("test", "test", "1"), lambda: SimpleNamespace(register_engines=register_engines))
-    assert not found.plugins[0].error
-    return found
+    return fakes.registry(Keen, Lazy, Parrot)
 
 
 @pytest.fixture(autouse=True)

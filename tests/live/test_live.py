@@ -7,20 +7,20 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import pytest
 
 import workbench
+from tests import fakes
 from tests.fakes import Loudness, outcome, run, until
 from workbench import events, sessions
 from workbench.engines import Settings
 from workbench.errors import DeviceLost, EngineError, MissingError, OutputError, UsageError
 from workbench.live import Live, LivePhase, Source
 from workbench.models.states import Phase
-from workbench.plugins import Plugin, Registry
+from workbench.plugins import Registry
 from workbench.profiles.schema import Profile, parse_profile
 from workbench.recording import Recording, State
 from workbench.types import AudioChunk, Samples, Transcript, Window
@@ -158,15 +158,7 @@ def new_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def registry() -> Registry:
-    @workbench.hookimpl
-    def register_engines(register: Any) -> None:
-        for engine in (Script, Loud, First, Second, Third, Beep):
-            register(engine)
-
-    found = Registry()
-    found.add(Plugin("test", "test", "1"), lambda: SimpleNamespace(register_engines=register_engines))
-    assert not found.plugins[0].error, found.plugins[0].error
-    return found
+    return fakes.registry(Script, Loud, First, Second, Third, Beep)
 
 
 def profile(asr: str = "first", more: str = "") -> Profile:
@@ -673,6 +665,22 @@ def test_a_session_that_goes_on_with_no_audio_has_lost_nothing() -> None:
             await place.finished()
             assert [event.type for event in seen] == ["ready", "done"]
             assert place.status().backlog == pytest.approx(0.0, abs=1e-3)
+
+    run(test)
+
+
+def test_a_session_that_captured_nothing_is_not_kept() -> None:
+    async def test() -> None:
+        async with live(lambda: world.gate.wait(5)) as (place, seen):
+            world.gate.clear()
+            await place.start(Source())
+            assert len(sessions.recordings()) == 1
+            place.stop()
+            world.gate.set()
+            await place.finished()
+            assert [event.type for event in seen if event.type == "error"] == []
+            assert place.recording is None
+            assert sessions.recordings() == []
 
     run(test)
 

@@ -6,8 +6,9 @@ from typing import Any, Literal
 import pytest
 
 import workbench
+from tests import fakes
 from workbench.errors import ProfileError, UsageError
-from workbench.plugins import Plugin, Registry
+from workbench.plugins import Registry
 from workbench.profiles.options import (
     check_options,
     check_text,
@@ -45,19 +46,9 @@ class Gate(workbench.Detector[None]):
         return ()
 
 
-class Plug:
-    @workbench.hookimpl
-    def register_engines(self, register: workbench.Register) -> None:
-        register(Ears)
-        register(Gate)
-
-
 @pytest.fixture
 def registry() -> Registry:
-    registry = Registry()
-    registry.add(Plugin("plug", "plug", "1"), Plug)
-    assert not registry.plugins[0].error
-    return registry
+    return fakes.registry(Ears, Gate)
 
 
 def profile_with(text: str) -> Any:

@@ -14,11 +14,11 @@ from typing import Any
 import av
 import pytest
 
-from tests.cli.test_real_speech import AUDIO, MISSING
+from tests.real_speech import clip, needs_engines
 
 openai = pytest.importorskip("openai", reason="pip install openai")
 
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"pip install {' '.join(map(repr, MISSING))}")
+pytestmark = needs_engines
 TOKEN = "a-token-for-this-test-only"
 
 
@@ -51,10 +51,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture
 def kennedy() -> Path:
-    path = AUDIO / "read" / "jfk.flac"
-    if not path.exists():
-        pytest.skip(f"there is no {path}: set WORKBENCH_TEST_AUDIO to the folder of test speech")
-    return path
+    return clip("read/jfk.flac")
 
 
 def test_it_transcribes(client: Any, kennedy: Path) -> None:
