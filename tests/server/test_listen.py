@@ -5,14 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
@@ -358,78 +354,3 @@ def test_fifty_clients_hear_what_each_would_alone() -> None:
             await free(server)
 
     run(test)
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
-    max_leaves=10,
-)
-MESSAGES = st.one_of(
-    st.binary(max_size=5000),
-    st.text(max_size=200),
-    JSON.map(json.dumps),
-    st.fixed_dictionaries(
-        {"type": st.sampled_from(["configure", "flush", "stop", "Stop", ""])},
-        optional={"vad": JSON, "language": JSON, "translate": JSON, "prompt": JSON, "x": JSON},
-    ).map(json.dumps),
-)
-
-
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(MESSAGES, min_size=1, max_size=4), st.sampled_from(["vad", "vad,asr"]))
-def test_whatever_a_client_sends_it_gets_typed_errors_or_a_close(messages: list[str | bytes], stages: str) -> None:
-    async def test() -> None:
-        async with RUNNING.use() as server, server.listen(f"stages={stages}&encoding=pcm_f32le") as socket:
-            closed = None
-            try:
-                for message in messages:
-                    await socket.send(message)
-                await socket.send(STOP)
-                while True:
-                    answer = json.loads(await socket.recv())
-                    assert answer["type"] != "error" or answer["code"] in ("usage", "input", "unsupported-language")
-            except ConnectionClosed as end:
-                closed = end.rcvd
-            assert closed is not None
-            assert closed.code in (1000, 1003, 1007, 1008, 1009)
-
-    RUNNING.run(test)
-
-
-class _Running:
-    """One server for all examples of a test."""
-
-    def __init__(self) -> None:
-        self._runner: asyncio.Runner | None = None
-        self._context: Any = None
-        self._server: Server | None = None
-
-    def run(self, test: Callable[[], Awaitable[None]]) -> None:
-        self._runner = self._runner or asyncio.Runner()
-        self._runner.run(self._limited(test))
-
-    async def _limited(self, test: Callable[[], Awaitable[None]]) -> None:
-        async with asyncio.timeout(10):
-            await test()
-
-    @asynccontextmanager
-    async def use(self) -> AsyncIterator[Server]:
-        if self._server is None:
-            self._context = serving()
-            self._server = await self._context.__aenter__()
-        yield self._server
-
-    def close(self) -> None:
-        if self._runner is not None:
-            self._runner.run(self._context.__aexit__(None, None, None))
-            self._runner.close()
-
-
-RUNNING = _Running()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def running() -> Any:
-    yield
-    RUNNING.close()

@@ -12,6 +12,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from workbench.server.limits import Limits
+from workbench.server.listen import INVALID, POLICY
 
 
 class _Http(H11Protocol):
@@ -48,11 +49,73 @@ class _Http(H11Protocol):
 
 
 class _WebSocket(WebSocketsSansIOProtocol):
+    """What a client sends is read no faster than it reads what is sent to it: pongs too take memory while they wait."""
+
     limits: ClassVar[Limits]
+    frames: list[Any]
+    _deadline: asyncio.TimerHandle | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.close_timeout = self.limits.unread_s
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        super().connection_lost(exc)
+
+    # in
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.handshake_initiated:  # refused before anybody was asked
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
+
+    def handle_cont(self, event: Any) -> None:
+        if not isinstance(self.frames[0], bytearray):
+            self.frames = [bytearray(self.frames[0])]  # a list would hold as many as are sent, even of none
+        self.frames[0] += event.data
+        if event.fin:
+            self.send_receive_event_to_app()
+
+    def send_receive_event_to_app(self) -> None:
+        self.frames = [bytes(self.frames[0])]
+        if self.close_sent:
+            self.frames = []
+        elif self.curr_msg_data_type == "text" and not _is_text(self.frames[0]):
+            self._refuse(INVALID, "the message is no UTF-8")
+        elif self.queue.qsize() >= self.limits.messages_per_s:
+            self._refuse(POLICY, "too many messages at once")
+        else:
+            super().send_receive_event_to_app()
+
+    def _refuse(self, code: int, reason: str) -> None:
+        self.conn.send_close(code, reason)
+        self.handle_parser_exception()
+
+    def handle_parser_exception(self) -> None:
+        if self.conn.close_sent is None:  # there is no WebSocket yet on which a code could be sent
+            self.transport.abort()
+        else:
+            super().handle_parser_exception()
+
+    async def receive(self) -> Any:
+        message = await super().receive()
+        if not self.writable.is_set():
+            self.transport.pause_reading()
+        return message
+
+    # out
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if not self.read_paused:
+            self.transport.resume_reading()
 
     async def send(self, message: Any) -> None:
         if message["type"] == "websocket.close":
@@ -60,7 +123,7 @@ class _WebSocket(WebSocketsSansIOProtocol):
         await super().send(message)
 
     def keepalive_timeout(self) -> None:
-        if self.read_paused:  # the answer may lie where we do not read
+        if self.read_paused and self.writable.is_set():  # the answer may lie where we do not read
             self.pong_timer = self.pending_ping_payload = None
             self.schedule_ping()
             return
@@ -69,7 +132,16 @@ class _WebSocket(WebSocketsSansIOProtocol):
 
     def on_task_complete(self, task: asyncio.Task[None]) -> None:
         super().on_task_complete(task)
-        self.loop.call_later(self.limits.unread_s, self.transport.abort)
+        if not self.disconnected:
+            self._deadline = self.loop.call_later(self.limits.unread_s, self.transport.abort)
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def protocols(limits: Limits) -> tuple[type[H11Protocol], type[WebSocketsSansIOProtocol]]:
