@@ -18,9 +18,11 @@ from typer.testing import Result
 from tests.real_speech import clip, needs_engines
 from tests.tui.terminal import Terminal
 from workbench import events, sessions
+from workbench.engines import Capture, Settings
 from workbench.errors import MissingError
 from workbench.recording import Recording, State
 from workbench.subtitles import Caption
+from workbench.types import AudioChunk
 
 Command = Callable[..., Result]
 Child = Callable[..., "subprocess.CompletedProcess[bytes]"]
@@ -134,12 +136,30 @@ def test_what_is_captured_lies_in_a_session(command: Command, tone: Tone) -> Non
     assert (info.duration, info.state, info.segments) == (2.0, State.FINISHED, 1)
 
 
-def test_a_session_that_captured_nothing_is_not_kept(command: Command, tone: Tone) -> None:
-    result = command("live", "--file", tone(seconds=0.0), "-o", "talk.srt")
+class Nothing(Capture):
+    """A source that ends before it gave anything."""
+
+    name = "nothing"
+    label = "nothing"
+
+    def open(self, settings: Settings) -> Iterator[AudioChunk]:
+        return iter(())
+
+
+def test_a_session_that_captured_nothing_is_not_kept(
+    command: Command, tone: Tone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workbench.session.Session.source", lambda *_: Nothing(Nothing.Options()))
+    result = command("live", "-o", "talk.srt")
     assert result.exit_code == 0, result.stderr
     assert "Nothing was captured: no session is kept, and talk.srt is not written." in result.stderr
     assert sessions.recordings() == []
     assert not Path("talk.srt").exists()
+
+
+def test_an_input_without_audio_leaves_no_session_behind(command: Command, tone: Tone) -> None:
+    assert command("live", "--file", tone(seconds=0.0)).exit_code == 1
+    assert sessions.recordings() == []
 
 
 def test_interim_text_can_be_left_out(command: Command, tone: Tone) -> None:

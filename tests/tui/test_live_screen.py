@@ -261,6 +261,17 @@ def test_r_records_and_stops_and_says_where_it_is_saved(make: Make, live: FakeLi
     drive(app := make("live", device="usb"), test)
 
 
+def test_a_session_that_captured_nothing_is_said_not_to_be_kept(make: Make, live: FakeLive) -> None:
+    async def test(pilot: Pilot[int]) -> None:
+        await pilot.press("r")
+        await pauses(pilot, lambda: live.phase is LivePhase.RECORDING)
+        await pilot.press("r")
+        await pauses(pilot, lambda: live.phase is LivePhase.IDLE)
+        await pauses(pilot, lambda: any("no session is kept" in line for line in lines(app)))
+
+    drive(app := make("live"), test)
+
+
 def test_what_was_shown_gives_way_to_a_new_session(make: Make, live: FakeLive) -> None:
     async def test(pilot: Pilot[int]) -> None:
         tell(live, 0, "old words")

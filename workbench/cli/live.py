@@ -108,7 +108,9 @@ def live(
     work = _record(session, Source(device, file, pace, duration), _teller(as_json=as_json, plain=plain))
     console.run(work, interrupted=_Interrupts(session))
     recording = session.recording
-    assert recording is not None
+    if recording is None:
+        console.say("Nothing was captured: no session is kept" + (f", and {output} is not written." if output else "."))
+        return
     if outputs:
         recording.export(outputs, show=shown, overwrite=force)
     _close(recording, output)

@@ -47,7 +47,7 @@ class Live:
         self.registry = registry
         self.meter = Meter()
         self.recording: Recording | None = None
-        """What is recorded, or was last."""
+        """What is recorded, or was last; None where that had no audio: it is not kept."""
         self._engines = Engines(registry, wanted, self._told, self._hand_over)
         self._observers: list[Callable[[events.Event], None]] = []
         self._tasks = asyncio.TaskGroup()
@@ -316,6 +316,8 @@ class Live:
         finally:
             tidying.cancel()
             self._recorder = None
+            if take.is_empty:
+                self.recording = None
             self._idle.set()
 
     async def _tidy(self) -> None:

@@ -82,6 +82,11 @@ class Take:
         return self._position if self._pipeline is None else self._pipeline.reached
 
     @property
+    def is_empty(self) -> bool:
+        """Whether there is no audio, of this time or of one before. At its end such a recording is deleted."""
+        return not self.spool.end
+
+    @property
     def is_playing(self) -> bool:
         """Whether speech is to be heard. From any thread."""
         return self._player is not None and self._player.active
@@ -229,7 +234,9 @@ class Take:
             await self._player.close()
         try:
             await to_thread(self.recording.close)
-        except OutputError as error:
+            if self.is_empty:
+                await to_thread(self.recording.delete)
+        except WorkbenchError as error:
             self.error = self._told(error)
 
     # telling

@@ -321,7 +321,9 @@ class LiveScreen(Frame):
         except WorkbenchError:
             return  # an event told it already
         recording, status = self.live.recording, self.live.status()
-        if recording is not None and status.captured - status.done < _LEFT_S:  # else an event told what is left
+        if recording is None:
+            self.workbench.notice(_("Nothing was captured: no session is kept."))
+        elif status.captured - status.done < _LEFT_S:  # else an event told what is left
             said = _("Saved as session {name}.", name=recording.name)
             self.workbench.notice(said, _("6 Sessions exports it; r records the next one."))
 
