@@ -11,8 +11,9 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from workbench import events
+from workbench.audio.pcm import Cutter, Decoder
 from workbench.engines import Capture, Settings
-from workbench.errors import InputError, PoolClosed, Severity
+from workbench.errors import PoolClosed, Severity
 from workbench.pipeline import SAMPLE_RATE, Emit, LiveMode, Pipeline, Stages
 from workbench.speech.segmenter import SegmenterOptions
 from workbench.stream import StreamProcessor
@@ -117,7 +118,9 @@ class Recognition:
         """`spawn` makes a task whose error ends the stream."""
         self._settings, self._emit, self._spawn = settings, emit, spawn
         self._stages = stages
-        self._pcm = _Pcm(sample_rate, encoding)
+        self._rate = sample_rate
+        self._cutter, self._decoder = Cutter(sample_rate, encoding), Decoder(sample_rate, SAMPLE_RATE)
+        self._received = 0  # samples at the rate of the client
         self._segments = self._failures = 0
         self._begin()
 
@@ -136,9 +139,10 @@ class Recognition:
             self._emit(event)
 
     async def feed(self, data: bytes) -> None:
-        samples = self._pcm.add(data)
+        pcm = self._cutter.cut(data)
+        self._received += pcm.length
         await self._source.room()
-        self._source.put(samples)
+        self._source.put(self._decoder.decode(pcm))
 
     async def flush(self) -> None:
         await self._go_on()
@@ -147,16 +151,18 @@ class Recognition:
         await self._go_on(stages, settings)
 
     async def _go_on(self, stages: Stages | None = None, settings: Settings | None = None) -> None:
-        self._source.put(self._pcm.end())
+        self._cutter.end()
+        self._source.put(self._decoder.end())
         self._source.end()
         await asyncio.wait([self._running])
         self._stages, self._settings = stages or self._stages, settings or self._pipeline.settings
         self._begin(self._source.end_s, self._pipeline.next_segment)
 
     def statistics(self) -> dict[str, Any]:
+        received_s = self._received / self._rate
         return {
-            "received_s": self._pcm.received_s,
-            "recognized_s": min(self._pipeline.reached, self._pcm.received_s),
+            "received_s": received_s,
+            "recognized_s": min(self._pipeline.reached, received_s),
             "waiting_s": self._source.waiting_s,
             "segments": self._segments,
             "errors": self._failures,
@@ -215,53 +221,6 @@ class _Fed(Capture):
             yield AudioChunk(samples, SAMPLE_RATE, start)
             self._taken += len(samples)
             self._loop.call_soon_threadsafe(self._changed.set)
-
-
-class _Pcm:
-    """Bytes of any length to 16 kHz."""
-
-    def __init__(self, sample_rate: int, encoding: str) -> None:
-        self._rate = sample_rate
-        self._dtype = np.dtype("<i2" if encoding == "pcm_s16le" else "<f4")
-        self._rest = b""  # of a sample that was cut in two
-        self._resampler: Any = None
-        self._received = 0
-
-    @property
-    def received_s(self) -> float:
-        return self._received / self._rate
-
-    def add(self, data: bytes) -> Samples:
-        """Raises `InputError` for values that are not numbers, and takes nothing."""
-        data = self._rest + data
-        count = len(data) // self._dtype.itemsize
-        samples = np.frombuffer(data, self._dtype, count).astype(np.float32)
-        if self._dtype.kind == "i":
-            samples /= 32768.0
-        elif not np.isfinite(samples).all():
-            raise InputError("the audio has values that are not numbers", hint="Send floats from -1 to 1.")
-        self._rest = data[count * self._dtype.itemsize :]
-        self._received += count
-        return self._resampled(np.clip(samples, -1.0, 1.0))
-
-    def end(self) -> Samples:
-        """What was held back."""
-        self._rest = b""
-        if self._resampler is None:
-            return np.zeros(0, np.float32)
-        rest = self._resampled(np.zeros(0, np.float32), last=True)
-        self._resampler = None
-        return rest
-
-    def _resampled(self, samples: Samples, *, last: bool = False) -> Samples:
-        if self._rate == SAMPLE_RATE:
-            return samples
-        import soxr
-
-        if self._resampler is None:
-            self._resampler = soxr.ResampleStream(self._rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
-        resampled: Samples = np.clip(self._resampler.resample_chunk(samples, last=last), -1.0, 1.0)
-        return resampled
 
 
 def with_options(stages: Stages, given: dict[str, Any]) -> Stages:
