@@ -6,7 +6,7 @@ import asyncio
 import json
 import shutil
 import subprocess
-from base64 import b64decode
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from itertools import count
@@ -38,12 +38,16 @@ def chromium(folder: Path, heard: Path) -> Iterator[str]:
     ]
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
+        reading = threading.Thread(target=process.stderr.read)  # of what it says later: else it would wait
         try:
-            line = next(line for line in process.stderr if line.startswith("DevTools listening on "))
+            line = next((line for line in process.stderr if line.startswith("DevTools listening on ")), "")
+            reading.start()
+            assert line, f"{PROGRAM} does not start"
             yield line.split()[-1]
         finally:
             process.terminate()
-            process.communicate(timeout=30)
+            process.wait(timeout=30)
+            reading.join()
 
 
 class Page:
@@ -53,7 +57,7 @@ class Page:
         self.complaints: list[str] = []
         """What the browser wrote into its console as a warning or an error, and exceptions that nobody caught."""
         self._socket = socket
-        self._target = self._session = ""
+        self._target = self._session = self._context = ""
         self._numbers = count()
         self._answers: dict[int, asyncio.Future[Any]] = {}
 
@@ -86,10 +90,10 @@ class Page:
     async def call(self, method: str, **params: Any) -> dict[str, Any]:
         """One command of the protocol; raises `RuntimeError` where it fails."""
         number = next(self._numbers)
-        self._answers[number] = asyncio.get_running_loop().create_future()
-        own = {"sessionId": self._session} if self._session else {}
+        self._answers[number] = answered = asyncio.get_running_loop().create_future()
+        own = {} if method.startswith(("Browser.", "Target.")) else {"sessionId": self._session}
         await self._socket.send(json.dumps({"id": number, "method": method, "params": params, **own}))
-        answer = await self._answers[number] if number in self._answers else {}
+        answer = await answered
         if "error" in answer:
             raise RuntimeError(f"{method}: {answer['error']}")
         found: dict[str, Any] = answer["result"]
@@ -98,15 +102,8 @@ class Page:
     async def go(self, url: str, *, microphone: bool = True) -> None:
         """Load `url`, which may use the microphone or may not."""
         setting = "granted" if microphone else "denied"
-        session, self._session = self._session, ""
-        await self.call(
-            "Browser.setPermission",
-            permission={"name": "microphone"},
-            setting=setting,
-            origin=url,
-            browserContextId=self._context,
-        )
-        self._session = session
+        where = {"origin": url, "browserContextId": self._context}
+        await self.call("Browser.setPermission", permission={"name": "microphone"}, setting=setting, **where)
         await self.call("Page.navigate", url=url)
         await self.when("document.body && document.body.dataset.state")
 
@@ -129,13 +126,8 @@ class Page:
     async def click(self, name: str) -> None:
         await self.run(f"document.getElementById({name!r}).click()")
 
-    async def picture(self) -> bytes:
-        return b64decode((await self.call("Page.captureScreenshot", format="png"))["data"])
-
     async def close(self) -> None:
         """As somebody who closes the tab."""
-        session, self._session = self._session, ""
-        assert session
         await self.call("Target.closeTarget", targetId=self._target)
 
 

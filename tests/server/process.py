@@ -19,8 +19,9 @@ def served(folder: Path, token: str, *options: str) -> Iterator[str]:
     path.write_text(token)
     own = {f"WORKBENCH_{name}_DIR": str(folder / name) for name in ("CONFIG", "DATA", "STATE")}
     words = [sys.executable, "-m", "workbench", "serve", "--port", "0", "--token-file", str(path), *options]
-    piped = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-    with subprocess.Popen(words, **piped, text=True, env=os.environ | own) as process:
+    with subprocess.Popen(
+        words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=os.environ | own
+    ) as process:
         assert process.stderr is not None
         url = ""
         try:

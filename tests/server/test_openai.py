@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +11,7 @@ import av
 import pytest
 
 from tests.real_speech import clip, needs_engines
+from tests.server.process import served
 
 openai = pytest.importorskip("openai", reason="pip install openai")
 
@@ -26,27 +23,11 @@ TOKEN = "a-token-for-this-test-only"
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """It shows a token to a server in a process of its own."""
     folder = tmp_path_factory.mktemp("server")
-    (folder / "token").write_text(TOKEN)
-    (folder / "token").chmod(0o600)
-    own = {f"WORKBENCH_{name}_DIR": str(folder / name) for name in ("CONFIG", "DATA", "STATE")}
-    words = [sys.executable, "-m", "workbench", "serve", "--port", "0", "--token-file", str(folder / "token")]
-    with subprocess.Popen(
-        [*words, "--model", "tiny.en", "--profile", "auto"], stderr=subprocess.PIPE, text=True, env=os.environ | own
-    ) as process:
-        assert process.stderr is not None
-        url = ""
-        for line in process.stderr:
-            found = re.search(r"http://127\.0\.0\.1:\d+", line)
-            url = found[0] if found else url
-            if "Ready." in line:
-                break
-        try:
-            with openai.OpenAI(base_url=f"{url}/v1", api_key=TOKEN, max_retries=0) as client:
-                yield client
-        finally:
-            process.terminate()
-            process.communicate(timeout=30)
-    assert process.returncode in (143, -15)
+    with (
+        served(folder, TOKEN, "--model", "tiny.en", "--profile", "auto") as url,
+        openai.OpenAI(base_url=f"{url}/v1", api_key=TOKEN, max_retries=0) as client,
+    ):
+        yield client
 
 
 @pytest.fixture

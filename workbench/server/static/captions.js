@@ -5,20 +5,15 @@ export class Captions {
   #finals = new Map(); // by segment and start: the element
   #newest = -1; // segment that has final text
 
-  /** Scrolls `frame` along while its end is in view. */
-  constructor(frame, finals, interims) {
-    this.frame = frame;
+  constructor(finals, interims) {
     this.finals = finals;
     this.interims = interims;
   }
 
   take(event) {
-    const { scrollHeight, scrollTop, clientHeight } = this.frame;
-    const follows = scrollHeight - scrollTop - clientHeight < 40;
     if (event.type === "transcript") this.#takeTranscript(event.transcript);
     else if (event.type === "translation") this.#takeTranslation(event.transcript, event.translation);
     else if (event.type === "progress") this.#dropBefore(event.position);
-    if (follows) this.frame.scrollTop = this.frame.scrollHeight;
   }
 
   /** The stream is over: text that nothing final came for stays, as what it is. */
@@ -40,15 +35,15 @@ export class Captions {
 
   #addFinal({ segment_id: id, text, language, start }, before) {
     const element = caption("caption");
-    write(element.children[0], [text], language);
+    write(element.children[0], text, language);
     if (before) element.replaceChild(before.children[1], element.children[1]);
     this.#finals.set(`${id} ${start}`, element);
     this.finals.append(element);
   }
 
-  #showInterim({ segment_id: id, text, stable, language, start }, before) {
+  #showInterim({ segment_id: id, text, language, start }, before) {
     const element = before ?? caption("caption interim");
-    write(element.children[0], parts(text, stable), language);
+    write(element.children[0], text, language);
     this.#interims.set(id, { element, start });
     if (!before) this.interims.append(element);
   }
@@ -58,7 +53,7 @@ export class Captions {
     if (!element) return;
     const translation = element.children[1];
     const isLater = isFinal && translation.className === "translation"; // final ones may come in parts
-    write(translation, [isLater ? `${translation.textContent} ${text}` : text], language);
+    write(translation, isLater ? `${translation.textContent} ${text}` : text, language);
     translation.className = isFinal ? "translation" : "translation interim";
     translation.ariaHidden = isFinal ? null : "true";
   }
@@ -85,15 +80,19 @@ function caption(className) {
   return element;
 }
 
-function write(element, content, language) {
+function write(element, text, language) {
   element.lang = language;
-  element.replaceChildren(...content);
+  element.textContent = text;
 }
 
-/** The part that will stay, and the rest. */
-function parts(text, stable) {
-  const kept = document.createElement("span");
-  kept.className = "stable";
-  kept.textContent = text.startsWith(stable) ? stable : "";
-  return [kept, text.slice(kept.textContent.length)];
+/** Keeps the end of `parts` in view, unless the user has scrolled away from it. */
+export function followEnd(frame, ...parts) {
+  let follows = true;
+  const observer = new ResizeObserver(() => {
+    if (follows) frame.scrollTop = frame.scrollHeight;
+  });
+  for (const element of [frame, ...parts]) observer.observe(element);
+  frame.addEventListener("scroll", () => {
+    follows = frame.scrollHeight - frame.scrollTop - frame.clientHeight < 40;
+  });
 }

@@ -1,6 +1,6 @@
 // Sends the microphone to /v1/listen, and shows the captions that come back.
 
-import { Captions } from "./captions.js";
+import { Captions, followEnd } from "./captions.js";
 
 const MOST_WAITING_S = 2; // of audio that is not sent yet; more is left out
 const QUIETEST_DB = 60; // below full scale: where the input level begins
@@ -8,7 +8,7 @@ const LOADING_MS = 2000; // between two looks whether the server has loaded its 
 const TOKEN = "workbench-token"; // its key, in the storage that ends with the tab
 const TOKENS = /^[\w.~-]+$/; // others could not be sent
 const COMMON = ["en", "zh", "es", "fr", "de", "ja", "ko", "pt", "ru", "it", "ar", "hi"];
-const NEEDED = "This server asks for a token. Whoever runs it has it.";
+const NEEDED = "This server asks for a token. Whoever runs it can tell you.";
 const REFUSED = "The server refused the token. Enter the one that the server has.";
 const SILENT = "The server does not answer. It was stopped, or the network is down.";
 const MICROPHONE = {
@@ -29,7 +29,7 @@ class Refusal extends Error {}
 // what is shown
 
 const STATES = {
-  waiting: { says: "", button: "Start" },
+  waiting: { says: "Not connected", button: "Start" },
   idle: { says: "Ready", button: "Start" },
   asking: { says: "Waiting for the microphone", button: "Start" },
   connecting: { says: "Connecting", button: "Cancel" },
@@ -44,12 +44,15 @@ function enter(next, says = STATES[next].says) {
   at("listen").textContent = STATES[next].button;
   at("listen").disabled = next === "waiting" || next === "asking";
   at("choices").disabled = next !== "idle";
-  if (next !== "listening") showInput(0);
-  if (next !== "listening") showSpeaking(false);
+  if (next === "listening") return;
+  showInput(0);
+  showSpeaking(false);
 }
 
 function showInput(level) {
-  at("level").value = level > 0 ? Math.max(0, 1 + (20 * Math.log10(level)) / QUIETEST_DB) : 0;
+  const share = level > 0 ? Math.max(0, 1 + (20 * Math.log10(level)) / QUIETEST_DB) : 0;
+  at("level").ariaValueNow = Math.round(100 * share);
+  at("level").firstElementChild.style.width = `${100 * share}%`;
 }
 
 function showSpeaking(speaks) {
@@ -124,7 +127,7 @@ function showOffered() {
   const { languages, language } = offered;
   const spoken = named(languages ?? COMMON);
   const open = language === null && languages?.length !== 1;
-  fill(at("language"), open ? [["", "Found out"], ...spoken] : spoken, language ?? at("language").value);
+  fill(at("language"), open ? [["", "Automatic"], ...spoken] : spoken, language ?? at("language").value);
   showTargets();
   at("access").hidden = true;
 }
@@ -221,7 +224,7 @@ async function listen() {
   showProblem("");
   at("notice").textContent = "";
   enter("asking");
-  const captions = new Captions(at("captions"), at("finals"), at("interims"));
+  const captions = new Captions(at("finals"), at("interims"));
   let microphone = null;
   try {
     microphone = await openMicrophone();
@@ -324,4 +327,5 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && event.ctrlKey && !at("listen").disabled) press();
 });
 
+followEnd(at("captions"), at("finals"), at("interims"));
 look();
