@@ -20,7 +20,7 @@ from workbench.server import languages, listen, page, service, speech, transcrip
 from workbench.server.access import Access
 from workbench.server.guard import Guard
 from workbench.server.metrics import CONTENT_TYPE
-from workbench.server.problems import Problem, answer
+from workbench.server.problems import RESPONSES, Problem, answer
 from workbench.server.service import Service
 from workbench.threads import to_thread
 
@@ -29,7 +29,7 @@ router = APIRouter()
 
 def make(shared: Service, access: Access) -> ASGIApp:
     """The application, behind its guard. It serves with what is in `shared`, which outlives it."""
-    app = FastAPI(title="Audio workbench", version=__version__, docs_url=None, redoc_url=None)
+    app = FastAPI(title="Audio workbench", version=__version__, docs_url=None, redoc_url=None, responses=RESPONSES)
     app.state.service = shared
     for routes in (router, page.router, languages.router, transcriptions.router, speech.router, listen.router):
         app.include_router(routes)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -56,6 +57,28 @@ _CODES: Final = {
     431: "headers",
     503: "not-ready",
 }
+
+
+class Error(BaseModel):
+    """What went wrong."""
+
+    message: str
+    type: str
+    param: str | None
+    """The field that is wrong."""
+    code: str
+    """Stable."""
+    hint: str = ""
+
+
+class Failed(BaseModel):
+    error: Error
+
+
+RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
+    "default": {"model": Failed, "description": "It failed, for the reason told."}
+}
+"""For the OpenAPI document."""
 
 
 class Problem(HTTPException):

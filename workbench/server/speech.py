@@ -51,7 +51,12 @@ class Fields(BaseModel):
     stream_format: Literal["audio"] = "audio"
 
 
-@router.post("/v1/audio/speech", summary="The speech of a text", response_class=Response)
+@router.post(
+    "/v1/audio/speech",
+    summary="The speech of a text",
+    response_class=Response,
+    responses={200: {"content": {media_type: {} for media_type in FORMATS.values()}}},
+)
 async def speech(request: Request, fields: Fields) -> Response:
     shared = service.of(request)
     if len(fields.input) > shared.limits.input_chars:

@@ -78,7 +78,11 @@ _BODY: Final[dict[str, Any]] = {
 
 
 @router.post(
-    "/v1/audio/transcriptions", summary="The text of a recording", openapi_extra=_BODY, response_class=Response
+    "/v1/audio/transcriptions",
+    summary="The text of a recording",
+    openapi_extra=_BODY,
+    response_class=Response,
+    responses={200: {"content": {kind: {} for kind in ("application/json", "text/event-stream", *_TYPES.values())}}},
 )
 async def transcriptions(request: Request) -> Response:
     shared = service.of(request)
