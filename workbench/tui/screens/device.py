@@ -64,12 +64,15 @@ class DeviceScreen(ModalScreen[Chosen | None]):
     DEFAULT_CSS = """
     DeviceScreen {
         align: center middle;
-        Vertical {
+        #box {
             width: 76; max-width: 95%; height: auto; max-height: 90%;
             border: round $primary; background: $surface; padding: 0 1;
         }
-        OptionList, OptionList:focus { height: auto; max-height: 12; border: none; background: $surface; }
-        #wrong { color: $text-error; }
+        OptionList, OptionList:focus { max-height: 12; background: $surface; }
+        OptionList, #file { height: auto; border: none; border-left: blank; }
+        OptionList:focus, #file:focus-within { border: none; border-left: outer $primary; }
+        #file { padding: 0 1; }
+        .wrong { display: none; color: $text-error; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -86,12 +89,15 @@ class DeviceScreen(ModalScreen[Chosen | None]):
         self._finding: Worker[None] | None = None
 
     def compose(self) -> ComposeResult:
-        with Vertical() as box:
+        with Vertical(id="box") as box:
             box.border_title = Content(_("Listen to"))
+            box.border_subtitle = Content(_("Enter takes it, Tab: devices or file, Esc: back"))
             yield OptionList(Option(_("Looking for devices ..."), id=_DEFAULT))
-            yield Static(id="wrong", markup=False)
+            yield Static(id="no-device", classes="wrong", markup=False)
             yield Static(_("or to a file, played as if it were live:"), markup=False)
-            yield Input(str(self._current.path or ""), placeholder=_("path of a file"), compact=True)
+            with Vertical(id="file"):
+                yield Input(str(self._current.path or ""), placeholder=_("path of a file"), compact=True)
+            yield Static(id="no-file", classes="wrong", markup=False)
 
     def on_mount(self) -> None:
         self._look()
@@ -106,8 +112,10 @@ class DeviceScreen(ModalScreen[Chosen | None]):
         try:
             found = await to_thread(self._list_devices)
         except WorkbenchError as error:
-            self._say(error)
             found = []
+            self._say("no-device", f"{error.message}\n{error.hint}".strip())
+        else:
+            self._say("no-device", "" if found else _("No device is there."))
         if found != self._found:
             self._found = found
             self._list(found)
@@ -145,17 +153,27 @@ class DeviceScreen(ModalScreen[Chosen | None]):
         path = await to_thread(_file, event.value)
         if path is not None:
             self.dismiss(Chosen(Source(path=path), path.name))
-        elif event.value:
-            self.query_one("#wrong", Static).update(_("There is no file {path}", path=event.value))
+        else:
+            typed = event.value.strip()
+            self._say("no-file", _("There is no file {path}", path=typed) if typed else _("Type the path of a file."))
 
-    def _say(self, error: WorkbenchError) -> None:
-        self.query_one("#wrong", Static).update(f"{error.message}\n{error.hint}".strip())
+    @on(Input.Changed)
+    def _other_path(self) -> None:
+        self._say("no-file", "")
+
+    def _say(self, place: str, text: str) -> None:
+        said = self.query_one(f"#{place}", Static)
+        said.update(text)
+        said.display = bool(text)
 
 
 def _file(typed: str) -> Path | None:
     """The file of that name, if there is one. Blocks."""
-    path = Path(typed).expanduser()
-    return path if path.is_file() else None
+    try:
+        path = Path(typed.strip()).expanduser()
+        return path if path.is_file() else None
+    except (OSError, RuntimeError):  # a name that is too long; the home of nobody
+        return None
 
 
 def _described(device: Device) -> str:
