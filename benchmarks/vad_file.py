@@ -45,8 +45,8 @@ WAYS: Final = {
     "sequence": "package, sequence model",
     "ours": "our engine and segmenter",
 }
-RATES: Final = {16_000: (*WAYS,), 8_000: ("jit", "onnx", "ours")}
-TIMED: Final = {16_000: ("jit", "sequence", "ours")}
+RATES: Final[dict[int, tuple[str, ...]]] = {16_000: (*WAYS,), 8_000: ("jit", "onnx", "ours")}
+TIMED: Final[dict[int, tuple[str, ...]]] = {16_000: ("jit", "sequence", "ours")}
 """What runs in each round. The rest runs in the first, for its decisions."""
 TARGETS: Final = {"jit": 12, "sequence": 3}
 Segments = list[tuple[int, int]]
