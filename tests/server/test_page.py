@@ -126,8 +126,10 @@ def test_it_goes_by_keyboard(browser: str) -> None:
             reached.append(await page.run("document.activeElement.id"))
             assert await page.run("getComputedStyle(document.activeElement).outlineStyle") == "solid"
         assert reached == ["language", "translate", "echo", "noise", "captions", "listen"]
-        await press(page, "Enter", text="\r")
-        await page.when(LISTENING)
+        for state in (LISTENING, IDLE):
+            await press(page, "Enter", text="\r")
+            await page.when(state)
+            assert await page.run("document.activeElement.id") == "listen"
 
     browse(browser, test)
 
@@ -145,6 +147,7 @@ def test_it_asks_for_a_token_and_says_when_it_is_wrong(browser: str) -> None:
         await page.when("document.getElementById('finals').textContent")
         assert await page.run(PROBLEM) == ""
         assert await page.run("document.getElementById('access').hidden")
+        assert await page.run("document.activeElement.id") == "listen"
         assert TOKEN not in await page.run("location.href + document.cookie + JSON.stringify(localStorage)")
         assert TOKEN not in await page.run("JSON.stringify(performance.getEntries())")
         refused = [line for line in page.complaints if "401" not in line]

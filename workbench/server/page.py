@@ -16,6 +16,7 @@ _TYPES: Final = {
     "page.js": "text/javascript; charset=utf-8",
     "captions.js": "text/javascript; charset=utf-8",
     "microphone.js": "text/javascript; charset=utf-8",
+    "processor.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
 PATHS: Final = {"/" if name == "page.html" else f"/static/{name}": name for name in _TYPES}

@@ -1,34 +1,49 @@
-// Runs in the audio thread: what the microphone gives, as chunks for the page to send.
+// Opens the microphone, or says why it cannot be.
 
-const CHUNK_S = 0.1;
+const REASONS = {
+  NotAllowedError: "The browser keeps the microphone from this page. Allow it beside the address, then start again.",
+  NotFoundError: "There is no microphone. Plug one in, then start again.",
+  NotReadableError: "The microphone cannot be opened: another program may use it. Close that, then start again.",
+};
 
-class Microphone extends AudioWorkletProcessor {
-  #chunk = this.#empty();
-  #length = 0; // samples
-  #energy = 0;
+/** Its message is for the user as it stands. */
+export class Refusal extends Error {}
 
-  /** Takes 128 samples of one channel in [-1, 1]; none while nothing is connected. */
-  process([[samples = []]]) {
-    for (const sample of samples) {
-      const limited = Math.max(-1, Math.min(1, sample));
-      this.#energy += limited * limited;
-      this.#chunk[this.#length++] = Math.round(limited * 32767);
-      if (this.#length === this.#chunk.length) this.#post();
-    }
-    return true;
+/** The port its chunks come from, its rate in hertz, its track, and what closes it. Throws `Refusal`. */
+export async function openMicrophone(echoCancellation, noiseSuppression) {
+  if (!navigator.mediaDevices) {
+    throw new Refusal("Browsers give the microphone only to pages of this machine (http://localhost) or with HTTPS.");
   }
-
-  /** Gives the page 16-bit samples at the context's rate, and their level (RMS, 0 to 1). */
-  #post() {
-    const { buffer } = this.#chunk;
-    this.port.postMessage({ buffer, level: Math.sqrt(this.#energy / this.#length) }, [buffer]);
-    this.#chunk = this.#empty();
-    this.#length = this.#energy = 0;
+  const audio = { echoCancellation, noiseSuppression, autoGainControl: true };
+  let media;
+  try {
+    media = await navigator.mediaDevices.getUserMedia({ audio });
+  } catch (error) {
+    throw new Refusal(REASONS[error.name] ?? `The microphone cannot be used: ${error.message}`);
   }
-
-  #empty() {
-    return new Int16Array(Math.round(sampleRate * CHUNK_S));
-  }
+  return connected(media);
 }
 
-registerProcessor("microphone", Microphone);
+/** Nothing is heard of it, but only what is connected to the destination is sure to run. */
+async function connected(media) {
+  const context = new AudioContext();
+  let closing = null;
+  function close() {
+    for (const track of media.getTracks()) track.stop();
+    closing ??= context.close();
+    return closing;
+  }
+  try {
+    await context.audioWorklet.addModule(new URL("processor.js", import.meta.url)).catch(() => {
+      throw new Refusal("The server does not answer.");
+    });
+    await context.resume();
+    const how = { channelCount: 1, channelCountMode: "explicit" };
+    const node = new AudioWorkletNode(context, "microphone", how);
+    context.createMediaStreamSource(media).connect(node).connect(context.destination);
+    return { port: node.port, rate: context.sampleRate, track: media.getAudioTracks()[0], close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

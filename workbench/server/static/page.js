@@ -1,6 +1,7 @@
 // Sends the microphone to /v1/listen, and shows the captions that come back.
 
 import { Captions, followEnd } from "./captions.js";
+import { openMicrophone, Refusal } from "./microphone.js";
 
 const MOST_WAITING_S = 2; // of audio that is not sent yet; more is left out
 const QUIETEST_DB = 60; // below full scale: where the input level begins
@@ -11,20 +12,12 @@ const COMMON = ["en", "zh", "es", "fr", "de", "ja", "ko", "pt", "ru", "it", "ar"
 const NEEDED = "This server asks for a token. Whoever runs it can tell you.";
 const REFUSED = "The server refused the token. Enter the one that the server has.";
 const SILENT = "The server does not answer. It was stopped, or the network is down.";
-const MICROPHONE = {
-  NotAllowedError: "The browser keeps the microphone from this page. Allow it beside the address, then start again.",
-  NotFoundError: "There is no microphone. Plug one in, then start again.",
-  NotReadableError: "The microphone cannot be opened: another program may use it. Close that, then start again.",
-};
 
 const at = (id) => document.getElementById(id);
 const names = new Intl.DisplayNames(["en"], { type: "language" });
 let offered = { languages: null, pairs: [], language: null };
 let state = "waiting";
 let stop = () => {}; // ends what goes on in this state
-
-/** Its message is for the user as it stands. */
-class Refusal extends Error {}
 
 // what is shown
 
@@ -40,9 +33,9 @@ const STATES = {
 function enter(next, says = STATES[next].says) {
   state = next;
   document.body.dataset.state = next;
-  at("state").textContent = says;
+  if (at("state").textContent !== says) at("state").textContent = says; // else it would be read aloud again
   at("listen").textContent = STATES[next].button;
-  at("listen").disabled = next === "waiting" || next === "asking";
+  at("listen").disabled = next === "waiting";
   at("choices").disabled = next !== "idle";
   if (next === "listening") return;
   showInput(0);
@@ -66,7 +59,10 @@ function showProblem(text, label = "", act = null) {
   message.textContent = text;
   button.hidden = act === null;
   button.textContent = label;
-  button.onclick = act;
+  button.onclick = () => {
+    at("listen").focus(); // this one goes
+    act();
+  };
 }
 
 function fill(select, choices, chosen) {
@@ -74,7 +70,7 @@ function fill(select, choices, chosen) {
 }
 
 function named(tags) {
-  const all = tags.map((tag) => [tag, names.of(tag) ?? tag]);
+  const all = tags.map((tag) => [tag, names.of(tag.replace("_", "-")) ?? tag]);
   return all.sort((a, b) => a[1].localeCompare(b[1]));
 }
 
@@ -104,23 +100,28 @@ function askForToken(why = sessionStorage.getItem(TOKEN) ? REFUSED : NEEDED) {
 }
 
 /** Learn what there is to choose from; until then nothing can be started. */
-async function look() {
+async function look(says = "Connecting") {
   showProblem("");
-  enter("waiting", "Connecting");
+  enter("waiting", says);
   const answer = await ask("v1/languages").catch(() => null);
-  if (answer === null) {
-    enter("waiting");
-    showProblem(SILENT, "Try again", look);
-  } else if (answer.status === 401) {
-    askForToken();
-  } else if (answer.status === 503) {
-    enter("waiting", `Not ready: ${(await answer.json()).error.message}`);
-    setTimeout(look, LOADING_MS);
-  } else {
+  if (answer?.ok) {
     offered = await answer.json();
     showOffered();
-    enter("idle");
+    return;
   }
+  const error = await answer?.json().then((body) => body.error);
+  if (answer?.status === 401) askForToken();
+  else if (answer?.status === 503) waitFor(error);
+  else {
+    enter("waiting");
+    showProblem(error ? sentence(error) : SILENT, "Try again", look);
+  }
+}
+
+function waitFor({ message }) {
+  const says = `Not ready: ${message}`;
+  enter("waiting", says);
+  setTimeout(() => look(says), LOADING_MS);
 }
 
 function showOffered() {
@@ -129,45 +130,9 @@ function showOffered() {
   const open = language === null && languages?.length !== 1;
   fill(at("language"), open ? [["", "Automatic"], ...spoken] : spoken, language ?? at("language").value);
   showTargets();
+  enter("idle");
+  if (!at("access").hidden) at("listen").focus();
   at("access").hidden = true;
-}
-
-// microphone
-
-async function openMicrophone() {
-  if (!navigator.mediaDevices) {
-    throw new Refusal("Browsers give the microphone only to pages of this machine (http://localhost) or with HTTPS.");
-  }
-  const audio = { echoCancellation: at("echo").checked, noiseSuppression: at("noise").checked, autoGainControl: true };
-  let media;
-  try {
-    media = await navigator.mediaDevices.getUserMedia({ audio });
-  } catch (error) {
-    throw new Refusal(MICROPHONE[error.name] ?? `The microphone cannot be used: ${error.message}`);
-  }
-  return connected(media);
-}
-
-/** Nothing is heard of it, but only what is connected to the destination is sure to run. */
-async function connected(media) {
-  const context = new AudioContext();
-  function close() {
-    for (const track of media.getTracks()) track.stop();
-    return context.state === "closed" ? undefined : context.close();
-  }
-  try {
-    await context.audioWorklet.addModule(new URL("microphone.js", import.meta.url)).catch(() => {
-      throw new Refusal(SILENT);
-    });
-    await context.resume();
-    const how = { channelCount: 1, channelCountMode: "explicit" };
-    const node = new AudioWorkletNode(context, "microphone", how);
-    context.createMediaStreamSource(media).connect(node).connect(context.destination);
-    return { port: node.port, rate: context.sampleRate, track: media.getAudioTracks()[0], close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
 }
 
 // stream
@@ -223,11 +188,12 @@ function follow(socket, captions, begin) {
 async function listen() {
   showProblem("");
   at("notice").textContent = "";
+  stop = () => {};
   enter("asking");
   const captions = new Captions(at("finals"), at("interims"));
   let microphone = null;
   try {
-    microphone = await openMicrophone();
+    microphone = await openMicrophone(at("echo").checked, at("noise").checked);
     await stream(microphone, captions);
   } catch (error) {
     if (!(error instanceof Refusal)) {
