@@ -52,3 +52,15 @@ def test_every_path_is_told() -> None:
 
     for path in run(test):
         assert path.replace("{model}", "ID") in TEXT
+
+
+def test_every_metric_is_told() -> None:
+    async def test() -> str:
+        async with serving() as server, server.http() as client:
+            return (await client.get("/metrics")).text
+
+    section = TEXT.partition("## Metrics")[2].partition("## Limits")[0]
+    told = set(re.findall(r"`(\w+)(?:\{[\w,]+\})?`", section))
+    kinds = dict(re.findall(r"^# TYPE workbench_(\w+) (\w+)$", run(test), re.MULTILINE))
+    for name in kinds:
+        assert name.removeprefix("pool_").removesuffix("_total" if name.startswith("pool_") else "") in told, name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +78,10 @@ def serve(
         console.say(f"Listening on {' and '.join(offer.addresses)}. Ctrl-C stops.")
         if offer.token_file:
             console.say(f"Clients need the token in {offer.token_file}.")
-        console.run(_serve(offer, every, as_json=as_json))
+        if plain or as_json or not _is_on_terminal():
+            console.run(_serve(offer, every, as_json=as_json))
+        elif code := _watch(offer):
+            raise typer.Exit(code)
     finally:
         for one in sockets:
             one.close()
@@ -125,6 +129,18 @@ class Offer:
             await serve_until_cancelled(
                 session, self.settings, self.sockets, self.access, self.limits, told, began=began
             )
+
+
+def _is_on_terminal() -> bool:
+    return all(map(console.is_terminal, (sys.stdin, sys.stdout, sys.stderr))) and console.moves_cursor(sys.stdout)
+
+
+def _watch(offer: Offer) -> int:
+    """Serve behind a screen. Gives the exit code."""
+    from workbench.cli.serve_screen import make
+    from workbench.cli.tui import PATIENCE_S, on_terminal
+
+    return on_terminal(lambda: make(offer), patience_s=PATIENCE_S + 2 * offer.limits.shutdown_s)
 
 
 async def _serve(offer: Offer, every_s: float, *, as_json: bool) -> None:

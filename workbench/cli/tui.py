@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from workbench.plugins import Registry
     from workbench.profiles.schema import Profile
     from workbench.tui.app import WorkbenchApp
+    from workbench.tui.choices import Choices
     from workbench.tui.driver import Drawing
+    from workbench.tui.shell import Shell
 
 AUTO: Final = "auto"
 """The profile that is made for this machine."""
@@ -42,12 +44,20 @@ def open_workbench(
     mouse: bool = True,
     reset_layout: bool = False,
 ) -> int:
-    """Run the interface on this terminal. Gives the exit code; raises what went wrong in it."""
+    """Open the workbench on this terminal. Gives the exit code; raises what went wrong in it."""
+    return on_terminal(lambda: _make(profile, theme, language, reset_layout), mouse=mouse)
+
+
+def on_terminal(make: Callable[[], Shell], *, mouse: bool = True, patience_s: float = PATIENCE_S) -> int:
+    """Run the interface that `make` makes. Gives the exit code; raises what went wrong in it.
+
+    `patience_s`: how long what is behind the interface has to end when the interface is left.
+    """
     import asyncio
 
     with _terminal() as (terminal, drawing):
-        app = _make(profile, theme, language, reset_layout)
-        asyncio.run(_run(app, terminal, drawing, mouse=mouse))
+        app = make()
+        asyncio.run(_run(app, terminal, drawing, mouse=mouse, patience_s=patience_s))
     if isinstance(app.failure, ExceptionGroup):
         raise first_error(app.failure)
     if app.failure is not None:
@@ -58,17 +68,10 @@ def open_workbench(
 def _make(profile: str | None, theme: str | None, language: str | None, reset_layout: bool) -> WorkbenchApp:
     from dataclasses import replace
 
-    from workbench.tui import choices, texts
+    chosen, keys, problems = prepared(language)
 
-    chosen, problem = choices.load()
-    if language is not None and language not in texts.LANGUAGES:
-        raise UsageError(f"--lang {language!r} is not known", hint=f"There are: {', '.join(texts.LANGUAGES)}.")
-    texts.use(texts.preferred(language or chosen.language))
-
-    from workbench.tui import keymap
     from workbench.tui.app import WorkbenchApp
 
-    keys, problems = keymap.load()
     if reset_layout:
         chosen = replace(chosen, layout={})
     app = WorkbenchApp(lambda: _open_live(app, profile), chosen, keys=keys)
@@ -78,9 +81,24 @@ def _make(profile: str | None, theme: str | None, language: str | None, reset_la
             message = f"no theme is called {theme!r}{did_you_mean(theme, known)}"
             raise UsageError(message, hint=f"There are: {', '.join(known)}.")
         app.theme = theme
-    for what in filter(None, [problem, *problems]):
+    for what in problems:
         app.notice(what, severity="warning")
     return app
+
+
+def prepared(language: str | None = None) -> tuple[Choices, dict[str, str], list[str]]:
+    """Speak the user's language, or `language`. Gives (choices, keys, what is wrong with their files)."""
+    from workbench.tui import choices, texts
+
+    chosen, problem = choices.load()
+    if language is not None and language not in texts.LANGUAGES:
+        raise UsageError(f"--lang {language!r} is not known", hint=f"There are: {', '.join(texts.LANGUAGES)}.")
+    texts.use(texts.preferred(language or chosen.language))
+
+    from workbench.tui import keymap  # its texts are in that language
+
+    keys, problems = keymap.load()
+    return chosen, keys, [*filter(None, [problem]), *problems]
 
 
 async def _open_live(app: WorkbenchApp, name: str | None) -> Live:
@@ -125,7 +143,7 @@ def _tell_about_plugins(app: WorkbenchApp, registry: Registry) -> None:
             app.notice(said, _("4 shows all plugins."), "warning")
 
 
-async def _run(app: WorkbenchApp, terminal: int, drawing: Drawing, *, mouse: bool) -> None:
+async def _run(app: Shell, terminal: int, drawing: Drawing, *, mouse: bool, patience_s: float) -> None:
     """The first signal ends the interface, a second one at once. However it is left, the live session has seconds."""
     import asyncio
 
@@ -140,7 +158,7 @@ async def _run(app: WorkbenchApp, terminal: int, drawing: Drawing, *, mouse: boo
         app.exit(return_code=128 + number)
 
     def limit(code: int) -> None:
-        patience = threading.Timer(PATIENCE_S, _leave_at_once, (terminal, before, code))
+        patience = threading.Timer(patience_s, _leave_at_once, (terminal, before, code))
         patience.daemon = True  # of a process that ends earlier it is no concern
         patience.start()
 

@@ -50,7 +50,7 @@ class Activity:
     def __init__(self, engines: Engines, sessions_limit: int) -> None:
         self._engines = engines
         self._sessions_limit = sessions_limit
-        self._began = time.monotonic()
+        self._started, self._began = time.time(), time.monotonic()
         self._sessions = self._most_sessions = 0
         self._streams: dict[int, StreamActivity] = {}
         self._opened = 0
@@ -156,6 +156,7 @@ class Activity:
         audio["streams"] = audio.get("streams", 0.0) + sum(stream.received_s for stream in streams)
         session = self._engines.session
         return Snapshot(
+            started=self._started,
             up_s=time.monotonic() - self._began,
             sessions=self._sessions,
             most_sessions=self._most_sessions,

@@ -90,6 +90,8 @@ class PoolFacts:
 class Snapshot:
     """Counts are since the start, rates and percentiles of the last seconds. Streams are at most a second old."""
 
+    started: float
+    """Seconds since 1970."""
     up_s: float
     sessions: int
     """Streams, transcriptions and speech now."""
