@@ -293,6 +293,7 @@ def test_an_engine_that_fails_is_told_and_the_audio_is_kept_for_later(
 def test_a_detector_that_is_given_up_is_told_with_the_command_that_goes_on(command: Command, tone: Tone) -> None:
     result = command("live", "--file", tone(), "--pace", "0", "--option", "vad.fault=process", "--json")
     assert result.exit_code == 1
+    assert "vad engine 'always' failed at 0:00.0" in result.stderr
     (waiting,) = (e for e in parsed(result.stdout) if isinstance(e, events.Error) and e.code == "waiting")
     assert f"workbench sessions finish {only_session().name} --engine" in waiting.hint
 
@@ -319,15 +320,17 @@ def test_a_disk_that_is_full_is_told_once_and_what_was_stored_is_recognized(
     def small_disk() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
-    arguments = ["--option", "vad.max_speech_s=2", "--pace", "10", "--json"]
+    arguments = ["--option", "vad.max_speech_s=2", "--pace", "10", "--json", "-o", "talk.srt"]
     code, out, said = running("--file", tone(seconds=8.0), *arguments, preexec_fn=small_disk).ended()
     told = parsed(out)
     errors = [event for event in told if isinstance(event, events.Error)]
     assert [error.stage for error in errors] == ["capture", ""]
     assert "0:00:03 of audio before are stored" in errors[0].hint
     assert "4.9 s of audio are not stored" in errors[1].message
+    assert said.count("4.9 s of audio are not stored") == 1
     assert only_session().duration == pytest.approx(100_000 / 32_000, abs=0.1)
     assert set(spoken(told)) == {"Hello there."}
+    assert "Hello there." in Path("talk.srt").read_text("utf-8")
     assert "Traceback" not in said
     assert code == 74
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any
 
 import typer
 
@@ -15,6 +12,7 @@ from workbench import events
 from workbench.audio.devices import find_device
 from workbench.builtin.microphone import MicrophoneCapture
 from workbench.cli import console
+from workbench.cli.live_lines import Teller, teller_of
 from workbench.cli.options import (
     Bilingual,
     EngineOptions,
@@ -31,7 +29,7 @@ from workbench.cli.options import (
 )
 from workbench.cli.overrides import overridden, settings_of
 from workbench.clock import clock
-from workbench.errors import OutputError, StageError, UsageError
+from workbench.errors import OutputError, StageError, UsageError, WorkbenchError
 from workbench.export import Output
 from workbench.files import NewFile
 from workbench.live import Live, LivePhase, Source
@@ -42,8 +40,6 @@ from workbench.profiles import affinity
 from workbench.profiles.schema import Profile
 from workbench.recording import Recording, State
 from workbench.threads import limit_arenas, to_thread
-
-_Teller: TypeAlias = Callable[[events.Event], None]
 
 
 def live(
@@ -105,15 +101,15 @@ def live(
     translated, hint = session.session.translates(settings), "Say which: --translate LANGUAGE"
     shown = what_to_show(show, bilingual=bilingual, translated=translated, hint=hint)
     outputs = _outputs(session, output, force=force)
-    work = _record(session, Source(device, file, pace, duration), _teller(as_json=as_json, plain=plain))
-    console.run(work, interrupted=_Interrupts(session))
+    work = _record(session, Source(device, file, pace, duration), teller_of(as_json=as_json, plain=plain))
+    failure = console.run(work, interrupted=_Interrupts(session))
     recording = session.recording
     if recording is None:
         console.say("Nothing was captured: no session is kept" + (f", and {output} is not written." if output else "."))
-        return
+        raise typer.Exit(failure.exit_code if failure else 0)
     if outputs:
         recording.export(outputs, show=shown, overwrite=force)
-    _close(recording, output)
+    _close(recording, output, failure)
 
 
 def finish(recording: Recording, profile: Profile, registry: Registry, *, as_json: bool, plain: bool) -> None:
@@ -123,18 +119,19 @@ def finish(recording: Recording, profile: Profile, registry: Registry, *, as_jso
     )
     session = Live(profile, registry, settings)
     limit_arenas()
-    console.run(_finish(session, recording, _teller(as_json=as_json, plain=plain)), interrupted=_Interrupts(session))
-    _close(recording, None)
+    work = _finish(session, recording, teller_of(as_json=as_json, plain=plain))
+    failure = console.run(work, interrupted=_Interrupts(session))
+    _close(recording, None, failure)
 
 
-async def _record(live: Live, source: Source, teller: _Teller) -> None:
+async def _record(live: Live, source: Source, teller: Teller) -> WorkbenchError | None:
     async with live:
         await to_thread(_look_for, live, source)
         await _load(live)
         broken = _observe(live, teller)
         await live.start(source)
         console.say(f"Listening to {live.status().label}. Ctrl-C stops.")
-        await _finished(live, broken)
+        return await _finished(live, broken)
 
 
 def _look_for(live: Live, source: Source) -> None:
@@ -148,15 +145,15 @@ def _look_for(live: Live, source: Source) -> None:
         find_device(capture.options.device, "input")
 
 
-async def _finish(live: Live, recording: Recording, teller: _Teller) -> None:
+async def _finish(live: Live, recording: Recording, teller: Teller) -> WorkbenchError | None:
     async with live:
         await _load(live)
         broken = _observe(live, teller)
         await live.finish(recording)
-        await _finished(live, broken)
+        return await _finished(live, broken)
 
 
-def _observe(live: Live, teller: _Teller) -> asyncio.Future[None]:
+def _observe(live: Live, teller: Teller) -> asyncio.Future[None]:
     """Tell `teller` until standard output takes nothing more; then what this gives has its error."""
     broken = asyncio.get_running_loop().create_future()
 
@@ -171,13 +168,26 @@ def _observe(live: Live, teller: _Teller) -> asyncio.Future[None]:
     return broken
 
 
-async def _finished(live: Live, broken: asyncio.Future[None]) -> None:
-    """Wait for the end of the session; raises what ends it, or breaks the output. Then the rest is kept for later."""
+async def _finished(live: Live, broken: asyncio.Future[None]) -> WorkbenchError | None:
+    """Wait for the end of the session. Gives what ended it before its time, which was told.
+
+    Raises what breaks the output; then the rest is kept for later.
+    """
     async with asyncio.TaskGroup() as tasks:
-        finished = tasks.create_task(live.finished())
-        await asyncio.wait([finished, broken], return_when=asyncio.FIRST_COMPLETED)
+        failing = tasks.create_task(_failure(live))
+        either: list[asyncio.Future[Any]] = [failing, broken]
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if broken.done():
             await broken
+    return failing.result()
+
+
+async def _failure(live: Live) -> WorkbenchError | None:
+    try:
+        await live.finished()
+    except WorkbenchError as error:
+        return error
+    return None
 
 
 async def _load(live: Live) -> None:
@@ -199,8 +209,8 @@ def _outputs(live: Live, path: Path | None, *, force: bool) -> list[Output]:
         return [(live.session.exporter(format), format, path)]
 
 
-def _close(recording: Recording, output: Path | None) -> None:
-    """Say what there is, and what comes next. What is left to be recognized is a failure, which was told."""
+def _close(recording: Recording, output: Path | None, failure: WorkbenchError | None) -> None:
+    """Say what there is, and what comes next. What is left to be recognized is a failure too, which was told."""
     info = recording.info()
     count = "1 caption" if info.segments == 1 else f"{info.segments} captions"
     wrote, step = f" -> {output}" if output else "", ""
@@ -209,8 +219,8 @@ def _close(recording: Recording, output: Path | None) -> None:
     elif not output:
         step = f". To write subtitles of it: workbench sessions export {recording.name}"
     console.say(f"{recording.name}: {clock(info.duration)}, {count}{wrote}{step}")
-    if info.state is State.INTERRUPTED:
-        raise typer.Exit(StageError.exit_code)
+    if failure or info.state is State.INTERRUPTED:
+        raise typer.Exit((failure or StageError).exit_code)
 
 
 class _Interrupts:
@@ -250,53 +260,3 @@ class _Loading:
         if line not in self._said:
             self._said.add(line)
             console.say(line)
-
-
-def _teller(*, as_json: bool, plain: bool) -> _Teller:
-    return _Json() if as_json else _Lines(shows_interim=not plain and console.moves_cursor(sys.stdout))
-
-
-class _Json:
-    """One event a line."""
-
-    def __call__(self, event: events.Event) -> None:
-        console.print_json(event.to_dict())
-
-
-class _Lines:
-    """One caption a line, its translation on the next; on a terminal the interim text in a line that is overwritten."""
-
-    def __init__(self, *, shows_interim: bool) -> None:
-        self._shows_interim = shows_interim
-
-    def __call__(self, event: events.Event) -> None:
-        match event:
-            case events.Transcript(transcript=transcript) if transcript.is_final:
-                self._line(f"[{clock(transcript.start)}] {transcript.text}")
-            case events.Transcript(transcript=transcript) if self._shows_interim:
-                self._interim(transcript.text)
-            case events.Translation(translation=translation) if translation.is_final:
-                self._line(f"{'':{len(clock(translation.start)) + 2}} {translation.text}")
-            case events.DeviceLost(device=device, message=message):
-                console.say(
-                    f"{device} is lost: {message} What was heard is stored; it is opened again when it is back."
-                )
-            case events.DeviceReturned(device=device, start=start, end=end):
-                console.say(f"{device} is back. Silence from {clock(start)} to {clock(end)}.")
-            case events.NoSignal(device=device):
-                console.say(f"No signal from {device}: is it muted, or the wrong one? See: workbench devices")
-            case events.Error(message=message, hint=hint):
-                console.say(f"workbench: {message}" + (f"\n  {hint}" if hint else ""))
-
-    def _line(self, text: str) -> None:
-        console.write(f"{console.printable(text)}\n".encode("utf-8", "backslashreplace"))
-
-    def _interim(self, text: str) -> None:
-        """The end of it, if it is too long; with room for the ^C of a key, which would begin another line."""
-        from rich.cells import cell_len
-
-        room = max(0, shutil.get_terminal_size().columns - 3)
-        text = console.printable(text)
-        while cell_len(text) > room:
-            text = text[1:]
-        console.overwrite(text)
