@@ -12,7 +12,7 @@ from workbench.engines import Capture, Engine, Exporter, Options, Settings
 from workbench.errors import EngineError, WorkbenchError, in_one_line
 from workbench.models import loading_progress, present
 from workbench.models.progress import log_progress, paced
-from workbench.models.states import Phase
+from workbench.models.states import Phase, engine_title
 from workbench.profiles.schema import Instances
 
 AnyEngine: TypeAlias = Engine[Any, Any, Any] | Capture | Exporter
@@ -53,7 +53,7 @@ class Choice:
 
     @property
     def title(self) -> str:
-        return f"{self.engine.name} {self.model}".rstrip()
+        return engine_title(self.engine.name, self.model)
 
     def resolve(self, settings: Settings) -> Choice:
         """With everything filled in that the options leave open. Raises what makes `settings` impossible."""

@@ -22,6 +22,11 @@ class Phase(StrEnum):
     UNLOADING = "unloading"
 
 
+def engine_title(engine: str, model: str) -> str:
+    """What people call an engine with its weights, such as "faster-whisper tiny.en"."""
+    return f"{engine} {model}".rstrip()
+
+
 @dataclass(frozen=True, slots=True)
 class ModelState:
     """One loaded engine, or one that is wanted."""
@@ -38,7 +43,11 @@ class ModelState:
     message: str = ""
     """Why it failed or is absent; on a second line what to do."""
     next: str = ""
-    """What is loaded after it, because it was asked for meanwhile: "ENGINE MODEL"."""
+    """The title of what is loaded after it, because it was asked for meanwhile."""
+
+    @property
+    def title(self) -> str:
+        return engine_title(self.engine, self.model)
 
 
 Watch: TypeAlias = Callable[[tuple[ModelState, ...]], None]

@@ -48,6 +48,17 @@ def test_the_same_is_told_in_a_narrow_panel() -> None:
     ]
 
 
+@pytest.mark.parametrize("width", [78, 46])
+@pytest.mark.parametrize(
+    ("model", "title"), [("tiny.en", "faster-whisper tiny.en"), ("large-v3-turbo", "large-v3-turbo")]
+)
+def test_no_name_is_cut_off_and_a_model_says_more_than_its_engine(width: int, model: str, title: str) -> None:
+    state, stage = replace(ASR, model=model), replace(BUSY, model=model, latency_p50_s=12.345, latency_p95_s=67.89)
+    row = rows(state, stages=(stage,), width=width)[1]
+    assert row.removeprefix("text").split("✓")[0].strip() == title
+    assert "…" not in row
+
+
 @pytest.mark.parametrize(
     ("state", "told"),
     [

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 
 WIDE: Final = 70
 """Columns from which on a stage takes one line."""
+_KIND: Final = 12
+_LONGEST: Final = 36
+"""Cells for the title of an engine, at most: what is wrong with it needs room, too."""
+_FIGURES: Final = 33
+"""Cells for the figures of a stage."""
+_READY: Final = 10
+"""Cells for a state that has figures beside it."""
 _SIGNS: Final[dict[Phase, tuple[str, str]]] = {
     Phase.ABSENT: ("✗", "bad"),
     Phase.DOWNLOADING: ("↓", "mark"),
@@ -85,24 +92,36 @@ def _figures_of(state: ModelState, stages: dict[StageKind, StageStatus]) -> Stag
 def _header(width: int) -> Line:
     heads = ((_("p50 / p95"), 13), (_("queue"), 8), (_("drop"), 6), (_("fail"), 6))
     figures = "".join(" " * (room - cell_len(head)) + head for head, room in heads)
-    names = f"{fit(_('Stages'), 12)}{fit(_('engine'), max(0, width - 61))} {_('state')}"
+    names = f"{fit(_('Stages'), _KIND)}{fit(_('engine'), _room(width))} {_('state')}"
     return spread(((names, "head"),), ((figures, "dim"),), width)
 
 
 def _wide(state: ModelState, stage: StageStatus | None, width: int) -> Line:
-    room, engine = max(0, width - 61), f"{state.engine} {state.model}".rstrip()
-    if cell_len(engine) > room:
-        engine = f"{state.model} {state.engine}".lstrip()  # the model tells more
-    engine = fit(engine, room)
-    left: Line = ((fit(kind_name(state.kind), 12), ""), (engine + " ", "dim"), *_state(state))
+    room = _room(width)
+    left: Line = (
+        (fit(kind_name(state.kind), _KIND), ""),
+        (fit(_title(state, room), room) + " ", "dim"),
+        *_state(state),
+    )
     if said := _said(state):
         return spread((*left, ("  " + said, _SIGNS[state.phase][1])), (), width)
-    return spread(left, tuple(_figures(stage)) if stage else (), width)
+    return spread(left, tuple(_figures(stage)) if stage and state.phase is Phase.READY else (), width)
+
+
+def _room(width: int) -> int:
+    """Cells for the title of an engine."""
+    return min(_LONGEST, max(0, width - _KIND - _READY - _FIGURES))
+
+
+def _title(state: ModelState, room: int) -> str:
+    """Of the model alone where there is no room for both: it tells more than the engine."""
+    return state.title if cell_len(state.title) <= room else state.model or state.engine
 
 
 def _narrow(state: ModelState, stage: StageStatus | None, width: int) -> Iterator[Line]:
-    engine = f"{state.engine} {state.model}".rstrip()
-    yield spread(((fit(kind_name(state.kind), 12), ""), (engine, "dim")), _state(state), width)
+    right = _state(state)
+    title = _title(state, width - _KIND - 1 - sum(cell_len(text) for text, _style in right))
+    yield spread(((fit(kind_name(state.kind), _KIND), ""), (title, "dim")), right, width)
     if said := _said(state):
         yield spread((("  " + said, _SIGNS[state.phase][1]),), (), width)
     elif stage:
@@ -136,8 +155,9 @@ def _said(state: ModelState) -> str:
 
 
 def _figures(stage: StageStatus) -> Iterator[Part]:
-    latency = f"{_milliseconds(stage.latency_p50_s)} / {_milliseconds(stage.latency_p95_s)} ms"
-    yield f"{latency:>13} ", "" if stage.latency_p95_s else "dim"
+    p50, p95 = stage.latency_p50_s, stage.latency_p95_s
+    latency = f"{_milliseconds(p50)} / {_milliseconds(p95)} ms" if p95 < 9.9995 else f"{p50:.1f} / {p95:.1f} s"
+    yield f"{latency:>13} ", "" if p95 else "dim"
     yield f"{f'{stage.depth}/{stage.high_water}':>7} ", "warn" if stage.depth > 4 else ""
     yield f"{stage.dropped:>5} ", "" if stage.dropped else "dim"
     yield f"{stage.failed:>5}" if not stage.failed else f"{f'!{stage.failed}':>5}", "bad" if stage.failed else "dim"
