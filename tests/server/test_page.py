@@ -363,9 +363,15 @@ async def contrast(page: Page, part: str, ground: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
+async def lines(page: Page, part: str) -> str:
+    """The words of final captions, in lower case."""
+    texts = await page.run(f"[...document.querySelectorAll('#finals {part}')].map(one => one.textContent)")
+    return re.sub(r"[^\w ]", "", " ".join(texts).lower())
+
+
 @needs_browser
 @needs_engines
-def test_real_speech_is_captioned_with_the_right_words(tmp_path: Path) -> None:
+def test_real_speech_is_captioned_and_translated_with_the_right_words(tmp_path: Path) -> None:
     speech = np.concatenate([chunk.samples for chunk in decode(clip("read/jfk.flac"), sample_rate=RATE)])
     options = ("--model", "tiny.en", "--profile", "auto", "--language", "en")
 
@@ -376,16 +382,17 @@ def test_real_speech_is_captioned_with_the_right_words(tmp_path: Path) -> None:
             await enter_token(page, TOKEN)
             await page.when(IDLE)
             assert await page.run("[...document.getElementById('language').options].map(o => o.value)") == ["en"]
+            await page.run("document.getElementById('translate').value = 'pt'")
             await page.click("listen")
             await page.when("document.querySelector('#interims .caption.interim')?.textContent.length > 10")
-            assert await page.text("finals") == ""
+            assert "country" not in await page.text("finals")
             await page.when("document.getElementById('finals').textContent.toLowerCase().includes('for your country')")
             await page.click("listen")
             await page.when(IDLE)
-            lines = await page.run("[...document.querySelectorAll('#finals .source')].map(one => one.textContent)")
-            said = re.sub("[^a-z ]", "", " ".join(lines).lower())
+            said = await lines(page, ".source")
             assert "ask not what your country can do for you" in said
             assert "ask what you can do for your country" in said
+            assert "pergunte" in await lines(page, ".translation:not(.interim)")
             assert await page.run("document.querySelectorAll('.interim.caption').length") == 0
             assert await page.run(PROBLEM) == ""
             assert [line for line in page.complaints if "401" not in line] == []
