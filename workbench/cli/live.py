@@ -254,7 +254,7 @@ class _Loading:
     def __call__(self, states: tuple[ModelState, ...]) -> None:
         for state in states:
             if state.phase in (Phase.DOWNLOADING, Phase.LOADING):
-                self._say(f"{state.phase.capitalize()} {state.kind} engine {state.engine} {state.model}".rstrip())
+                self._say(f"{state.phase.capitalize()} {state.kind} engine {state.title}")
 
     def _say(self, line: str) -> None:
         if line not in self._said:
