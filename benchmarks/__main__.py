@@ -27,6 +27,7 @@ NAMES = (
     "terminal",
     "soak",
     "capture",
+    "serve",
 )
 
 
