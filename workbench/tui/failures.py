@@ -18,14 +18,14 @@ _log = logging.getLogger(__name__)
 
 
 @contextmanager
-def noticed(app: WorkbenchApp) -> Iterator[None]:
-    """Make an exception a notice with what to do next."""
+def noticed(app: WorkbenchApp, hint: str = "") -> Iterator[None]:
+    """Make an exception a notice with what to do next: `hint`, where it does not say so itself."""
     try:
         yield
     except ProfileError as error:
         app.notice("; ".join([error.message, *error.problems]), error.hint, "error")
     except WorkbenchError as error:
-        app.notice(error.message, error.hint, "error")
+        app.notice(error.message, error.hint or hint, "error")
     except Exception as error:
         _log.exception("on a screen")
         hint = _("This is a bug of the workbench. Details: {path}", path=paths.log_file())

@@ -1,14 +1,19 @@
-"""What an earlier run left of a session, worked off, with all screens told."""
+"""The end of a session: what an earlier run left of it is worked off, and people are told where it is."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from workbench.errors import WorkbenchError
 from workbench.threads import to_thread
+from workbench.tui.texts import _
 
 if TYPE_CHECKING:
     from workbench.recording import Recording
     from workbench.tui.app import WorkbenchApp
+
+_LEFT_S: Final = 0.5
+"""Audio at the end that holds no word."""
 
 
 async def finish(app: WorkbenchApp, recording: Recording) -> None:
@@ -20,3 +25,17 @@ async def finish(app: WorkbenchApp, recording: Recording) -> None:
     told = await to_thread(recording.told)
     await app.live.finish(recording)
     app.begun.publish(told)
+
+
+async def tell_end(app: WorkbenchApp) -> None:
+    """Wait until no session runs, and say where the last one is."""
+    try:
+        await app.live.finished()
+    except WorkbenchError:
+        return  # an event told it already
+    recording, status = app.live.recording, app.live.status()
+    if recording is None:
+        app.notice(_("Nothing was captured: no session is kept."))
+    elif status.captured - status.done < _LEFT_S:  # else an event told what is left
+        said = _("Saved as session {name}.", name=recording.name)
+        app.notice(said, _("6 Sessions exports it; r records the next one."))

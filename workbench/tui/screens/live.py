@@ -15,14 +15,13 @@ from textual.worker import Worker
 
 from workbench import events
 from workbench.engines import StageKind
-from workbench.errors import WorkbenchError
 from workbench.live import LivePhase, LiveStatus, Source, StageStatus
 from workbench.models.states import ModelState, Phase
 from workbench.threads import to_thread
 from workbench.tui import interrupted
 from workbench.tui.caption_rows import LAYOUTS, Layout
 from workbench.tui.failures import noticed
-from workbench.tui.finishing import finish
+from workbench.tui.finishing import finish, tell_end
 from workbench.tui.frame import Frame
 from workbench.tui.screens import language
 from workbench.tui.screens.ask import Ask
@@ -30,19 +29,15 @@ from workbench.tui.screens.device import Chosen, DeviceScreen, default_label
 from workbench.tui.texts import _
 from workbench.tui.widgets.caption_head import CaptionHead, layout_name
 from workbench.tui.widgets.captions import CaptionView
-from workbench.tui.widgets.input_line import InputLine, banner, off
-from workbench.tui.widgets.meter import LevelMeter
+from workbench.tui.widgets.input_panel import InputPanel
 from workbench.tui.widgets.stages import StagePanel
 from workbench.tui.widgets.system import SystemPanel
 from workbench.tui.widgets.top_bar import LOOK_S
-from workbench.tui.widgets.waveform import SECONDS, Marks, Waveform
 
 if TYPE_CHECKING:
     from workbench.recording import Recording
 
 _MOVING: Final = frozenset({Phase.DOWNLOADING, Phase.LOADING, Phase.WARMING, Phase.UNLOADING})
-_LEFT_S: Final = 0.5
-"""Audio at the end that holds no word."""
 _LOOKS_A_SAMPLE: Final = 4
 """Looks between two samples of how busy the machine is."""
 
@@ -90,7 +85,6 @@ class LiveScreen(Frame):
         self._opening: Worker[None] | None = None
         self._dropping: Ask | None = None
         """Asks whether to drop what is not recognized yet."""
-        self._marks = Marks()
         self._phases: list[Phase] = []
         self._timer: Timer | None = None
         self._phase = LivePhase.IDLE
@@ -102,9 +96,7 @@ class LiveScreen(Frame):
     def content(self) -> ComposeResult:
         with Container(id="live"):
             with Vertical(id="left"):
-                yield InputLine(id="input")
-                yield LevelMeter()
-                yield Waveform(self.live.meter.waveform)
+                yield InputPanel(self.live.meter)
                 yield CaptionHead(id="caption-head")
                 yield CaptionView()
             with Vertical(id="side"):
@@ -162,6 +154,10 @@ class LiveScreen(Frame):
     def _captions(self) -> CaptionView:
         return self.query_one(CaptionView)
 
+    @property
+    def _input(self) -> InputPanel:
+        return self.query_one(InputPanel)
+
     def _wake(self) -> None:
         if self._timer is None:
             self._timer = self.set_interval(LOOK_S, self._look)
@@ -187,18 +183,11 @@ class LiveScreen(Frame):
             self._looks += 1
 
     def _show(self, status: LiveStatus) -> None:
-        self._marks.forget(status.captured - 2 * SECONDS)
-        line = self.query_one(InputLine)
-        line.show_input(status, self._label, listening=self._listening, speaking=self._marks.speaking)
-        self._show_caption_head()
         if self._looks % _LOOKS_A_SAMPLE == 0:
             self._figures = status.stages
+        self._input.show_input(status, self._label, listening=self._listening, all_of_it=self._looks % 2 == 0)
         self.query_one(StagePanel).show_stages(self.live.states, self._figures, compact=self.has_class("-short"))
-        meter, is_half = self.query_one(LevelMeter), self._looks % 2 == 0
-        rest = off(status, listening=self._listening)
-        meter.show_levels(self.live.meter.read(), banner(status, meter.size.width), off=rest, numbers=is_half)
-        if is_half and not self.has_class("-short"):
-            self.query_one(Waveform).show_until(status.captured, self._marks)
+        self._show_caption_head()
 
     def _show_caption_head(self) -> None:
         head, translated = self.query_one(CaptionHead), self._target_language is not None
@@ -224,7 +213,7 @@ class LiveScreen(Frame):
     # what is told
 
     def _take(self, event: events.Event) -> None:
-        self._marks.take(event)
+        self._input.take(event)
         self._captions.take(event, self._target_language)
         self._wake()
 
@@ -292,40 +281,28 @@ class LiveScreen(Frame):
 
     async def _record(self, recording: Recording | None = None) -> None:
         self._listening = False
-        try:
+        with noticed(self.workbench, _("d chooses another device.")):
             told = await to_thread(recording.told) if recording else []
             await self.live.start(self._source, recording)
-        except WorkbenchError as error:
-            self.workbench.notice(error.message, error.hint or _("d chooses another device."), "error")
-        else:
             self.workbench.begun.publish(told)
-            self.run_worker(self._until_idle(), group="session")
+            self._await_end()
         self._look()
 
     async def _finish(self, recording: Recording) -> None:
         """Recognize what an interrupted session left."""
         with noticed(self.workbench):
             await finish(self.workbench, recording)
-            self.run_worker(self._until_idle(), group="session")
+            self._await_end()
         self._look()
+
+    def _await_end(self) -> None:
+        self.run_worker(tell_end(self.workbench), group="session")
 
     def _begin(self, told: list[events.Event]) -> None:
-        self._listening, self._marks = False, Marks()
+        self._listening = False
         self._captions.restore(told, self._target_language)
-        self.live.meter.reset()
+        self._input.begin()
         self._look()
-
-    async def _until_idle(self) -> None:
-        try:
-            await self.live.finished()
-        except WorkbenchError:
-            return  # an event told it already
-        recording, status = self.live.recording, self.live.status()
-        if recording is None:
-            self.workbench.notice(_("Nothing was captured: no session is kept."))
-        elif status.captured - status.done < _LEFT_S:  # else an event told what is left
-            said = _("Saved as session {name}.", name=recording.name)
-            self.workbench.notice(said, _("6 Sessions exports it; r records the next one."))
 
     def action_pause(self) -> None:
         self.live.pause()
@@ -361,12 +338,9 @@ class LiveScreen(Frame):
             self._listening = False
             await self.live.unlisten()
         else:
-            try:
+            with noticed(self.workbench, _("d chooses another device.")):
                 await self.live.listen(self._source)
-            except WorkbenchError as error:
-                self.workbench.notice(error.message, error.hint or _("d chooses another device."), "error")
-                return
-            self._listening = True
+                self._listening = True
         self._look()
 
     def action_reset(self) -> None:
