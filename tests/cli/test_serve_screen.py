@@ -27,7 +27,7 @@ Open = Callable[..., Terminal]
 @pytest.fixture
 def open_server(place: Path, outside: None) -> Open:
     def run(*arguments: str) -> Terminal:
-        return Terminal("-m", "workbench", "serve", "--port", "0", *arguments)
+        return Terminal("-m", "workbench", "serve", "--port", "0", *arguments, env={"COLUMNS": "80"})
 
     return run
 

@@ -156,11 +156,11 @@ def _figures(now: Snapshot) -> list[Line]:
         rate=now.requests_per_s,
     )
     latency = _(
-        "speech {speech}    text {written}", speech=_ms(now.latency["speech"]), written=_ms(now.latency["text"])
+        "p50/p95 speech {speech}, text {written}", speech=_ms(now.latency["speech"]), written=_ms(now.latency["text"])
     )
-    lag = _("loop lag p50 {p50} p99 {p99}", p50=_lag(now.lag.p50), p99=_lag(now.lag.p99))
+    lag = _("loop lag p50 {p50}, p99 {p99}", p50=_lag(now.lag.p50), p99=_lag(now.lag.p99))
     traffic = _(
-        "frames {judged} of {received} judged  in {into}  out {out}  coalesced {coalesced}  errors {errors}",
+        "frames judged {judged}/{received}  in {into}  out {out}  coalesced {coalesced}  errors {errors}",
         judged=now.frames_judged,
         received=now.frames_received,
         into=_size(now.bytes_received),
@@ -181,7 +181,7 @@ def _label(text: str) -> tuple[str, str]:
 
 def _ms(of: Distribution) -> str:
     """Median and 95th percentile."""
-    return f"p50 {1000 * of.p50:.0f} p95 {1000 * of.p95:.0f} ms" if of.count else "-"
+    return f"{1000 * of.p50:.0f}/{1000 * of.p95:.0f} ms" if of.count else "-"
 
 
 def _lag(seconds: float) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from rich.cells import cell_len
 from textual.binding import Binding, BindingType
 
 from workbench.clock import clock
@@ -17,6 +18,8 @@ from workbench.tui.widgets.stages import kind_name
 if TYPE_CHECKING:
     from workbench.server.facts import StreamFacts
 
+WIDE: Final = 96
+"""Columns of the list from which on there is room between its own."""
 SLOW_S: Final = 1.0
 """Median latency from which on it is marked."""
 
@@ -34,7 +37,7 @@ class _Column:
 _COLUMNS: Final = (
     _Column("Client", 21, lambda one: one.client, left=True),
     _Column("up to", 11, lambda one: _last_stage(one.stages), left=True),
-    _Column("Language", 8, lambda one: one.language or "-", 96, left=True),
+    _Column("Language", 8, lambda one: one.language or "-", WIDE, left=True),
     _Column("heard", 7, lambda one: clock(one.received_s)),
     _Column("x RT", 5, lambda one: f"{one.pace:.1f}"),
     _Column("frames", 11, lambda one: _frames(one)),
@@ -71,8 +74,9 @@ class StreamList(Panel, can_focus=True):
         self._top = max(0, min(self._top, count - rows))
         shown = self._streams[self._top : self._top + rows]
         columns = [column for column in _COLUMNS if self.size.width >= column.from_width]
-        head = "  ".join(_cell(_(column.title), column) for column in columns)
-        lines: list[Line] = [((head, "dim"),), *(_line(stream, columns) for stream in shown)]
+        gap = "  " if self.size.width >= WIDE else " "
+        head = gap.join(_cell(_(column.title), column) for column in columns)
+        lines: list[Line] = [((head, "dim"),), *(_line(stream, columns, gap) for stream in shown)]
         if not count:
             lines.append(((_("Nobody streams. Clients connect to {path}.", path="/v1/listen"), "dim"),))
         self.show(lines)
@@ -104,16 +108,16 @@ class StreamList(Panel, can_focus=True):
         self._go(len(self._streams))
 
 
-def _line(stream: StreamFacts, columns: Sequence[_Column]) -> Line:
+def _line(stream: StreamFacts, columns: Sequence[_Column], gap: str) -> Line:
     parts: list[Part] = []
     for column in columns:
-        parts += [(_cell(column.text(stream), column), _style(stream, column)), ("  ", "")]
+        parts += [(_cell(column.text(stream), column), _style(stream, column)), (gap, "")]
     return tuple(parts)
 
 
 def _cell(text: str, column: _Column) -> str:
-    text = fit(text, column.width)
-    return text if column.left else text.rstrip().rjust(column.width)
+    text = text if column.left else " " * (column.width - cell_len(text)) + text
+    return fit(text, column.width)
 
 
 def _style(stream: StreamFacts, column: _Column) -> str:
