@@ -202,16 +202,23 @@ def test_one_that_fails_says_why_and_leaves_the_others_loaded() -> None:
     assert world.phases("b") == tried
 
 
-def test_of_several_that_fail_the_first_is_raised_and_the_log_has_the_rest(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(("cause", "has_traceback"), [(None, False), (ValueError("a bug"), True)])
+def test_of_several_that_fail_the_first_is_raised_and_the_log_has_the_rest(
+    caplog: pytest.LogCaptureFixture, cause: Exception | None, has_traceback: bool
+) -> None:
+    rotten = EngineError("rotten")
+    rotten.__cause__ = cause
+
     async def test(world: World) -> None:
-        world.constructors |= {"a": failing(EngineError("torn")), "b": failing(EngineError("rotten"))}
+        world.constructors |= {"a": failing(EngineError("torn")), "b": failing(rotten)}
         with pytest.raises(EngineError, match="torn"):
             await world.pools.load([choice("a"), choice("b")])
         assert world.phase == {"a": Phase.FAILED, "b": Phase.FAILED}
 
     caplog.set_level(logging.ERROR)
     run(test)
-    assert "rotten" in caplog.text
+    assert "either: rotten" in caplog.text
+    assert ("Traceback" in caplog.text) is has_traceback
 
 
 def test_one_whose_weights_cannot_be_had_is_absent() -> None:

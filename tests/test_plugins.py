@@ -135,6 +135,22 @@ def test_a_broken_plugin_is_named_and_left_out_and_the_rest_works(install: Insta
         registry.find(StageKind.TRANSLATION, "wb-broken")
 
 
+@pytest.mark.parametrize(
+    ("code", "has_traceback"),
+    [
+        ("from workbench.errors import MissingError\nraise MissingError('no such library')", False),
+        ("raise ValueError('a bug')", True),
+    ],
+)
+def test_the_log_has_the_traceback_of_a_plugin_that_may_have_a_bug(
+    install: Install, caplog: pytest.LogCaptureFixture, code: str, has_traceback: bool
+) -> None:
+    install("wb-broken", code)
+    plugins.load()
+    assert "plugin wb-broken is left out: " in caplog.text
+    assert ("Traceback" in caplog.text) is has_traceback
+
+
 def test_nothing_of_a_plugin_that_fails_half_way_is_used(install: Install) -> None:
     install("wb-half", ENGINE.format(name="Half", engine="wb-half") + "    raise ValueError('after the first')")
     registry = plugins.load()
