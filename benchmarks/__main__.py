@@ -1,6 +1,7 @@
-"""`python -m benchmarks NAME [--json]`: measure one thing and print the figures.
+"""`python -m benchmarks NAME [--json] [--seconds S]`: measure one thing and print the figures.
 
-A benchmark is a module with `run() -> dict[str, object]` and `report(figures) -> str`.
+A benchmark is a module with `run() -> dict[str, object]` and `report(figures) -> str`; where a longer run says more,
+`run` takes `seconds`.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 from importlib import import_module
+from inspect import signature
 
 NAMES = (
     "overhead",
@@ -35,9 +37,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("name", choices=NAMES)
     parser.add_argument("--json", action="store_true", help="the figures as JSON")
+    parser.add_argument("--seconds", type=float, help="of audio, for capture and soak")
     arguments = parser.parse_args()
     module = import_module(f"benchmarks.{arguments.name}")
-    figures = module.run()
+    if arguments.seconds is not None and "seconds" not in signature(module.run).parameters:
+        parser.error(f"{arguments.name} has a length of its own")
+    figures = module.run() if arguments.seconds is None else module.run(seconds=arguments.seconds)
     print(json.dumps(figures, indent=2) if arguments.json else module.report(figures))
 
 

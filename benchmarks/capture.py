@@ -30,17 +30,17 @@ _BEFORE_S: Final = 2.0
 _AFTER_S: Final = 3.0
 
 
-def run() -> dict[str, object]:
+def run(seconds: float = SECONDS) -> dict[str, object]:
     if reason := missing():
         raise SystemExit(reason)
     with tempfile.TemporaryDirectory() as folder, sound_server(Path(folder)) as server:
         os.environ.update(server.environment)
-        captures = [_captured(server, rate) for rate in RATES]
+        captures = [_captured(server, rate, seconds) for rate in RATES]
         losses = [_loss(server) for _ in range(LOSSES)]
     return {
         "machine": facts("sounddevice", "soxr", "pulsectl"),
         "source": "real speech" if SPEECH.is_dir() else "noise",
-        "seconds": SECONDS,
+        "seconds": seconds,
         "captures": captures,
         "losses": LOSSES,
         "told_after_s": {"median": round(median(losses), 3), "max": round(max(losses), 3)},
@@ -60,9 +60,9 @@ def report(figures: dict[str, Any]) -> str:
     return "\n".join([described(figures["machine"]), head, *rows, loss])
 
 
-def _captured(server: SoundServer, rate: int) -> dict[str, float]:
+def _captured(server: SoundServer, rate: int, seconds: float) -> dict[str, float]:
     server.load("bench", rate)
-    played = speech(SECONDS, rate)
+    played = speech(seconds, rate)
     source = MicrophoneCapture(MicrophoneCapture.Options(device="bench.monitor"))
     with closing(source.open(Settings())) as chunks:
         before = [chunk.samples for chunk in _until(chunks, _BEFORE_S)]
