@@ -88,7 +88,7 @@ def _plugins(machine: _Machine) -> Iterator[Check]:
         if registration.error:
             yield Check("plugins", "warn", registration.error, f"pip uninstall {registration.plugin.distribution}")
     if not broken:
-        count = len(machine.registry.plugins)
+        count = sum(not plugin.error for plugin in machine.registry.plugins)
         yield Check("plugins", "ok", "1 plugin works" if count == 1 else f"{count} plugins work")
 
 

@@ -152,7 +152,7 @@ def how_to_take_up(plugins: Iterable[Plugin]) -> str:
     """
     out = [plugin for plugin in plugins if plugin.error == DISABLED]
     chosen = disabled() if out else []
-    hints = [f"{NO_PLUGINS} is set, which leaves all plugins out: unset it."] if out and _leaves_all_out() else []
+    hints = [f"Unset {NO_PLUGINS}: it leaves all plugins out."] if out and _leaves_all_out() else []
     if for_good := [plugin.name for plugin in out if plugin.name in chosen or plugin.distribution in chosen]:
         names = " ".join(f"--enable {name}" for name in for_good)
         hints.append(f"To take up what is disabled: workbench plugins {names}")

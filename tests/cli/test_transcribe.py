@@ -230,7 +230,7 @@ def test_a_plugin_can_be_left_out_before_and_after_the_command(command: Command,
 def test_without_plugins_there_is_nothing_to_recognize_with(command: Command, tone: Tone, monkeypatch: Any) -> None:
     monkeypatch.setenv("WORKBENCH_NO_PLUGINS", "1")
     monkeypatch.setenv("WORKBENCH_PROFILE", "auto")
-    refused(command("transcribe", tone()), 4, "no engine for asr is installed", "WORKBENCH_NO_PLUGINS is set")
+    refused(command("transcribe", tone()), 4, "no engine for asr is installed", "Unset WORKBENCH_NO_PLUGINS")
 
 
 def test_a_broken_plugin_leaves_the_rest_working_and_is_told(
