@@ -22,7 +22,7 @@ from workbench.speech.segmenter import SegmenterOptions
 
 PREFERRED: Final[Mapping[StageKind, tuple[str, ...]]] = {
     StageKind.CAPTURE: ("file",),
-    StageKind.VAD: ("silero", "energy"),
+    StageKind.VAD: ("silero", "webrtc", "energy"),
     StageKind.ASR: ("faster-whisper",),
     StageKind.TRANSLATION: ("bergamot",),
     StageKind.TTS: ("hibari", "nanotts"),
@@ -212,6 +212,16 @@ class Session:
 
 
 _DECLARATION: Final = {StageKind.TRANSLATION: "pairs", StageKind.TTS: "voices"}
+
+
+def translation_pairs(profile: Profile, registry: Registry) -> set[tuple[str, str]] | None:
+    """From which language into which (BCP-47) the engine that is named translates, or else all; None: not known."""
+    installed = cast("dict[str, type[Translator]]", registry.engines(StageKind.TRANSLATION))
+    named = profile.translation
+    chosen = [engine for name, engine in installed.items() if (name == named.engine if named else engine.pairs)]
+    if not all(engine.pairs for engine in chosen):
+        return None
+    return {pair for engine in chosen for pair in engine.pairs}
 
 
 def _none_fits(kind: StageKind, refusals: Mapping[str, WorkbenchError], registry: Registry) -> WorkbenchError:

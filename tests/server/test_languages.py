@@ -13,7 +13,8 @@ from workbench.engines import StageKind
 from workbench.plan import Choice
 from workbench.plugins import load
 from workbench.profiles.schema import parse_profile
-from workbench.server.languages import pairs, spoken
+from workbench.server.languages import spoken
+from workbench.session import translation_pairs
 
 
 def answer(**how: Any) -> Any:
@@ -45,4 +46,4 @@ def test_a_model_for_english_is_offered_for_english_only() -> None:
     assert spoken(Choice(whisper, whisper.Options(model="tiny.en"), {})) == ["en"]
     assert len(spoken(Choice(whisper, whisper.Options(model="base"), {})) or ()) > 90
     profile = parse_profile('schema = 1\nname = "test"\n')
-    assert ("en", "pt") in (pairs(registry, profile) or ())
+    assert ("en", "pt") in (translation_pairs(profile, registry) or ())

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
 
-from workbench.engines import Settings, StageKind, Translator
+from workbench.engines import Settings
 from workbench.errors import UnsupportedLanguage
 from workbench.plan import Choice
-from workbench.plugins import Registry
-from workbench.profiles.schema import Profile
 from workbench.server import service
 from workbench.server.problems import Problem
+from workbench.session import translation_pairs
 from workbench.threads import to_thread
 
 router = APIRouter()
@@ -33,10 +32,11 @@ async def languages(request: Request) -> dict[str, Any]:
     engines = service.of(request).engines
     if engines.recognizer is None:
         raise Problem(503, engines.problem() or "", headers={"retry-after": "5"})
+    pairs = translation_pairs(engines.session.profile, engines.session.registry)
     return {
         "language": engines.settings.language,
         "languages": await to_thread(partial(spoken, engines.recognizer)),
-        "pairs": pairs(engines.session.registry, engines.session.profile),
+        "pairs": None if pairs is None else sorted(pairs),
     }
 
 
@@ -52,13 +52,3 @@ def _recognizes(recognizer: Choice, language: str) -> bool:
     except UnsupportedLanguage:
         return False
     return True
-
-
-def pairs(registry: Registry, profile: Profile) -> list[tuple[str, str]] | None:
-    """What can be translated into what, by the engine that is named or else by all; None: that is not known."""
-    installed = cast(dict[str, type[Translator]], registry.engines(StageKind.TRANSLATION))
-    named = profile.translation
-    chosen = [engine for name, engine in installed.items() if (name == named.engine if named else engine.pairs)]
-    if not all(engine.pairs for engine in chosen):
-        return None
-    return sorted({(source, target) for engine in chosen for source, target in engine.pairs})

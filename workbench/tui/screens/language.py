@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from textual.app import App
 
-from workbench.engines import StageKind, Translator, same_language
+from workbench.engines import same_language
 from workbench.errors import UsageError
+from workbench.session import translation_pairs
 from workbench.tui.screens.choose import Choose
 from workbench.tui.screens.prompt import Prompt
 from workbench.tui.texts import _
@@ -76,12 +77,9 @@ def ask_target(app: WorkbenchApp, then: Callable[[str | None], None]) -> None:
 
 def targets(registry: Registry, profile: Profile, source: str | None) -> set[str] | None:
     """What speech in `source` (None: in any language) can be translated into here; None: that is not known."""
-    installed = cast(dict[str, type[Translator]], registry.engines(StageKind.TRANSLATION))
-    named = profile.translation
-    chosen = [engine for name, engine in installed.items() if (name == named.engine if named else engine.pairs)]
-    if not all(engine.pairs for engine in chosen):
+    pairs = translation_pairs(profile, registry)
+    if pairs is None:
         return None
-    pairs = {pair for engine in chosen for pair in engine.pairs}
     return {target for spoken, target in pairs if source is None or same_language(source, spoken)}
 
 
