@@ -231,6 +231,27 @@ def test_nothing_is_drawn_while_nothing_moves(make: Make, live: FakeLive) -> Non
     drive(app := make("live"), test)
 
 
+def test_at_rest_the_meter_says_how_to_begin_and_opens_no_input(make: Make, live: FakeLive) -> None:
+    async def test(pilot: Pilot[int]) -> None:
+        assert "off  r records, i tests the input" in lines(app)[3]
+        assert not {"listen", "start"} & {told[0] for told in live.told}
+        await pilot.press("r")
+        await pauses(pilot, lambda: "peak" in lines(app)[3])
+        await pilot.press("r")
+        await pauses(pilot, lambda: "r records" in lines(app)[3])
+
+    drive(app := make("live"), test)
+
+
+def test_at_rest_everything_follows_the_size_of_the_terminal(make: Make, live: FakeLive) -> None:
+    async def test(pilot: Pilot[int]) -> None:
+        for width in (90, 81, 100, 83):
+            await pilot.resize_terminal(width, 24)
+            await pauses(pilot, lambda width=width: len(lines(app)[6]) == width - 1)  # type: ignore[misc]
+
+    drive(app := make("live"), test)
+
+
 def test_captions_go_on_while_another_screen_is_shown(make: Make, live: FakeLive) -> None:
     async def test(pilot: Pilot[int]) -> None:
         await pilot.press("7")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import events as ui
@@ -19,10 +18,11 @@ from workbench.live import LivePhase, LiveStatus, Source, StageStatus
 from workbench.models.states import ModelState, Phase
 from workbench.threads import to_thread
 from workbench.tui import interrupted
-from workbench.tui.caption_rows import LAYOUTS, Layout
+from workbench.tui.caption_rows import LAYOUTS
 from workbench.tui.failures import noticed
 from workbench.tui.finishing import finish, tell_end
 from workbench.tui.frame import Frame
+from workbench.tui.live_choices import LiveChoices
 from workbench.tui.screens import language
 from workbench.tui.screens.ask import Ask
 from workbench.tui.screens.device import Chosen, DeviceScreen, default_label
@@ -104,13 +104,9 @@ class LiveScreen(Frame):
                 yield SystemPanel()
 
     def on_mount(self) -> None:
-        kept = self._kept
         self._source = Source(device=self.workbench.choices.device)
-        languages = {name: kept[name] for name in ("target_language", "language") if name in kept}
-        if languages and all(tag is None or isinstance(tag, str) for tag in languages.values()):
-            self._set(**languages)
-        order = next((order for order in LAYOUTS if order == kept.get("order")), LAYOUTS[0])
-        self._captions.lay_out(times=bool(kept.get("times", True)), order=order)
+        self._choices = LiveChoices(self.workbench, self._captions)
+        self._choices.restore()
         self._leave = [self.live.observe(self._take), self.live.watch(self._look_at_states)]
         self.watch(self._captions, "follow", self._followed, init=False)
         self.watch(self._captions, "unseen", self._show_caption_head, init=False)
@@ -128,25 +124,11 @@ class LiveScreen(Frame):
         self._look()
         await self._sample()
 
-    # choices
-
-    @property
-    def _kept(self) -> dict[str, Any]:
-        kept = self.workbench.choices.layout.get("live", {})
-        return kept if isinstance(kept, dict) else {}
-
-    def _keep(self, **chosen: Any) -> None:
-        self.workbench.choose(layout={**self.workbench.choices.layout, "live": {**self._kept, **chosen}})
-
     @property
     def _target_language(self) -> str | None:
         """What captions are translated into; None when no engine does that."""
         kinds = {s.kind for s in self.live.states if s.phase not in (Phase.ABSENT, Phase.FAILED, Phase.UNLOADING)}
         return self.live.settings.target_language if StageKind.TRANSLATION in kinds else None
-
-    def _set(self, **changed: Any) -> None:
-        """Change the settings of the session."""
-        self.live.change(settings=replace(self.live.settings, **changed))
 
     # looking: only while something moves
 
@@ -177,15 +159,17 @@ class LiveScreen(Frame):
             if status.phase is LivePhase.IDLE and self._dropping is not None and self._dropping.is_current:
                 self._dropping.dismiss("")  # nothing is left to drop
         if self in self.app.screen_stack and self.size:
-            self._show(status)
+            self._show(status, moving=moving)
             if self._looks % _LOOKS_A_SAMPLE == 0 and self.query_one(SystemPanel).display:
                 self.run_worker(self._sample(), group="system", exclusive=True)
             self._looks += 1
 
-    def _show(self, status: LiveStatus) -> None:
-        if self._looks % _LOOKS_A_SAMPLE == 0:
+    def _show(self, status: LiveStatus, *, moving: bool) -> None:
+        """What is read at leisure is shown at fewer looks, but at one that may be the last for long."""
+        if not moving or self._looks % _LOOKS_A_SAMPLE == 0:
             self._figures = status.stages
-        self._input.show_input(status, self._label, listening=self._listening, all_of_it=self._looks % 2 == 0)
+        all_of_it = not moving or self._looks % 2 == 0
+        self._input.show_input(status, self._label, listening=self._listening, all_of_it=all_of_it)
         self.query_one(StagePanel).show_stages(self.live.states, self._figures, compact=self.has_class("-short"))
         self._show_caption_head()
 
@@ -353,18 +337,16 @@ class LiveScreen(Frame):
         self._captions.action_last()
 
     def action_times(self) -> None:
-        self._lay_out(not self._captions.shape.times, self._captions.shape.order)
+        shape = self._captions.shape
+        self._choices.lay_out(times=not shape.times, order=shape.order)
+        self._show_caption_head()
 
     def action_layout(self) -> None:
-        self._lay_out(
-            self._captions.shape.times, LAYOUTS[(LAYOUTS.index(self._captions.shape.order) + 1) % len(LAYOUTS)]
-        )
-        self.workbench.notice(layout_name(self._captions.shape.order))
-
-    def _lay_out(self, times: bool, order: Layout) -> None:
-        self._captions.lay_out(times=times, order=order)
-        self._keep(times=times, order=order)
+        shape = self._captions.shape
+        order = LAYOUTS[(LAYOUTS.index(shape.order) + 1) % len(LAYOUTS)]
+        self._choices.lay_out(times=shape.times, order=order)
         self._show_caption_head()
+        self.workbench.notice(layout_name(order))
 
     def action_language(self) -> None:
         title, current = _("Spoken language"), self.live.settings.language
@@ -373,16 +355,10 @@ class LiveScreen(Frame):
     def action_target(self) -> None:
         language.ask_target(self.workbench, lambda tag: self._choose(target_language=tag))
 
-    def _choose(self, **chosen: str | None) -> None:
-        self._set(**chosen)
-        settings = self.live.settings
-        self._keep(language=settings.language, target_language=settings.target_language)
+    def _choose(self, **tags: str | None) -> None:
+        self._choices.use_languages(**tags)
         self._look()
 
     def action_speak(self) -> None:
-        profile = self.live.profile
-        live = profile.live.model_copy(update={"speak": not profile.live.speak})
-        with noticed(self.workbench):
-            self.live.change(profile=profile.model_copy(update={"live": live}))
-            self.workbench.notice(_("Captions are spoken.") if live.speak else _("Captions are not spoken any more."))
+        self._choices.turn_voice()
         self._look()
