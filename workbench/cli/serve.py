@@ -33,7 +33,7 @@ def serve(
     host: Annotated[
         str, typer.Option("--host", metavar="H", help="Where to listen. Beyond this machine a token is needed.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: one that is free.")] = 8765,
+    port: Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="0: one that is free.")] = 8765,
     token_file: Annotated[
         Path | None,
         typer.Option("--token-file", metavar="F", help="Ask for the token in it; it is made if it is missing."),
