@@ -11,6 +11,7 @@ from rich.style import Style
 from textual.app import App, ComposeResult
 from textual.events import MouseScrollUp
 from textual.pilot import Pilot
+from textual.strip import Strip
 
 from tests import fakes
 from workbench import events
@@ -303,5 +304,61 @@ def test_a_session_that_is_opened_again_shows_what_was_told_before() -> None:
         assert [row.split("  ")[-1] for row in rows(view)[:3]] == ["caption 0", "caption 1", "caption 2"]
         view.restore([])
         assert not any(rows(view))
+
+    look(test)
+
+
+def test_another_width_is_seen_at_once_and_the_same_caption_stays_on_top() -> None:
+    async def test(view: CaptionView, pilot: Pilot[None]) -> None:
+        view.restore(events.Transcript(transcript=said(number, f"{number} {LONG}")) for number in range(2000))
+        await pilot.app.workers.wait_for_complete()
+        view.go_to(1000)
+        await pilot.press("escape")
+        on_top = next(row.split()[1] for row in rows(view) if ":" in row)
+        view.styles.width = 30
+        await fakes.until(lambda: view.size.width == 30)
+        await pilot.pause()
+        assert max(map(len, rows(view))) < 30
+        assert next(row.split()[1] for row in rows(view) if ":" in row) == on_top
+        await pilot.app.workers.wait_for_complete()
+        assert next(row.split()[1] for row in rows(view) if ":" in row) == on_top
+        assert {placed.shape for placed in view._rows.placed} == {view.shape}
+        view.action_first()
+        assert rows(view)[0].startswith(">    0:00  0 So the")
+
+    look(test, (60, 12))
+
+
+def test_text_that_comes_while_the_rest_is_laid_out_is_followed() -> None:
+    async def test(view: CaptionView, pilot: Pilot[None]) -> None:
+        view.restore(events.Transcript(transcript=said(number, LONG)) for number in range(2000))
+        tell(view, 2000, "the newest one")
+        assert rows(view)[-1].endswith("the newest one")
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+        assert view.follow
+        assert rows(view)[-1].endswith("the newest one")
+        assert view._rows.height > 4000
+
+    look(test)
+
+
+def test_rows_that_are_empty_are_not_painted_again() -> None:
+    painted: list[int] = []
+
+    async def test(view: CaptionView, pilot: Pilot[None]) -> None:
+        tell(view, 0, "One", final=False)
+        await pilot.pause()
+        paint = view.render_line
+
+        def render_line(y: int) -> Strip:
+            painted.append(y)
+            return paint(y)
+
+        view.render_line = render_line  # type: ignore[method-assign]
+        tell(view, 0, "One two", final=False)
+        tell(view, 1, "Three", final=False)
+        await pilot.pause()
+        assert set(painted) == {0, 1}
 
     look(test)
