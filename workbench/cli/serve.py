@@ -23,7 +23,7 @@ from workbench.profiles.schema import Profile
 from workbench.server.access import Access, access, bind, default_token_file, url
 from workbench.server.limits import Limits, parse_limits
 from workbench.session import Session
-from workbench.threads import limit_arenas
+from workbench.threads import favour_the_loop, limit_arenas
 
 if TYPE_CHECKING:
     from workbench.server.activity import Activity
@@ -71,6 +71,7 @@ def serve(
     settings = settings_of(chosen, language=language)
     affinity.apply(chosen.hardware.cpu_affinity)
     limit_arenas()
+    favour_the_loop()
     sockets = bind(host, port)
     try:
         allowed = access(host, sockets, allow_host or [], allow_origin or [], token_file)
