@@ -170,7 +170,7 @@ def test_every_stream_hears_the_rest_when_the_server_stops() -> None:
 
 def test_the_arrival_of_a_position_is_that_of_the_message_it_was_in(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
-    monkeypatch.setattr(activity.time, "monotonic", lambda: now)
+    monkeypatch.setattr("workbench.server.activity.time.monotonic", lambda: now)
     arrivals = activity._Arrivals(0.0, 3)
     for now in (1.0, 2.0, 3.0):  # noqa: B007 - what the clock says
         arrivals.add(0.1)

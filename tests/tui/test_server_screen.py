@@ -182,13 +182,14 @@ def test_what_goes_wrong_is_shown() -> None:
     drive(test)
 
 
-def test_addresses_are_copied_and_the_token_is_nowhere(tmp_path: Path) -> None:
+def test_addresses_are_copied_and_the_token_is_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "token"
     offered = offer(path)
 
+    copied: list[str] = []
+    monkeypatch.setattr(ServerApp, "copy", lambda app, text: copied.append(text))
+
     async def test(pilot: Pilot[int], app: ServerApp) -> None:
-        copied: list[str] = []
-        app.copy = copied.append  # type: ignore[method-assign]
         await pilot.press("y", "c")
         url = app.address.urls[0]
         assert copied == [url, f'curl -H "Authorization: Bearer $(cat {path})" {url}/v1/models']

@@ -158,9 +158,9 @@ def _figures(now: Snapshot) -> list[Line]:
     latency = _(
         "p50/p95 speech {speech}, text {written}", speech=_ms(now.latency["speech"]), written=_ms(now.latency["text"])
     )
-    lag = _("loop lag p50 {p50}, p99 {p99}", p50=_lag(now.lag.p50), p99=_lag(now.lag.p99))
+    lag = _("lag p50 {p50}, p99 {p99}", p50=_lag(now.lag.p50), p99=_lag(now.lag.p99))
     traffic = _(
-        "frames judged {judged}/{received}  in {into}  out {out}  coalesced {coalesced}  errors {errors}",
+        "frames {judged}/{received}  in {into}  out {out}  coalesced {coalesced}  errors {errors}",
         judged=now.frames_judged,
         received=now.frames_received,
         into=_size(now.bytes_received),
@@ -170,7 +170,7 @@ def _figures(now: Snapshot) -> list[Line]:
     )
     return [
         (_label(_("Sessions")), (sessions, "")),
-        (_label(_("Latency")), (latency + "    ", ""), (lag, "warn" if now.lag.p99 >= _LATE_S else "")),
+        (_label(_("Latency")), (latency + "   ", ""), (lag, "warn" if now.lag.p99 >= _LATE_S else "")),
         (_label(_("Traffic")), (traffic, "")),
     ]
 
