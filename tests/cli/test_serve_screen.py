@@ -98,3 +98,15 @@ def test_plain_needs_no_screen(open_server: Open) -> None:
         assert b"\x1b[?1049h" not in terminal.written
         terminal.process.send_signal(signal.SIGTERM)
         assert terminal.ended() == 128 + signal.SIGTERM
+
+
+def test_a_window_that_is_closed_ends_it_and_clients_hear_the_rest(open_server: Open) -> None:
+    with open_server() as terminal:
+        url = address(terminal)
+        with connect(f"{url.replace('http', 'ws')}/v1/listen?stages=vad", compression=None) as socket:
+            socket.send(b"\x00\x20" * 8000)
+            terminal.shows("1 session")
+            terminal.close()
+            heard = [json.loads(text)["type"] for text in socket]
+        assert heard[-1] == "done"
+        assert terminal.process.wait(20) == 128 + signal.SIGHUP

@@ -151,6 +151,8 @@ async def _run(app: Shell, terminal: int, drawing: Drawing, *, mouse: bool, pati
     caught: list[int] = []
 
     def stop(number: int) -> None:
+        if caught == [_HANG_UP] == [number]:
+            return  # the same window, told in two ways
         if caught:
             _leave_at_once(terminal, before, 128 + number)
         caught.append(number)
