@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -32,6 +33,7 @@ from benchmarks.machine import ROOT, described, facts
 from workbench import Settings, plugins
 from workbench.profiles.schema import parse_profile
 from workbench.session import Session
+from workbench.threads import limit_arenas
 
 CLIENTS: Final = int(os.environ.get("WORKBENCH_SERVE_CLIENTS", 500))
 SECONDS: Final = float(os.environ.get("WORKBENCH_SERVE_SECONDS", 60))
@@ -60,6 +62,7 @@ def run() -> dict[str, object]:
         curve = list(_watched(process, clients))
         heard = json.loads(clients.communicate()[0])
         cpu = sum(process.cpu_times()[:2]) - cpu
+        _clients("drop", url, str(DROPS))  # after these the batches and arenas are as large as they get
         before = _state(server, url)
         dropped = json.loads(_clients("drop", url, str(DROPS)))
         after = _state(server, url)
@@ -148,18 +151,24 @@ class Nobody(workbench.Recognizer):
 
 
 async def serve() -> None:
-    """Tells its address when it is ready, and at each SIGUSR1 how many tasks there are."""
+    """Tells its address when it is ready, and at each SIGUSR1 how many tasks there are, without garbage."""
     from workbench.server.access import access, bind, url
     from workbench.server.limits import Limits
     from workbench.server.serving import serve as serve_until_cancelled
 
+    limit_arenas()  # as the command does
     registry = plugins.load()
     own = SimpleNamespace(register_engines=workbench.hookimpl(lambda register: register(Nobody)))
     registry.add(plugins.Plugin("benchmark", "benchmark", "1"), lambda: own)
     sockets = bind("127.0.0.1", 0)
     limits = Limits(sessions=2 * CLIENTS, sessions_per_client=2 * CLIENTS, handshake_s=2.0)
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGUSR1, lambda: print(len(asyncio.all_tasks()), flush=True))
+
+    def tell() -> None:
+        gc.collect()
+        print(len(asyncio.all_tasks()), flush=True)
+
+    loop.add_signal_handler(signal.SIGUSR1, tell)
     async with Session(parse_profile(PROFILE), registry) as session:
         allowed = access("127.0.0.1", sockets, [], [], None)
         await serve_until_cancelled(

@@ -175,8 +175,8 @@ async def connected(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWrite
 async def drop(url: str, count: int) -> dict[str, Any]:
     rng, began = random.Random(0), time.monotonic()
     pcm = sound(2.0)[0][0].tobytes()
-    said = UPGRADE + frame(_BINARY, pcm[:40_000]) + frame(_PING, b"?") + frame(_BINARY, pcm[40_000:]) + STOP
-    said += frame(_CLOSE, b"\x03\xe8")
+    messages = [frame(_BINARY, pcm[first : first + 2 * MESSAGE]) for first in range(0, len(pcm), 2 * MESSAGE)]
+    said = b"".join([UPGRADE, *messages, frame(_PING, b"?"), STOP, frame(_CLOSE, b"\x03\xe8")])
     for _ in range(0, count, AT_ONCE):
         await asyncio.gather(*(drop_one(url, said, rng) for _ in range(AT_ONCE)), return_exceptions=True)
     return {"drops": count, "took_s": time.monotonic() - began}
