@@ -67,6 +67,8 @@ class StreamState:
     value: Any = None
 
     def on(self, instance: Instance[Any, Any]) -> Any:
+        if self.generation == instance.generation:  # as it is but once
+            return self.value
         with self.lock:
             if self.generation != instance.generation:
                 self.value = self.make(instance.engine)
