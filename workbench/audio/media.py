@@ -122,7 +122,7 @@ def open_media(path: Path) -> Iterator[InputContainer]:
     """FFmpeg's view of a local regular file. Raises `InputError`; `UsageError` where there is no such file."""
     import av
 
-    with _open_file(path) as file:
+    with open_file(path) as file:
         try:
             container = av.open(
                 file,
@@ -137,8 +137,11 @@ def open_media(path: Path) -> Iterator[InputContainer]:
             yield container
 
 
-def _open_file(path: Path) -> IO[bytes]:
-    """`path`, under a name for FFmpeg that keeps nothing of the real one but its suffix, which helps it guess."""
+def open_file(path: Path) -> IO[bytes]:
+    """A local regular file that holds something. Raises `InputError`; `UsageError` where there is no such file.
+
+    Its name, which FFmpeg gets to see, keeps nothing of the real one but its suffix, which helps it guess.
+    """
     name = str(path)
     try:
         status = path.stat()
@@ -169,7 +172,7 @@ def _refuse(url: str, flags: int, options: dict[str, str]) -> IO[bytes]:
 
 def _not_audio(path: Path) -> InputError:
     name = str(path)
-    with _open_file(path) as file:
+    with open_file(path) as file:
         head = file.read(512).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if any(mark in head for mark in _PLAYLISTS):
         return InputError(f"{name!r} is a playlist, not audio", hint="Give the files that it lists.")

@@ -1,0 +1,208 @@
+"""Ranges of a WAV: any stretch of a long recording in memory, and nothing else of it.
+
+Bytes come by `pread` unless memory mapping is asked for. Mapping saves a copy, but a mapped page that cannot be read
+ends the process (SIGBUS): where somebody cuts the file off, or where its disk fails. So the size is looked at before
+every block of a mapped file, and what is cut off by then is an `InputError`, as it always is with `pread`. What is left
+are the microseconds in which a block is converted: map only files that nobody writes to.
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+import os
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from workbench.audio.media import open_file
+from workbench.audio.riff import NotPcmWav, PcmLayout, pcm_layout
+from workbench.audio.timeline import mix
+from workbench.errors import InputError
+from workbench.types import Samples
+
+__all__ = ["MemoryMappedAudio", "NotPcmWav"]
+
+_BLOCK: Final = 1 << 16
+"""Samples of each channel that are converted at once: a range of eight channels needs no eightfold memory."""
+_HAS_PREAD: Final = hasattr(os, "pread")
+"""Windows has none; but it lets nobody cut off a file that is mapped."""
+_FORGET: Final[int | None] = getattr(mmap, "MADV_DONTNEED", None)
+
+
+class MemoryMappedAudio:
+    """Time ranges of a WAV of plain samples, at its own rate. From any thread; processes may share one by pickling it.
+
+    What is read depends on the file alone, not on what was read before, so ranges may be read in any order.
+    """
+
+    def __init__(self, path: Path, *, memory_mapping: bool = False) -> None:
+        """Open the file and read its header.
+
+        Raises `NotPcmWav` for what must be decoded from its start instead, `InputError` for what cannot be read, and
+        `UsageError` where there is no such file. What is appended to the file from now on is not seen.
+        """
+        self.path = path
+        self._file = open_file(path)
+        try:
+            self._layout = self._read_header()
+            self._map = self._mapped() if memory_mapping or not _HAS_PREAD else None
+        except OSError as error:
+            self._file.close()
+            raise self._unreadable(error) from error
+        except BaseException:
+            self._file.close()
+            raise
+
+    @property
+    def is_mapped(self) -> bool:
+        """Whether it is read by memory mapping: not on file systems that cannot, even where that was asked for."""
+        return self._map is not None
+
+    @property
+    def sample_rate(self) -> int:
+        """Hertz."""
+        return self._layout.sample_rate
+
+    @property
+    def channels(self) -> int:
+        """Of the file; what is read is their mix."""
+        return self._layout.channels
+
+    @property
+    def duration(self) -> float:
+        """Seconds that the file holds, whatever its header promises."""
+        return self._layout.length / self._layout.sample_rate
+
+    def read(self, start: float = 0.0, end: float = math.inf) -> Samples:
+        """The audio from `start` to `end`, in seconds, as far as there is any; the caller may write to it.
+
+        Starts and ends at the nearest sample, so ranges that touch join without a hole. Raises `InputError` where the
+        file was cut off meanwhile or its disk fails.
+        """
+        first, last = self._place(start), self._place(end)
+        samples = np.empty(max(0, last - first), np.float32)
+        for done in range(0, len(samples), _BLOCK):
+            count = min(_BLOCK, len(samples) - done)
+            samples[done : done + count] = self._mixed(first + done, count)
+        self._forget(first, last)
+        return samples
+
+    def close(self) -> None:
+        """Free the file. Nobody may be reading."""
+        if self._map is not None:
+            self._map.close()
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _opened, (self.path, self.is_mapped)
+
+    def _read_header(self) -> PcmLayout:
+        try:
+            return pcm_layout(self._file, os.fstat(self._file.fileno()).st_size)
+        except NotPcmWav as error:
+            raise NotPcmWav(f"{str(self.path)!r}: {error.message}", hint=error.hint) from None
+
+    def _mapped(self) -> mmap.mmap | None:
+        try:
+            return mmap.mmap(self._file.fileno(), self._layout.end, access=mmap.ACCESS_READ)
+        except (OSError, ValueError):
+            if not _HAS_PREAD:
+                raise
+            return None
+
+    def _place(self, time: float) -> int:
+        """The sample that is nearest to `time`, in seconds, or the end next to it."""
+        return round(min(max(time, 0.0), self.duration) * self.sample_rate)
+
+    def _mixed(self, first: int, count: int) -> Samples:
+        layout = self._layout
+        data = self._data(layout.start + first * layout.step, count * layout.step)
+        channels = _scaled(data, layout).reshape(count, layout.channels).T
+        return mix(channels, list(layout.places))
+
+    def _data(self, place: int, count: int) -> bytes | memoryview:
+        try:
+            if self._map is not None:
+                is_there = os.fstat(self._file.fileno()).st_size >= place + count
+                data: bytes | memoryview = memoryview(self._map)[place : place + count] if is_there else b""
+            else:
+                data = os.pread(self._file.fileno(), count, place)
+        except OSError as error:
+            raise self._unreadable(error) from error
+        if len(data) < count:
+            raise InputError(
+                f"{str(self.path)!r} was cut off while it was read",
+                hint="Another program changed the file. Read it again when that is done.",
+            )
+        return data
+
+    def _forget(self, first: int, last: int) -> None:
+        """Give back the pages of a range: they stay in the system's cache, but count for this process no more."""
+        if self._map is None or _FORGET is None or first >= last:
+            return
+        layout = self._layout
+        begin = (layout.start + first * layout.step) // mmap.PAGESIZE * mmap.PAGESIZE
+        self._map.madvise(_FORGET, begin, layout.start + last * layout.step - begin)
+
+    def _unreadable(self, error: OSError) -> InputError:
+        return InputError(
+            f"{str(self.path)!r} cannot be read: {error.strerror or error}",
+            hint="Check the file's permissions and its disk.",
+        )
+
+
+def _opened(path: Path, memory_mapping: bool) -> MemoryMappedAudio:
+    return MemoryMappedAudio(path, memory_mapping=memory_mapping)
+
+
+def _scaled(data: bytes | memoryview, layout: PcmLayout) -> Samples:
+    """All channels as they lie, in [-1, 1]; values that are no numbers are silence, as when decoding."""
+    if layout.encoding == "float":
+        stored = np.frombuffer(data, f"<f{layout.width}")
+        with np.errstate(over="ignore"):
+            samples = stored.astype(np.float32)
+        samples[~np.isfinite(samples)] = 0.0
+        return samples
+    if layout.encoding != "integer":
+        return _companded(layout.encoding)[np.frombuffer(data, np.uint8)]
+    if layout.width == 3:
+        wide = np.zeros((len(data) // 3, 4), np.uint8)
+        wide[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
+        integers: npt.NDArray[Any] = wide.view("<i4")[:, 0]
+    else:
+        integers = np.frombuffer(data, "u1" if layout.width == 1 else f"<i{layout.width}")
+    samples = integers.astype(np.float32)
+    if layout.width == 1:
+        samples -= 128.0
+    samples *= np.float32(0.5 ** (8 * integers.dtype.itemsize - 1))
+    return samples
+
+
+@cache
+def _companded(encoding: str) -> Samples:
+    """Sample of each octet, after ITU-T G.711."""
+    octets = np.arange(256)
+    if encoding == "a-law":
+        octets ^= 0x55
+        exponent, mantissa = octets >> 4 & 7, octets & 15
+        size = np.where(exponent == 0, (mantissa << 4) + 8, (mantissa << 4) + 0x108 << np.maximum(exponent - 1, 0))
+        sign = np.where(octets & 0x80, 1, -1)
+    else:
+        octets ^= 0xFF
+        size = ((octets & 15) << 3) + 0x84 << (octets >> 4 & 7)
+        size -= 0x84
+        sign = np.where(octets & 0x80, -1, 1)
+    return (sign * size / 32768).astype(np.float32)
