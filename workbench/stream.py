@@ -118,7 +118,8 @@ class StreamProcessor:
         self._limit = LIMIT_S * sample_rate
         self._keep_audio = keep_audio
         self._found: deque[Found] = deque()
-        self._changed = asyncio.Event()
+        self._told = asyncio.Event()  # something was found, or nothing will be
+        self._changed = asyncio.Event()  # less waits
         self._closed = False
         self._begin()
 
@@ -143,6 +144,7 @@ class StreamProcessor:
     async def close(self) -> None:
         """Drop what waits and wait for what runs. Harmless when called again."""
         self._closed = True
+        self._told.set()
         self._changed.set()
         await self._stage.close()
 
@@ -182,7 +184,8 @@ class StreamProcessor:
                 self._changed.set()  # there is room
             if self._closed:
                 return
-            await self._change()
+            self._told.clear()
+            await self._told.wait()
 
     async def process_chunk(self, data: Audio) -> list[Found]:
         """Feed `data`, and give what was found in all that was fed, once it is judged. Raises what `feed` does."""
@@ -274,6 +277,7 @@ class StreamProcessor:
         if isinstance(event, events.SpeechEnded):  # the last frame reaches beyond the audio
             event = replace(event, end=min(event.end, self._received / self._source_rate))
         self._found.append(event)
+        self._told.set()
         if isinstance(event, events.SpeechEnded) and self._recent is not None:
             self._found.append(SpeechSegment(id=event.segment_id, audio=self._recent.cut(event.start, event.end)))
 
@@ -292,6 +296,7 @@ class StreamProcessor:
                 severity=Severity.FATAL if fatal else Severity.ERROR,
             )
         )
+        self._told.set()
 
     def _take_found(self) -> list[Found]:
         found = list(self._found)
