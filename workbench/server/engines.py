@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -62,6 +63,7 @@ class Engines:
                     pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
                 else:
                     pause_s = FIRST_PAUSE_S
+                    _keep()
                     await self._lost.wait()
         finally:
             unwatch()
@@ -125,6 +127,13 @@ class Engines:
         """The pool that speaks. Raises `WorkbenchError` where no engine can."""
         stages = await self.session.load(self.session.plan_speech(settings))
         return stages.synthesizer
+
+
+def _keep() -> None:
+    """Look for no garbage in what is loaded: that holds the loop up for tens of milliseconds each time."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def _paired(plan: Plan, stages: Stages) -> Iterator[tuple[Choice, Pool[Any, Any]]]:
