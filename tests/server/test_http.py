@@ -132,7 +132,7 @@ def test_text_is_streamed_as_it_is_there() -> None:
             told = [json.loads(line) for line in lines]
             assert "".join(one["delta"] for one in told[:-1]) == told[-1]["text"] == "Hello there. Hello there."
             assert told[-1]["type"] == "transcript.text.done"
-            assert stored() == []
+            await until(lambda: stored() == [])  # after the last word has left
 
     run(test)
 
