@@ -5,6 +5,7 @@ A minute of speech, or of noise where the recordings are not, each compared with
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 import time
@@ -68,11 +69,15 @@ def _captured(server: SoundServer, rate: int, seconds: float) -> dict[str, float
         before = [chunk.samples for chunk in _until(chunks, _BEFORE_S)]
         player, cpu_s, waits = server.play(played, rate, "bench"), time.process_time(), [time.monotonic()]
         rest = []
-        for chunk in _until(chunks, _BEFORE_S + len(played) / rate + _AFTER_S):
+        end = math.inf  # seconds on the timeline
+        for chunk in chunks:
             rest.append(chunk.samples)
             waits.append(time.monotonic())
+            if player.poll() is not None:  # how late it begins is the sound server's affair
+                end = min(end, chunk.end + _AFTER_S)
+            if chunk.end >= end:
+                break
         cpu_s = time.process_time() - cpu_s
-        player.wait(10)
     server.unload()
     recorded = np.concatenate([*before, *rest])
     result = heard(recorded, played, rate)
