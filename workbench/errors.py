@@ -4,11 +4,15 @@ WorkbenchError                    exit 1
 ├── UsageError                    exit 2   the command line, a profile or an option is wrong
 │   ├── ProfileError                       a profile has mistakes; `problems` holds all of them
 │   ├── UnknownEngine                      no installed plugin has that engine
-│   └── UnsupportedLanguage                an engine has no such pair, voice or language
+│   ├── UnsupportedLanguage                an engine has no such pair, voice or language
+│   ├── JobBusy                            a process works on that job
+│   └── JobChanged                         a job was begun with something else; `differences` says with what
 ├── MissingError                  exit 4   a device, a model or a package is not on this machine
 ├── InputError                    exit 1   a file or device does not give audio
-│   └── DeviceLost                         a device that gave audio is gone; it may come back
+│   ├── DeviceLost                         a device that gave audio is gone; it may come back
+│   └── JobRefused                         what is stored of a job cannot be trusted
 ├── OutputError                   exit 74  a result cannot be written
+│   └── DiskFull                           there is no room for it; it can be written when there is
 ├── EngineError                   exit 1   a loaded engine is broken: the pool replaces it
 │   └── EngineHung                         an engine did not answer in time
 ├── StageError                    exit 1   an engine could not do one item
@@ -79,6 +83,25 @@ class UnsupportedLanguage(UsageError):
     code = "unsupported-language"
 
 
+class JobBusy(UsageError):
+    """A process works on that job."""
+
+    code = "job-busy"
+
+
+class JobChanged(UsageError):
+    """A job was begun with another file, profile, plugin or model. `differences` says so, one line each."""
+
+    code = "job-changed"
+
+    def __init__(self, message: str, *, differences: tuple[str, ...] = (), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.differences = differences
+
+    def __str__(self) -> str:
+        return "\n".join([self.message, *(f"  {difference}" for difference in self.differences)])
+
+
 class MissingError(WorkbenchError):
     """A device, a model or a package is not on this machine."""
 
@@ -98,11 +121,23 @@ class DeviceLost(InputError):
     code = "device-lost"
 
 
+class JobRefused(InputError):
+    """What is stored of a job is damaged, or made by a newer program: nothing of it is used."""
+
+    code = "job-refused"
+
+
 class OutputError(WorkbenchError):
     """A result could not be written. Nothing is left under its final name."""
 
     exit_code = 74
     code = "output"
+
+
+class DiskFull(OutputError):
+    """There is no room for a result, on the disk or in the user's part of it. It can be written when there is."""
+
+    code = "disk-full"
 
 
 class EngineError(WorkbenchError):

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self
 
-from workbench.errors import OutputError
+from workbench.errors import DiskFull, OutputError
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _CANNOT_LINK: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
@@ -48,7 +48,7 @@ class NewFile:
             else:
                 _move_to_free_name(self._temporary, self.path)
             self._is_committed = True
-            _fsync_folder(self.path.parent)
+            fsync_folder(self.path.parent)
 
     def discard(self) -> None:
         """Remove what was written, unless it is committed."""
@@ -95,7 +95,7 @@ def said_plainly(path: Path) -> Iterator[None]:
 def _explained(path: Path, error: OSError) -> OutputError:
     name, folder = repr(str(path)), repr(str(path.parent))
     if error.errno in _FULL:
-        return OutputError(f"{name} cannot be written: the disk is full", hint="Free some space, then try again.")
+        return DiskFull(f"{name} cannot be written: the disk is full", hint="Free some space, then try again.")
     if error.errno == errno.EFBIG:
         hint = "Raise the limit (ulimit -f), or choose a disk that takes larger files."
         return OutputError(f"{name} cannot be written: the file is too large", hint=hint)
@@ -145,8 +145,8 @@ def _move_to_free_name(source: Path, target: Path) -> None:
         source.unlink()
 
 
-def _fsync_folder(folder: Path) -> None:
-    """Put a rename on disk, where the system can do that for folders."""
+def fsync_folder(folder: Path) -> None:
+    """Put what was renamed in `folder` on disk, where the system can do that for folders. Raises `OSError`."""
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
