@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,21 @@ def test_each_output_is_rendered_and_those_with_a_path_are_written(tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
     write_files(files, overwrite=False)
     assert "00:01.000 --> " in (tmp_path / "a.vtt").read_text()
+
+
+def test_speakers_are_named_rather_than_given_dashes_where_the_format_can() -> None:
+    exporter = SubtitleExporter(SubtitleExporter.Options())
+    spoken = [replace(caption(1.0, "Yes."), speaker="Ann"), replace(caption(1.6, "No."), speaker="Bo")]
+    srt, txt = render([(exporter, "srt", None), (exporter, "txt", None)], spoken, "en", "source")
+    assert b"- Yes.\n- No." in srt.data
+    assert txt.data == b"Ann: Yes.\nBo: No.\n"
+
+
+def test_rules_that_cues_break_are_counted_once_a_cue() -> None:
+    exporter = SubtitleExporter(SubtitleExporter.Options(max_line_chars=10, max_lines=1))
+    (file,) = render([(exporter, "srt", None)], [caption(1.0, "no no no no no no no no")], "en", "source")
+    broken = {violation.index for violation in file.violations() if violation.rule == "max_cps"}
+    assert f"{len(broken)} cues of {len(file.cues)} cannot keep max_cps" in file.warnings()
 
 
 def test_an_exporter_that_gives_no_bytes_is_named() -> None:

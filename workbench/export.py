@@ -13,11 +13,13 @@ from workbench.engines import Exporter
 from workbench.errors import UsageError
 from workbench.files import write_atomically
 from workbench.plan import attributed
-from workbench.subtitles import Caption, CueRules, Show, build_cues, violations
+from workbench.subtitles import Caption, CueRules, Show, Violation, build_cues, violations
 from workbench.types import Cue
 
 Output: TypeAlias = tuple[Exporter, str, Path | None]
 """(engine, format, where to) of one subtitle file; None: only rendered."""
+_NAMES_SPEAKERS: Final = ("json", "txt")
+"""Formats in which who speaks is written beside each text."""
 _TIME: Final = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?)")
 
 
@@ -48,10 +50,18 @@ class SubtitleFile:
     cues: list[Cue]
     rules: CueRules
     translation_rules: CueRules
+    language: str | None
+    """BCP-47, of the cues' text."""
+    translation_language: str | None
+
+    def violations(self) -> list[Violation]:
+        """Every rule that a cue breaks, since the speech leaves no other way."""
+        languages = {"language": self.language, "translation_language": self.translation_language}
+        return violations(self.cues, self.rules, self.translation_rules, **languages)
 
     def warnings(self) -> list[str]:
-        """One line for each rule that cues break, since the speech leaves no other way."""
-        broken = Counter(v.rule for v in violations(self.cues, self.rules, self.translation_rules))
+        """One line for each rule that cues break."""
+        broken = Counter(rule for rule, _ in {(v.rule, v.index) for v in self.violations()})
         cues = {rule: "1 cue" if count == 1 else f"{count} cues" for rule, count in broken.items()}
         return [f"{cues[rule]} of {len(self.cues)} cannot keep {rule}" for rule in sorted(broken)]
 
@@ -64,15 +74,18 @@ def render(
     files = []
     for exporter, format, path in outputs:
         with attributed(exporter, f"to make {format}"):
-            rules = exporter.rules_for(translated if show == "translation" else language)
+            shown = translated if show == "translation" else language
+            rules = exporter.rules_for(shown)
             translation_rules = exporter.rules_for(translated)
+            if format in _NAMES_SPEAKERS:
+                rules = replace(rules, dash="")
             cues = build_cues(captions, rules, show, translation_rules=translation_rules)
             if span is not None:
                 cues = list(span.cut(cues))
             data = exporter.render(cues, format)
             if not isinstance(data, bytes):
                 raise TypeError(f"it gave a {type(data).__name__}, not bytes")
-        files.append(SubtitleFile(path, data, cues, rules, translation_rules))
+        files.append(SubtitleFile(path, data, cues, rules, translation_rules, shown, translated))
     return files
 
 

@@ -28,6 +28,13 @@ def test_options_go_before_the_language() -> None:
     assert (rules.max_line_chars, rules.min_gap_s, rules.full_width) == (20, 0.0, True)
 
 
+def test_a_style_is_a_set_of_options_that_others_go_before() -> None:
+    assert exporter(style="netflix").rules_for("de") == CueRules.for_language("de", "netflix")
+    assert exporter(style="cjk").rules_for("en").full_width
+    assert exporter(style="netflix", max_cps=12.0).rules_for("de").max_cps == 12
+    assert exporter(style="netflix", dash="").rules_for("de").dash == ""
+
+
 @pytest.mark.parametrize("format", SubtitleExporter.formats)
 def test_it_renders_every_format_it_names(format: str) -> None:
     assert [cue.text for cue in read(exporter().render([Cue(1, 2, "Hello.")], format), format)] == ["Hello."]
@@ -39,7 +46,7 @@ def test_the_order_of_two_languages_is_an_option() -> None:
     assert b"Hallo.\nHello." in exporter(order="translation-first").render(cues, "srt")
 
 
-@pytest.mark.parametrize("options", [{"max_lines": 0}, {"order": "both"}, {"max_line_char": 40}])
+@pytest.mark.parametrize("options", [{"max_lines": 0}, {"order": "both"}, {"max_line_char": 40}, {"style": "bbc"}])
 def test_wrong_options_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         exporter(**options)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from workbench.subtitles.checking import Violation, violations
 from workbench.subtitles.cues import Caption, Show, build_cues
 from workbench.subtitles.formats import FORMATS, as_read, read, write
 from workbench.subtitles.normal import Order
-from workbench.subtitles.rules import CueRules, Violation, violations
+from workbench.subtitles.rules import STYLES, CueRules, Style
 
 __all__ = [
     "FORMATS",
+    "STYLES",
     "Caption",
     "CueRules",
     "Order",
     "Show",
+    "Style",
     "Violation",
     "as_read",
     "build_cues",

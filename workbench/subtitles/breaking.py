@@ -10,14 +10,12 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 
+from workbench.subtitles.function_words import role_of
+from workbench.subtitles.marks import ends_sentence
 from workbench.subtitles.pieces import Piece
 from workbench.subtitles.rules import CueRules, has_no_spaces
 
-_SENTENCE_END = re.compile(r"[.!?…。！？｡؟۔।॥։។။][\"'”’»«“)\]}）」』】]*$")
 _CLAUSE_END = re.compile(r"([,;:、，；：،؛—–-]|[)\]}）」』】])[\"'”’»“]*$")
-_ABBREVIATION = re.compile(
-    r"\W*(?:[^\W\d_]|mr|mrs|ms|dr|prof|st|jr|sr|vs|no|nr|bzw|ca|mme|mlle|sra?|dra?|e\.g|i\.e|z\.b)\.", re.IGNORECASE
-)
 _PARTICLES = frozenset("的了着吗呢吧啊嘛嗎著")
 """Chinese ones that end a phrase; where other Chinese words end takes a dictionary to know."""
 _LONG_PAUSE_S = 0.5
@@ -44,10 +42,9 @@ def partition(count: int, costs: Callable[[int], Iterable[tuple[int, float]]]) -
     return parts[::-1]
 
 
-def ends_sentence(text: str) -> bool:
-    """Whether `text` ends with the mark of a sentence's end that is not one of an abbreviation."""
-    last = text.rsplit(None, 1)[-1] if text.strip() else ""
-    return bool(_SENTENCE_END.search(last)) and not _ABBREVIATION.fullmatch(last)
+def ends_loosely(line: str, language: str | None) -> bool:
+    """Whether `line` ends with an article, a preposition or the like, which belongs to the next line."""
+    return bool(role_of((line.split() or [""])[-1], language))
 
 
 def break_cost(before: Piece, after: Piece) -> float:
@@ -60,11 +57,10 @@ def break_cost(before: Piece, after: Piece) -> float:
 
 def _cost_of_texts(before: Piece, after: Piece) -> float:
     if _CLAUSE_END.search(before.text) or unicodedata.category(after.text[0]) in ("Ps", "Pi"):
-        return 2.5
+        # "No," alone at the end of a line belongs to what it begins.
+        return 7.0 if before.begins_sentence else 2.5
     if after.space:
-        # A short word at a line's end is mostly an article or a preposition, which belongs to the next word;
-        # not in Korean, where syllables are counted.
-        return 8.0 if len(before.text) <= 3 and before.text[0] < "\u1100" else 6.0
+        return _cost_of_space(before, after)
     last, first = before.text[-1], after.text[0]
     if not (has_no_spaces(last) or has_no_spaces(first)):
         return 14.0
@@ -74,6 +70,16 @@ def _cost_of_texts(before: Piece, after: Piece) -> float:
         return 4.5
     # A Japanese phrase ends in hiragana, and the next one mostly begins with another script.
     return 5.0 if _is_hiragana(last) and not _is_hiragana(first) else 6.5
+
+
+def _cost_of_space(before: Piece, after: Piece) -> float:
+    if before.role is None:
+        # A short word at a line's end is mostly an article or a preposition, which belongs to the next word;
+        # not in Korean, where syllables are counted.
+        return 8.0 if len(before.text) <= 3 and before.text[0] < "\u1100" else 6.0
+    if before.role:
+        return 11.0
+    return {"conjunction": 3.5, "preposition": 4.5}.get(after.role or "", 6.0)
 
 
 def _is_hiragana(char: str) -> bool:

@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
-from workbench.subtitles.breaking import Filler, break_cost, ends_sentence, partition, wrap
+from workbench.subtitles.breaking import Filler, break_cost, partition, wrap
+from workbench.subtitles.marks import ends_sentence
 from workbench.subtitles.pieces import Piece, pieces_of
 from workbench.subtitles.rules import CueRules
+from workbench.subtitles.timing import BilingualRules, end_of, in_dialogue, relieved
 from workbench.types import Cue, Transcript, Translation
 
 Show: TypeAlias = Literal["source", "translation", "both"]
 
 _SILENCE_S = 2.0
 """A pause that no cue stays up through."""
-_COMFORTABLE = 0.75
-"""Of the limit of the reading speed: what cues linger for, where there is room."""
-_LINGER_S = 0.5
-"""After the last word, where there is room."""
 _SHORTEST_S = 0.1
 """Cues that would start at one time are moved this far apart: what is not shown is lost."""
+_RUSHED = 2.0
+"""The cost of a cue that cannot be read in its time."""
 _NEARBY = 16
 """Pieces of a translation, on either side, among which the counterpart of a break is looked for."""
 
@@ -34,7 +34,7 @@ class Caption:
     transcript: Transcript
     translation: Translation | None = None
     speaker: str | None = None
-    """Two speakers never share a cue."""
+    """Who said it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +44,6 @@ class _Unit:
     piece: Piece
     translation: tuple[Piece, ...]
     speaker: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Rules:
-    text: CueRules
-    translation: CueRules
-
-    def needed_s(self, width: float, translation_width: float, speed: float = 1.0) -> float:
-        """The seconds that it takes to read a cue, at a share of the fastest speed."""
-        reading = max(width / self.text.max_cps, translation_width / self.translation.max_cps)
-        return max(self.text.min_duration_s, reading / speed)
 
 
 def build_cues(
@@ -70,22 +59,22 @@ def build_cues(
     after the speech, where there is room, for as long as reading takes at ease. `rules` are those of `Cue.text`, which
     is the source or, with `show="translation"`, the translation where there is one; with "both" the translation stands
     in `Cue.translation` and keeps `translation_rules`, or else `rules`. What the speech leaves no time for is kept
-    nevertheless: `violations` tells. Times are in whole milliseconds.
+    nevertheless: `violations` tells. Two speakers share a cue only as lines with dashes, and only where one of them
+    could not be read alone. Times are in whole milliseconds.
     """
-    both = _Rules(rules, translation_rules or rules)
+    both = BilingualRules(rules, translation_rules or rules)
     in_order = sorted(captions, key=lambda caption: caption.transcript.start)
     units = [unit for caption in in_order for unit in _units(caption, both, show)]
     parts = [part for run, following in _runs(units) for part in _parts(run, following, both)]
-    return _timed(parts, both)
+    return relieved(in_dialogue(_timed(parts, both), both), both)
 
 
-def _units(caption: Caption, rules: _Rules, show: Show) -> list[_Unit]:
+def _units(caption: Caption, rules: BilingualRules, show: Show) -> list[_Unit]:
     transcript, translation = caption.transcript, caption.translation
-    translated = translation.text if translation is not None else None
-    pieces = pieces_of(transcript, rules.text, translated if show == "translation" else None)
-    if show != "both" or translated is None:
+    pieces = pieces_of(transcript, rules.text, translation if show == "translation" else None)
+    if show != "both" or translation is None:
         return [_Unit(piece, (), caption.speaker) for piece in pieces]
-    shared = _shared(pieces, pieces_of(transcript, rules.translation, translated), rules.translation)
+    shared = _shared(pieces, pieces_of(transcript, rules.translation, translation), rules.translation)
     return [_Unit(piece, mates, caption.speaker) for piece, mates in zip(pieces, shared, strict=True)]
 
 
@@ -121,7 +110,7 @@ def _runs(units: Sequence[_Unit]) -> Iterator[tuple[list[_Unit], float]]:
         yield run, float("inf")
 
 
-def _parts(run: Sequence[_Unit], following: float, rules: _Rules) -> Iterator[Sequence[_Unit]]:
+def _parts(run: Sequence[_Unit], following: float, rules: BilingualRules) -> Iterator[Sequence[_Unit]]:
     """Cut a run into the units of each cue."""
     ends = [*(_end_cost(unit, after) for unit, after in pairwise(run)), 0.0]
     keeps = [_keep_cost(unit.piece, after.piece) for unit, after in pairwise(run)]
@@ -143,7 +132,8 @@ def _parts(run: Sequence[_Unit], following: float, rules: _Rules) -> Iterator[Se
             shown = next_starts[index] - rules.text.min_gap_s - start
             haste = max(0.0, 1 - max(0.0, shown) / rules.needed_s(text.width, translation.width))
             fullness = text.width / (rules.text.max_line_chars * rules.text.max_lines)
-            yield index + 1, 3 + 3 * fullness**2 + 6 * haste + kept + ends[index]
+            rush = 6 * haste + _RUSHED * (haste > 0)
+            yield index + 1, 3 + 3 * fullness**2 + rush + kept + ends[index]
 
     return (run[begin:end] for begin, end in partition(len(run), costs))
 
@@ -165,7 +155,7 @@ def _end_cost(unit: _Unit, after: _Unit) -> float:
     return cost
 
 
-def _timed(parts: Iterable[Sequence[_Unit]], rules: _Rules) -> list[Cue]:
+def _timed(parts: Iterable[Sequence[_Unit]], rules: BilingualRules) -> list[Cue]:
     """Set the times from the last cue to the first, each of which ends before the one after it."""
     timed = list(_started(parts, rules.text))
     cues: list[Cue] = []
@@ -183,11 +173,11 @@ def _started(parts: Iterable[Sequence[_Unit]], rules: CueRules) -> Iterator[tupl
         earliest = start + _SHORTEST_S + rules.min_gap_s
 
 
-def _cue(part: Sequence[_Unit], start: float, latest: float, rules: _Rules) -> Cue:
+def _cue(part: Sequence[_Unit], start: float, latest: float, rules: BilingualRules) -> Cue:
     pieces = [unit.piece for unit in part]
     translation = [piece for unit in part for piece in unit.translation]
-    needed = rules.needed_s(_width(pieces, rules.text), _width(translation, rules.translation), _COMFORTABLE)
-    end = min(max(pieces[-1].end + _LINGER_S, start + needed), start + rules.text.max_duration_s, latest)
+    widths = _width(pieces, rules.text), _width(translation, rules.translation)
+    end = end_of(start, pieces[-1].end, widths, latest, rules)
     return Cue(
         start,
         round(float(end), 3),

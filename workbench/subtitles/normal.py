@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
-from workbench.subtitles.breaking import ends_sentence
+from workbench.subtitles.marks import ends_sentence
 from workbench.subtitles.rules import has_no_spaces
 from workbench.types import Cue, Word
 

@@ -9,13 +9,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from workbench.subtitles.function_words import Role, role_of
+from workbench.subtitles.marks import ends_sentence
 from workbench.subtitles.rules import CueRules, has_no_spaces
-from workbench.types import Transcript, Word
+from workbench.types import Transcript, Translation, Word
 
 _SPACES = re.compile(r"[^\S\u00a0\u2007\u202f]+")
 """All white space but that which asks not to be broken."""
 _TRAILING = frozenset(".,;:!?%…。、，！？；：·—–")
-_NEVER_FIRST = frozenset("ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶー々〻ゝゞヽヾ～〜ะาำๅๆฯ")
+_NEVER_FIRST = frozenset(
+    "ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶㇰㇱㇲㇳㇴㇵㇶㇷㇸㇹㇺㇻㇼㇽㇾㇿー々〻ゝゞヽヾ゛゜～〜ｧｨｩｪｫｬｭｮｯｰﾞﾟ℃°ะาำๅๆฯ"
+)
 """Small kana, sound and repetition marks, Thai vowels: they belong to the character before."""
 _NEVER_LAST = frozenset("เแโใไເແໂໃໄ")
 """Thai and Lao vowels that are written before their consonant."""
@@ -33,6 +37,10 @@ class Piece:
     """Whether a space parts it from the piece before, when both are in one line."""
     position: float
     """[0, 1]: where in its text it ends, counted in letters."""
+    role: Role | None = None
+    """What the word is to the next; None in a language whose small words are not known."""
+    begins_sentence: bool = False
+    """Whether the piece before ends a sentence, or there is none."""
     inside_word: bool = False
     """Whether it goes on with the word of the piece before."""
     words: tuple[Word, ...] = ()
@@ -48,12 +56,13 @@ class _Letter:
     word: int
 
 
-def pieces_of(transcript: Transcript, rules: CueRules, translation: str | None = None) -> list[Piece]:
+def pieces_of(transcript: Transcript, rules: CueRules, translation: Translation | None = None) -> list[Piece]:
     """Cut a transcript's text, or `translation` in its place, which is spread over the time of the same speech.
 
     A word that is wider than a line is cut to the width of a line.
     """
-    units = list(_units(transcript.text if translation is None else translation, rules))
+    shown = translation or transcript
+    units = list(_units(shown.text, rules))
     count = sum(letters for _, _, letters in units)
     clock = _clock(transcript, count)
     words = () if translation is not None else transcript.words
@@ -70,6 +79,8 @@ def pieces_of(transcript: Transcript, rules: CueRules, translation: str | None =
                 width=rules.measure(text),
                 space=space,
                 position=(first + letters) / count,
+                role=role_of(text, shown.language),
+                begins_sentence=not pieces or ends_sentence(pieces[-1].text),
                 inside_word=bool(begins) and bool(pieces) and first not in begins,
                 words=tuple(word for letter in range(first, first + letters) for word in begins.get(letter, ())),
             )
@@ -123,9 +134,11 @@ def _unbroken(token: str) -> list[str]:
 
 def may_break(before: str, after: str) -> bool:
     """Whether a line may end between two characters of a word, as it may in scripts without spaces."""
-    if before in _NEVER_LAST or unicodedata.category(before) in ("Ps", "Pi"):
+    if before in _NEVER_LAST or unicodedata.category(before) in ("Ps", "Pi", "Sc"):
         return False
-    if after in _NEVER_FIRST or after.isspace() or unicodedata.category(after) in ("Pe", "Pf", "Po"):
+    if after in _NEVER_FIRST or after.isspace() or unicodedata.category(after) in ("Pe", "Pf", "Po", "Pd"):
+        return False
+    if before.isdigit() and not unicodedata.category(after).startswith("P"):  # a number and its unit
         return False
     return not before.isspace() and (has_no_spaces(before) or has_no_spaces(after))
 
