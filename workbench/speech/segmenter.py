@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 
 from workbench.engines import Options
@@ -165,10 +166,7 @@ class Segmenter:
         middle = (speech.start + self._time(self._count)) / 2
         first = max(speech.first + 1, math.ceil((middle - self._origin) / self._frame_s))
         first = min(first, self._count - 1)
-        second_half = np.array(speech.probabilities[first - speech.first :])
-        width = min(len(second_half), max(1, round(_SMOOTHING_S / self._frame_s)))
-        smooth = np.convolve(second_half, np.full(width, 1 / width), "valid")
-        return first + int(np.argmin(smooth)) + width // 2
+        return first + quietest(np.array(speech.probabilities[first - speech.first :]), self._frame_s)
 
     def _announce(self, speech: _Speech) -> SpeechStarted:
         speech.is_announced = True
@@ -193,3 +191,10 @@ class Segmenter:
     def _frames(self, seconds: float) -> int:
         """The fewest frames that last as long."""
         return math.ceil(seconds / self._frame_s - _ROUNDING)
+
+
+def quietest(probabilities: npt.NDArray[np.floating], frame_s: float) -> int:
+    """The frame in the middle of the stretch where speech is least likely. Of at least one frame."""
+    width = min(len(probabilities), max(1, round(_SMOOTHING_S / frame_s)))
+    smooth = np.convolve(probabilities, np.full(width, 1 / width), "valid")
+    return int(np.argmin(smooth)) + width // 2
