@@ -15,6 +15,7 @@ NAMES = (
     "overhead",
     "pack",
     "decode",
+    "ranges",
     "pool",
     "dispatch",
     "detect",
@@ -37,7 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("name", choices=NAMES)
     parser.add_argument("--json", action="store_true", help="the figures as JSON")
-    parser.add_argument("--seconds", type=float, help="of audio, for capture and soak")
+    parser.add_argument("--seconds", type=float, help="of audio, for capture, ranges and soak")
     arguments = parser.parse_args()
     module = import_module(f"benchmarks.{arguments.name}")
     if arguments.seconds is not None and "seconds" not in signature(module.run).parameters:

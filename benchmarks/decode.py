@@ -27,12 +27,13 @@ SPEECH: Final = Path(os.environ.get("WORKBENCH_TEST_AUDIO") or ROOT.parent / "sh
 
 _MEASURE: Final = """
 import json, resource, sys, time
+figures = {{}}
 {decode}
 try:
     peak = next(int(line.split()[1]) / 1024 for line in open("/proc/self/status") if line.startswith("VmHWM"))
 except OSError:  # this counter also holds the parent's memory where processes are forked
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
-print(json.dumps({{"cpu_s": time.process_time(), "peak_mb": peak, "audio_s": seconds}}))
+print(json.dumps({{"cpu_s": time.process_time(), "peak_mb": peak, "audio_s": seconds, **figures}}))
 """
 WAYS: Final = {
     "streamed": "from pathlib import Path\nfrom workbench.audio.decode import decode\n"
@@ -68,13 +69,14 @@ def report(figures: dict[str, Any]) -> str:
 
 
 def measure(code: str, path: Path) -> dict[str, float]:
+    """What `code` costs in a process of its own, and what it put into `figures`; it gets `path` in `sys.argv[1]`."""
     command = [sys.executable, "-c", _MEASURE.format(decode=code), str(path)]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     figures: dict[str, float] = json.loads(result.stdout)
     return figures
 
 
-def make_hour(path: Path) -> str:
+def make_hour(path: Path, seconds: float = SECONDS) -> str:
     """Write an hour of 44.1 kHz stereo MP3 from real speech, or from the samples where that is not here."""
     files = sorted(file for file in SPEECH.glob("*/*") if file.suffix in (".wav", ".flac", ".mp3"))
     source = "real speech" if files else "the samples"
@@ -89,5 +91,5 @@ def make_hour(path: Path) -> str:
             sound.rate = 44_100
             frames += map(bytes, encoder.encode(sound))
     with path.open("wb") as out:
-        out.writelines(islice(cycle(frames), round(SECONDS * 44_100 / 1152)))
+        out.writelines(islice(cycle(frames), round(seconds * 44_100 / 1152)))
     return source
