@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -69,7 +69,7 @@ def test_what_differs_is_named() -> None:
 
 def sealed(**changes: object) -> bytes:
     """As somebody would write it who knows how, with other values."""
-    data = {"version": 1, "key": IDENTITY.key, "identity": module.asdict(IDENTITY), "path": "/a"}
+    data = {"version": 1, "key": IDENTITY.key, "identity": asdict(IDENTITY), "path": "/a"}
     data |= {"created": NOW, "updated": NOW}
     return seal(data | changes, b"checkpoint")[0]
 
