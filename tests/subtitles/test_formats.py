@@ -7,6 +7,7 @@ import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from workbench.errors import InputError, UsageError
-from workbench.subtitles import FORMATS, Order, as_read, read, write
+from workbench.subtitles import FORMATS, Order, as_read, format_of, read, write
 from workbench.types import Cue, Word
 
 TIMED = ("srt", "vtt", "ass", "ttml", "json")
@@ -263,7 +264,7 @@ ANY_CUES = st.lists(
 
 
 @pytest.mark.parametrize("format", FORMATS)
-@settings(max_examples=350, deadline=None)
+@settings(max_examples=2000, deadline=None)
 @given(ANY_CUES, st.sampled_from(["source-first", "translation-first"]))
 @example([Cue(0, 0, "x"), Cue(0, 0, "y")], "source-first")
 def test_any_cues_come_back_as_their_normal_form(format: str, cues: list[Cue], order: Order) -> None:
@@ -351,7 +352,9 @@ def test_any_xml_parser_reads_the_ttml() -> None:
 def test_subtitles_of_others_are_read() -> None:
     srt = "\ufeff1\r\n00:00:01,5 --> 0:00:02.000  X1:1\r\n<i>Hi</i>\r\n\r\nthere\r\n\r\n\r\n2\r\n"
     srt += "00:00:03,000 --> 00:00:04,000\r\n\r\n"
-    assert read(srt.encode(), "srt") == [Cue(1.5, 2, "<i>Hi</i>\nthere")]
+    assert read(srt.encode(), "srt") == [Cue(1.5, 2, "Hi\nthere")]
+    marked = "{\\an8}<font color=\"red\">a</font> <b>b</B> 1 < 2 > 0 <unknown>"
+    assert read(f"1\n00:00:01,000 --> 00:00:02,000\n{marked}\n".encode(), "srt")[0].text == "a b 1 < 2 > 0 <unknown>"
     vtt = (
         "WEBVTT - a title\nKind: captions\n\nNOTE a\nnote\n\nSTYLE\n::cue {}\n\nid 1\n"
         "00:01.000 --> 00:02.000 align:start\n<v.loud Ann &amp; Bo><i>Hi</i>&nbsp;<00:01.500>there<00:01.700> you\n\n"
@@ -379,6 +382,8 @@ def test_ttml_of_others_is_read_with_its_frames_ticks_and_nested_times() -> None
     ("data", "format"),
     [
         (b"\xff\xfe1", "srt"),
+        (b"\xe4\xf6", "srt"),
+        ("1\n00:00:01,000".encode("utf-16-le"), "srt"),
         (b"<tt><body>", "ttml"),
         (b'<tt><p begin="soon" end="1s">x</p></tt>', "ttml"),
         (b'<tt><p begin="1s">x</p></tt>', "ttml"),
@@ -391,6 +396,33 @@ def test_ttml_of_others_is_read_with_its_frames_ticks_and_nested_times() -> None
 def test_what_cannot_be_read_is_an_input_error_that_names_the_format(data: bytes, format: str) -> None:
     with pytest.raises(InputError, match=format):
         read(data, format)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("format", TIMED)
+def test_the_encoding_is_told_by_a_byte_order_mark(format: str, encoding: str) -> None:
+    text = write(CUES, format).decode().replace("\n", "\r\n" if format != "json" else "\n")
+    assert read(text.encode(encoding), format) == as_read(CUES, format)
+
+
+def test_another_encoding_can_be_named() -> None:
+    cues = [Cue(1, 2, "Привет")]
+    data = write(cues, "srt").decode().encode("cp1251")
+    with pytest.raises(InputError) as raised:
+        read(data, "srt")
+    assert "cp1251" in raised.value.hint
+    assert read(data, "srt", "cp1251") == cues
+    with pytest.raises(InputError, match="not ascii"):
+        read(data, "srt", "ascii")
+    with pytest.raises(InputError, match="cannot be read"):
+        read(data, "srt", "klingon")
+
+
+@pytest.mark.parametrize(("name", "format"), [("a.SRT", "srt"), ("a.en.webvtt", "vtt"), ("a.xml", "ttml"), ("a.dfxp", "ttml")])
+def test_the_suffix_says_the_format(name: str, format: str) -> None:
+    assert format_of(Path(name)) == format
+    with pytest.raises(UsageError, match=r"a\.mp4"):
+        format_of(Path("a.mp4"))
 
 
 def test_an_unknown_format_is_refused_with_those_there_are() -> None:

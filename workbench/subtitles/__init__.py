@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workbench.subtitles.checking import Violation, violations
 from workbench.subtitles.cues import Caption, Show, build_cues
-from workbench.subtitles.formats import FORMATS, as_read, read, write
+from workbench.subtitles.formats import FORMATS, as_read, format_of, read, write
 from workbench.subtitles.normal import Order
 from workbench.subtitles.rules import STYLES, CueRules, Style
 
@@ -19,6 +19,7 @@ __all__ = [
     "Violation",
     "as_read",
     "build_cues",
+    "format_of",
     "read",
     "violations",
     "write",

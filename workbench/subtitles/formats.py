@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 from workbench.errors import InputError, UsageError
@@ -13,6 +15,18 @@ from workbench.subtitles.normal import Order, clean, normal, paragraphs, shown
 from workbench.types import Cue, Word
 
 FORMATS: Final = ("srt", "vtt", "ass", "ttml", "json", "txt")
+_SUFFIXES: Final = {"webvtt": "vtt", "dfxp": "ttml", "xml": "ttml"}
+_MARKS: Final = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_OTHER_ENCODINGS: Final = (
+    "Name theirs with --encoding: cp1252 (Western Europe), cp1250 (Central), cp1251 (Cyrillic), gb18030 or big5 "
+    "(Chinese), cp932 (Japanese), cp949 (Korean), utf-16-le."
+)
 
 
 def write(cues: Iterable[Cue], format: str, *, order: Order = "source-first") -> bytes:
@@ -25,19 +39,40 @@ def write(cues: Iterable[Cue], format: str, *, order: Order = "source-first") ->
     return _encode(ready, format, order).encode()
 
 
-def read(data: bytes, format: str) -> list[Cue]:
+def format_of(path: Path) -> str:
+    """The format that a file's suffix names. Raises `UsageError`."""
+    suffix = path.suffix.lower().lstrip(".")
+    format = _SUFFIXES.get(suffix, suffix)
+    if format not in FORMATS:
+        raise UsageError(f"{str(path)!r} has no suffix of a subtitle format", hint=f"There are: {', '.join(FORMATS)}.")
+    return format
+
+
+def read(data: bytes, format: str, encoding: str | None = None) -> list[Cue]:
     """The cues of a file, in its order. Raises `InputError` for what is not of that format.
 
-    SRT and TXT do not tell a translation from the text above it. Lines of a TXT are cues at 0.
+    Without `encoding` a byte order mark says it, or else it is UTF-8. Italics and other markup are left out. SRT and
+    TXT do not tell a translation from the text above it. Lines of a TXT are cues at 0.
     """
     _check(format)
     try:
-        text = data.decode("utf-8-sig")
+        text = _text(data, encoding).removeprefix("\ufeff")
         return _decode(text.replace("\r\n", "\n").replace("\r", "\n"), format)
-    except UnicodeDecodeError as error:
-        raise InputError(f"the {format} subtitles are not UTF-8 (byte {error.start})", hint="Convert them.") from error
+    except UnicodeError as error:
+        raise InputError(
+            f"the {format} subtitles are not {encoding or 'UTF-8'} ({error})", hint=_OTHER_ENCODINGS
+        ) from error
     except (ValueError, LookupError, TypeError) as error:
         raise InputError(f"the {format} subtitles cannot be read: {error}") from error
+
+
+def _text(data: bytes, encoding: str | None) -> str:
+    if encoding is None:
+        encoding = next((name for mark, name in _MARKS.items() if data.startswith(mark)), "utf-8")
+    text = data.decode(encoding)
+    if text.count("\0") > len(text) / 4:
+        raise UnicodeError("every other byte is 0, as in UTF-16")
+    return text
 
 
 def as_read(cues: Iterable[Cue], format: str, *, order: Order = "source-first") -> list[Cue]:

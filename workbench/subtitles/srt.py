@@ -26,6 +26,8 @@ _MARKUP = [
 ]
 """What begins markup, and what must follow for it to be some."""
 _OPEN = re.compile("|".join(f"{begin}(?={JOINER}*{rest})" for begin, rest in _MARKUP))
+_TAG = re.compile(r"</?(?:[bius]|font)(?:\s[^<>]*)?>|\{\\[^{}]*\}", re.IGNORECASE)
+"""What players take for markup: text that looks so was defused."""
 _DEFUSED = re.compile("|".join(f"{begin}{JOINER}(?={JOINER}*{rest})" for begin, rest in _MARKUP))
 
 
@@ -35,12 +37,14 @@ def encode(cues: Iterable[Cue], order: Order) -> str:
 
 
 def decode(text: str) -> list[Cue]:
-    """Markup stays as it is in the file, but for what `encode` put in."""
+    """Markup is left out, and so is what `encode` put in to keep text from being markup."""
     from pysubs2 import SSAFile
 
     # The number ends the last cue: pysubs2 would take a last line of digits in it for one.
     events = SSAFile.from_string(text + "\n\n0", format_="srt", keep_html_tags=True)
-    cues = [Cue(e.start / 1000, e.end / 1000, undefuse(clean(e.text.replace(r"\N", "\n")))) for e in events]
+    cues = [
+        Cue(e.start / 1000, e.end / 1000, undefuse(clean(_TAG.sub("", e.text.replace(r"\N", "\n"))))) for e in events
+    ]
     return [cue for cue in cues if cue.text]
 
 
