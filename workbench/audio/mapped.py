@@ -32,6 +32,8 @@ _BLOCK: Final = 1 << 16
 _HAS_PREAD: Final = hasattr(os, "pread")
 """Windows has none; but it lets nobody cut off a file that is mapped."""
 _FORGET: Final[int | None] = getattr(mmap, "MADV_DONTNEED", None)
+"""Gives back the pages of the whole file, as the system maps some around those that were read: they stay in its cache,
+but count for this process no more. Whoever reads at the time gets them again."""
 
 
 class MemoryMappedAudio:
@@ -89,7 +91,8 @@ class MemoryMappedAudio:
         for done in range(0, len(samples), _BLOCK):
             count = min(_BLOCK, len(samples) - done)
             samples[done : done + count] = self._mixed(first + done, count)
-        self._forget(first, last)
+        if self._map is not None and _FORGET is not None:
+            self._map.madvise(_FORGET)
         return samples
 
     def close(self) -> None:
@@ -148,14 +151,6 @@ class MemoryMappedAudio:
                 hint="Another program changed the file. Read it again when that is done.",
             )
         return data
-
-    def _forget(self, first: int, last: int) -> None:
-        """Give back the pages of a range: they stay in the system's cache, but count for this process no more."""
-        if self._map is None or _FORGET is None or first >= last:
-            return
-        layout = self._layout
-        begin = (layout.start + first * layout.step) // mmap.PAGESIZE * mmap.PAGESIZE
-        self._map.madvise(_FORGET, begin, layout.start + last * layout.step - begin)
 
     def _unreadable(self, error: OSError) -> InputError:
         return InputError(
