@@ -14,6 +14,7 @@ from workbench.errors import UsageError
 from workbench.files import write_atomically
 from workbench.plan import attributed
 from workbench.subtitles import Caption, CueRules, Show, Violation, build_cues, violations
+from workbench.subtitles.mux import Track
 from workbench.types import Cue
 
 Output: TypeAlias = tuple[Exporter, str, Path | None]
@@ -87,6 +88,15 @@ def render(
                 raise TypeError(f"it gave a {type(data).__name__}, not bytes")
         files.append(SubtitleFile(path, data, cues, rules, translation_rules, shown, translated))
     return files
+
+
+def soft_subtitles(exporter: Exporter, captions: Sequence[Caption], language: str | None) -> list[Track]:
+    """Tracks to be put into the video: the translation, where there is one, and the source. Otherwise as `render`."""
+    shows: tuple[Show, ...] = ("source",)
+    if any(caption.translation for caption in captions):
+        shows = ("translation", "source")
+    files = [render([(exporter, "srt", None)], captions, language, show)[0] for show in shows]
+    return [Track(file.cues, file.language, default=not number) for number, file in enumerate(files)]
 
 
 def write_files(files: Sequence[SubtitleFile], *, overwrite: bool) -> None:

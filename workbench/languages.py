@@ -23,6 +23,22 @@ zh:zho:chi zu:zul
 _SHORT: Final = {long: short for short, *longer in (entry.split(":") for entry in _CODES.split()) for long in longer}
 
 
+_LONG: Final = {short: longer for short, *longer in (entry.split(":") for entry in _CODES.split())}
+
+
+def iso639_2(tag: str | None, *, bibliographic: bool = False) -> str:
+    """The ISO 639-2 code of a BCP-47 tag: de and de-AT are deu, or ger as Matroska has it; "und" where unknown."""
+    language = (tag or "").replace("_", "-").partition("-")[0].lower()
+    codes = _LONG.get(language, [language if len(language) == 3 else "und"])
+    return codes[-1 if bibliographic else 0]
+
+
+def is_language(tag: str) -> bool:
+    """Whether `tag` begins with the code of a language, as BCP-47 or ISO 639-2 has it."""
+    language = tag.replace("_", "-").partition("-")[0].lower()
+    return language in _LONG or language in _SHORT
+
+
 def bcp47(code: str | None) -> str | None:
     """The BCP-47 tag of an ISO 639-2 code, terminological or bibliographic: deu and ger are de.
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
 
-__all__ = ["AudioTrack", "FileInfo", "decode", "probe"]
+__all__ = ["AudioTrack", "FileInfo", "decode", "presentation_start", "probe"]
 
 _READ_ATTEMPTS: Final = 16
 """In a row, before the rest of a file is given up."""
@@ -46,7 +46,7 @@ def decode(
     with open_media(path) as container:
         info = describe(path, container)
         stream = container.streams.audio[info.track(track).index - 1]
-        zero = _zero(container)
+        zero = presentation_start(container)
         timeline = Timeline(zero, info.duration)
         blocks = place(_frames(container, stream, timeline), timeline)
         yield from _chunks(_resampled(blocks, sample_rate), sample_rate, chunk_s)
@@ -66,7 +66,7 @@ def _check_any(path: Path, timeline: Timeline) -> None:
         raise InputError(f"{str(path)!r} holds no sample that is a number", hint=hint)
 
 
-def _zero(container: InputContainer) -> float:
+def presentation_start(container: InputContainer) -> float:
     """Where the presentation starts, in the file's own time: the earliest sound or picture."""
     from av.stream import Disposition
 

@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "serve": ("workbench.cli.serve:serve", "Offer the engines to other programs, over HTTP and WebSocket."),
     "devices": ("workbench.cli.devices:devices", "List microphones, monitors and outputs."),
     "sessions": ("workbench.cli.sessions:app", "List, show, search, export and finish what was recorded."),
+    "subtitles": ("workbench.cli.subtitles:app", "Check, convert and mux subtitle files."),
     "profile": ("workbench.cli.profile:app", "Detect the hardware; list, show, choose and compare profiles."),
     "plugins": ("workbench.cli.plugins:plugins", "List the engines of all installed plugins."),
     "models": ("workbench.cli.models:models", "List known models and where they are."),

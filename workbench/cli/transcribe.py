@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -27,8 +27,10 @@ from workbench.cli.options import (
 from workbench.cli.overrides import overridden, settings_of
 from workbench.cli.progress import display
 from workbench.cli.report import Report
-from workbench.engines import Settings
+from workbench.engines import Exporter, Settings
 from workbench.errors import UsageError, WorkbenchError
+from workbench.export import soft_subtitles
+from workbench.files import NewFile
 from workbench.models import loading_progress
 from workbench.outputs import check_free, chosen_formats, targets
 from workbench.pipeline import Stages
@@ -38,8 +40,10 @@ from workbench.profiles.hardware import CoreHardwareDetector
 from workbench.profiles.schema import Profile, mismatches
 from workbench.session import Session
 from workbench.subtitles import Show
+from workbench.subtitles.mux import mux as mux_subtitles
+from workbench.subtitles.mux import subtitled
 from workbench.threads import limit_arenas, to_thread
-from workbench.transcribe import Job, prepare
+from workbench.transcribe import Job, Result, prepare
 from workbench.transcribe import transcribe as transcribe_file
 
 FILES_AT_ONCE: Final = 8
@@ -60,6 +64,9 @@ def transcribe(
     ] = None,
     show: Shown = None,
     bilingual: Bilingual = False,
+    mux: Annotated[
+        bool, typer.Option("--mux", help="Also write FILE.subtitled.mkv or .mp4: a copy with the subtitles in it.")
+    ] = False,
     speak: Annotated[bool, typer.Option("--speak", help="Also write a WAV that speaks the text.")] = False,
     voice: Voice = None,
     model: Model = None,
@@ -76,7 +83,7 @@ def transcribe(
 
     Writes FILE.srt beside each input. Stages: capture, vad, asr, translation, tts, export.
     """
-    request = _Request(files, output, format, show, bilingual, speak, force, as_json)
+    request = _Request(files, output, format, show, bilingual, mux, speak, force, as_json)
     report = Report(files, as_json=as_json)
     try:
         registry = console.registry()
@@ -106,6 +113,7 @@ class _Request:
     formats: str | None
     show: Show | None
     bilingual: bool
+    mux: bool
     speak: bool
     force: bool
     as_json: bool
@@ -116,6 +124,8 @@ def _check(request: _Request, voice: str | None) -> None:
     refuse_standard_input(request.files)
     if request.as_json and request.output == "-":
         raise UsageError("--json and -o - both want standard output", hint="Leave one of them out.")
+    if request.mux and request.output == "-":
+        raise UsageError("--mux writes a file, and -o - none", hint="Leave one of them out.")
     if voice is not None and not request.speak:
         raise UsageError("--voice needs --speak", hint="Add --speak to get a WAV, or leave --voice out.")
 
@@ -142,6 +152,8 @@ async def _run(profile: Profile, registry: Registry, settings: Settings, request
             try:
                 await to_thread(session.look_into, job.path, settings)
                 await to_thread(prepare, job)
+                if request.mux:
+                    await to_thread(_prepare_copy, job)
                 ready.append(job)
             except Exception as error:
                 report.failed(job.path, error)
@@ -152,19 +164,46 @@ async def _run(profile: Profile, registry: Registry, settings: Settings, request
         slots = asyncio.Semaphore(FILES_AT_ONCE)
         async with asyncio.TaskGroup() as tasks:
             for job in ready:
-                tasks.create_task(_one(session, stages, job, settings, slots, report))
+                tasks.create_task(_one(session, stages, job, settings, slots, report, with_copy=request.mux))
 
 
 async def _one(
-    session: Session, stages: Stages, job: Job, settings: Settings, slots: asyncio.Semaphore, report: Report
+    session: Session,
+    stages: Stages,
+    job: Job,
+    settings: Settings,
+    slots: asyncio.Semaphore,
+    report: Report,
+    *,
+    with_copy: bool,
 ) -> None:
     async with slots:
         try:
             result = await transcribe_file(session, stages, job, settings, report.shown.observer(job.path))
+            if with_copy:
+                result = await to_thread(_add_copy, job, result, session.exporter("srt"))
         except Exception as error:
             report.failed(job.path, error)
         else:
             report.finished(result)
+
+
+def _copy(job: Job) -> Path:
+    """Where the copy with subtitles goes: beside the subtitles."""
+    return job.paths[0].with_name(subtitled(job.path).name)
+
+
+def _prepare_copy(job: Job) -> None:
+    """Raises `OutputError`."""
+    with NewFile(_copy(job), overwrite=job.overwrite):
+        pass
+
+
+def _add_copy(job: Job, result: Result, exporter: Exporter) -> Result:
+    """In a worker thread."""
+    tracks = soft_subtitles(exporter, result.captions, result.language)
+    left_out = mux_subtitles(job.path, tracks, _copy(job), overwrite=job.overwrite)
+    return replace(result, outputs=(*result.outputs, _copy(job)), warnings=(*result.warnings, *left_out))
 
 
 def _jobs(session: Session, settings: Settings, request: _Request) -> list[Job]:
