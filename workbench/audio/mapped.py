@@ -1,9 +1,10 @@
 """Ranges of a WAV: any stretch of a long recording in memory, and nothing else of it.
 
-Bytes come by `pread` unless memory mapping is asked for. Mapping saves a copy, but a mapped page that cannot be read
-ends the process (SIGBUS): where somebody cuts the file off, or where its disk fails. So the size is looked at before
-every block of a mapped file, and what is cut off by then is an `InputError`, as it always is with `pread`. What is left
-are the microseconds in which a block is converted: map only files that nobody writes to.
+Bytes come by `pread` unless memory mapping is asked for. Mapping saves a copy, which is little next to converting the
+samples; and a mapped page that cannot be read ends the process (SIGBUS), where somebody cuts the file off or its disk
+fails. So the size is looked at before every block of a mapped file, and what is cut off by then is an `InputError`, as
+it always is with `pread`. What is left is a file that shrinks in the fraction of a millisecond in which a block is
+converted: map only files that nobody writes to.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ but count for this process no more. Whoever reads at the time gets them again.""
 
 
 class MemoryMappedAudio:
-    """Time ranges of a WAV of plain samples, at its own rate. From any thread; processes may share one by pickling it.
+    """Time ranges of a WAV of plain samples, as mono. From any thread; processes may share one by pickling it.
 
     What is read depends on the file alone, not on what was read before, so ranges may be read in any order.
     """
