@@ -227,7 +227,8 @@ async def memory(streams: int) -> dict[str, float]:
                 for _ in range(round(1 / FRAME_S)):
                     for stream in opened[first : first + MANY]:
                         stream.feed(frame)
-                    await pool.drain()
+                    for stream in opened[first : first + MANY]:
+                        await stream.judged()
             gc.collect()
             return opened
 

@@ -13,19 +13,19 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self, TypeAlias, cast
 
 from workbench import events
-from workbench.audio.pcm import Audio, Cutter, Decoder, Encoding, Pcm
+from workbench.audio.pcm import Audio, Cutter, Encoding
 from workbench.audio.recent import RecentAudio
-from workbench.engines import Detector, Engine
-from workbench.errors import Overrun, PoolClosed, Severity, WorkbenchError, in_one_line
-from workbench.pool import Pool, Reply, Stage
+from workbench.detection import DetectedStream, Turn
+from workbench.engines import Detector
+from workbench.errors import EngineHung, Overrun, PoolClosed, Severity, WorkbenchError, in_one_line
+from workbench.pool import Pool
 from workbench.speech.segmenter import Segmenter, SegmenterOptions, SpeechEvent
 from workbench.threads import to_thread
 from workbench.types import Activity, AudioChunk, SpeechSegment
@@ -58,32 +58,6 @@ class StreamStatistics:
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
-
-
-@dataclass(slots=True, eq=False)
-class _Piece:
-    """What was fed at once."""
-
-    pcm: Pcm | None
-    """None: the end, which gives what was held back."""
-    chunk: AudioChunk | None = None
-    """Set in a worker thread."""
-
-
-class _Intake:
-    """Makes chunks of what is fed, in a worker thread at a time: a loop has no time for it."""
-
-    def __init__(self, source_rate: int, sample_rate: int) -> None:
-        self._decoder = Decoder(source_rate, sample_rate)
-        self._sample_rate = sample_rate
-        self._position = 0  # samples
-
-    def chunk(self, piece: _Piece) -> AudioChunk:
-        if piece.chunk is None:
-            samples = self._decoder.end() if piece.pcm is None else self._decoder.decode(piece.pcm)
-            piece.chunk = AudioChunk(samples, self._sample_rate, self._position / self._sample_rate)
-            self._position += len(samples)
-        return piece.chunk
 
 
 class StreamProcessor:
@@ -124,9 +98,7 @@ class StreamProcessor:
         self._begin()
 
     def _begin(self) -> None:
-        self._stage = self._pool.open(prepare=_Intake(self._source_rate, self.sample_rate).chunk)
-        self._deliver = partial(self._take, self._stage)
-        self._pieces: deque[_Piece] = deque()  # that were submitted; the stage answers them in order
+        self._stream = DetectedStream(self._pool, self._source_rate, self.sample_rate, self._take)
         self._segmenter = Segmenter(self.options)
         self._recent = RecentAudio(self.sample_rate) if self._keep_audio else None
         self._cutter.end()
@@ -146,7 +118,7 @@ class StreamProcessor:
         self._closed = True
         self._told.set()
         self._changed.set()
-        await self._stage.close()
+        await self._stream.close()
 
     # in
 
@@ -158,21 +130,19 @@ class StreamProcessor:
         """
         if self._closed:
             raise PoolClosed("the stream is closed")
+        if self._pool.broken is not None:
+            raise self._pool.broken.with_traceback(None)
         if self._received - self._answered >= self._limit or len(self._found) >= FOUND_LIMIT:
             raise Overrun(f"more than {LIMIT_S:g} s of audio wait", hint="Send it no faster than it is said.")
         pcm = self._cutter.cut(data)
         if pcm.length:
-            self._submit(_Piece(pcm), pcm.length)
+            self._stream.put(pcm)
             self._received += pcm.length
 
     async def room(self) -> None:
         """Wait until less than half of what may wait does: whoever awaits this before each `feed` never overruns."""
         while not self._closed and (self.waiting_s >= LIMIT_S / 2 or len(self._found) >= FOUND_LIMIT / 2):
             await self._change()
-
-    def _submit(self, piece: _Piece, length: int) -> None:
-        self._stage.submit(piece, self._deliver, cost=length / self._source_rate)
-        self._pieces.append(piece)
 
     # out
 
@@ -207,10 +177,7 @@ class StreamProcessor:
     async def flush(self) -> list[Found]:
         """End the speech that goes on, as if the audio ended here. The next audio begins a new one."""
         self._cutter.end()
-        if self._source_rate != self.sample_rate:
-            self._submit(_Piece(None), 0)
-        self._stage.operate(_flush, self._deliver)
-        self._pieces.append(_Piece(None))
+        self._stream.end()
         await self.judged()
         for event in self._segmenter.flush():
             self._tell(event)
@@ -218,14 +185,14 @@ class StreamProcessor:
 
     async def reset(self) -> None:
         """Forget everything: the timeline begins again at 0. What was found and not taken is dropped."""
-        stage = self._stage
+        stream = self._stream
         self._found.clear()
         self._begin()
-        await stage.close()
+        await stream.close()
 
     async def judged(self) -> None:
         """Wait until everything that was fed is judged, or the stream is closed."""
-        while self._pieces and not self._closed:
+        while self._stream.is_busy and not self._closed:
             await self._change()
 
     @property
@@ -248,26 +215,19 @@ class StreamProcessor:
 
     # what the detector gave; on the loop
 
-    def _take(self, stage: Stage[_Piece, Activity], reply: Reply[Activity]) -> None:
-        """Take a reply to the first of the pieces."""
-        if self._closed or stage is not self._stage:
+    def _take(self, turn: Turn) -> None:
+        if self._closed or turn.stream is not self._stream:
             return
-        piece = self._pieces[0]
-        if self._recent is not None and piece.chunk is not None:
-            self._recent.append(piece.chunk)
-            piece.chunk = None
-        for activity in reply.outputs:
+        if self._recent is not None and turn.chunk is not None:
+            self._recent.append(turn.chunk)
+        for activity in turn.found:
             self._frames += len(activity.probabilities)
             self._frame_s, self._judged = activity.frame_s, activity.end
             for event in self._segmenter.process(activity):
                 self._tell(event)
-        if reply.resume is not None:
-            reply.resume()
-            return
-        if reply.error is not None:
-            self._fail(reply.error)
-        self._pieces.popleft()
-        self._answered += piece.pcm.length if piece.pcm else 0
+        if turn.error is not None:
+            self._fail(turn.error)
+        self._answered += turn.length
         if self._recent is not None:
             self._recent.forget(self._segmenter.needed_from)
         self._changed.set()
@@ -284,7 +244,7 @@ class StreamProcessor:
     def _fail(self, error: Exception) -> None:
         """One chunk was not judged: speech before it has ended, and the stream goes on if the pool does."""
         self._errors += 1
-        fatal = isinstance(error, PoolClosed) or self._stage.closed is not None or self._pool.broken is not None
+        fatal = isinstance(error, PoolClosed | EngineHung) or self._pool.broken is not None
         self._closed |= fatal
         ours = isinstance(error, WorkbenchError)
         self._found.append(
@@ -306,7 +266,3 @@ class StreamProcessor:
     async def _change(self) -> None:
         self._changed.clear()
         await self._changed.wait()
-
-
-def _flush(engine: Engine[AudioChunk, Activity, Any], state: Any) -> Iterable[Activity]:
-    return engine.flush(state)

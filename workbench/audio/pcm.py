@@ -5,7 +5,7 @@ In two steps for two threads: `Cutter` costs next to nothing and keeps the order
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
@@ -23,6 +23,7 @@ Audio: TypeAlias = "bytes | bytearray | memoryview | npt.NDArray[np.int16] | npt
 SAMPLE_RATES: Final = range(8_000, 384_001)
 """Hertz that are taken."""
 _DTYPES: Final[Mapping[str, np.dtype[Any]]] = {"pcm_s16le": np.dtype("<i2"), "pcm_f32le": np.dtype("<f4")}
+INT16: Final = _DTYPES["pcm_s16le"]
 _FLOAT32: Final = _DTYPES["pcm_f32le"]
 _SCALE: Final = np.float32(1 / 32768)
 
@@ -89,6 +90,13 @@ def _check(samples: Samples) -> None:
         raise InputError("the audio has values that are not numbers", hint="Send floats from -1 to 1.")
 
 
+def decode(octets: bytes) -> Samples:
+    """Float32 in [-1, 1] of int16."""
+    samples = np.frombuffer(octets, INT16).astype(np.float32)
+    samples *= _SCALE
+    return samples
+
+
 class Decoder:
     """Float32 in [-1, 1] at the rate that is wanted, of one stream. Not bound to a thread."""
 
@@ -99,12 +107,14 @@ class Decoder:
 
     def decode(self, pcm: Pcm) -> Samples:
         """The next samples. A resampler holds some back."""
-        samples = np.frombuffer(pcm.octets, pcm.dtype).astype(np.float32)
-        if pcm.dtype is _FLOAT32:
-            np.clip(samples, -1.0, 1.0, out=samples)
-        else:
-            samples *= _SCALE
+        is_int = pcm.dtype is INT16
+        samples = decode(pcm.octets) if is_int else np.clip(np.frombuffer(pcm.octets, pcm.dtype), -1.0, 1.0)
         return samples if self._source_rate == self._sample_rate else self._resampled(samples)
+
+    def decode_all(self, pieces: Iterable[Pcm], *, last: bool) -> Samples:
+        """The next samples in one array; with `last`, and what was held back."""
+        parts = [self.decode(piece) for piece in pieces]
+        return np.concatenate([*parts, self.end()] if last or not parts else parts)
 
     def end(self) -> Samples:
         """What was held back. What comes next begins anew."""

@@ -44,10 +44,10 @@ class Dispatcher(Generic[In, Out]):
         self.fleet = fleet
         self.stages: set[Stage[In, Out]] = set()
         self.pump: Pump[In, Out] = Pump(fleet, self.stages, interval_s, self._begin)
-        self.patience = patience
         self.changed = asyncio.Event()
         """Set when a call has ended."""
         self._counters = counters
+        self._patience = patience
         self._hang_s = hang_s
         self._queued = queued
 
@@ -71,13 +71,14 @@ class Dispatcher(Generic[In, Out]):
 
     # for streams
 
-    def cost(self, item: In) -> float:
-        """Seconds of audio, as the engine tells it."""
+    def rank(self, item: In, now: float) -> tuple[float, float]:
+        """What `item` costs, and when it is due if it is submitted `now`."""
         try:
-            return max(0.0, self.fleet.engine.cost(item))
+            cost = max(0.0, self.fleet.engine.cost(item))
         except Exception:  # it only ranks
             _log.warning("%s cannot tell the cost of an item", self.fleet.engine.name, exc_info=True)
-            return 1.0
+            cost = 1.0
+        return cost, now + cost * self._patience
 
     def enqueue(self, call: Call[In, Out], *, first: bool = False) -> None:
         """Put `call` at the end of its stream; or at its head, though after what is still owed to another engine."""

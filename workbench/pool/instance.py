@@ -100,7 +100,7 @@ def _begin(instance: Instance[In, Out], call: Call[In, Out]) -> Made[Out]:
         state = call.stage.state.on(instance)
         if call.operation is not None:
             return _pull(call.operation(instance.engine, state))
-        return _pull(instance.engine.process(_item(call), state))
+        return _pull(instance.engine.process(cast(In, call.item), state))
 
     return _contain(step)
 
@@ -110,7 +110,7 @@ def _begin_batch(
 ) -> list[Made[Out]]:
     """All calls in one; when that fails one by one, so that only the culprit fails."""
     try:
-        results = engine.process_batch([(_item(call), call.stage.state.on(instance)) for call in calls])
+        results = engine.process_batch([(cast(In, call.item), call.stage.state.on(instance)) for call in calls])
         count = len(results)
     except EngineError as error:
         return [Made(error=error)] * len(calls)
@@ -121,11 +121,6 @@ def _begin_batch(
     if count != len(calls):  # not to be tried again: the states have moved on
         return [Made(error=TypeError(f"{engine.name} gave {count} results for {len(calls)} items"))] * len(calls)
     return [Made(r) if isinstance(r, list | tuple) else _contain(partial(_pull, r)) for r in results]
-
-
-def _item(call: Call[In, Out]) -> In:
-    prepare = call.stage.prepare
-    return cast(In, call.item) if prepare is None else prepare(call.item)
 
 
 def _contain(step: Callable[[], Made[Out]]) -> Made[Out]:

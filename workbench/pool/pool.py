@@ -77,6 +77,8 @@ class Pool(Generic[In, Out]):
             hang_s=hang_s,
             queued=self._tend_later,
         )
+        self.gatherer: Any = None
+        """What gathers the work of many streams for this pool, once there is something that does."""
         self._starting: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._tend_timer: asyncio.TimerHandle | None = None
@@ -133,21 +135,11 @@ class Pool(Generic[In, Out]):
         """Why there is no instance: `broken`, or what the last `start` raised."""
         return self.broken or self._start_failure
 
-    def open(
-        self,
-        settings: Settings | None = None,
-        *,
-        head_start_s: float = 0.0,
-        prepare: Callable[[Any], In] | None = None,
-    ) -> Stage[Any, Out]:
-        """A place for one stream, whose items rank as if submitted `head_start_s` earlier than they are.
-
-        `prepare` makes what the engine takes of what is submitted, in a worker thread, in the order of the stream. It
-        may be called again for the same item, if an engine broke on it, and must then give the same.
-        """
+    def open(self, settings: Settings | None = None, *, head_start_s: float = 0.0) -> Stage[In, Out]:
+        """A place for one stream, whose items rank as if submitted `head_start_s` earlier than they are."""
         if self.broken is not None:
             raise self.broken.with_traceback(None)
-        return Stage(self._dispatcher, settings or Settings(), head_start_s, prepare)
+        return Stage(self._dispatcher, settings or Settings(), head_start_s)
 
     async def swap(self, load: Load[In, Out]) -> None:
         """Put freshly loaded instances in the place of all. Once begun it is carried out, even if cancelled.

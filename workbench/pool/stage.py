@@ -36,15 +36,8 @@ class Stage(Generic[In, Out]):
     replies come as they are made: `fan_out` puts them in order.
     """
 
-    def __init__(
-        self,
-        dispatcher: Dispatcher[In, Out],
-        settings: Settings,
-        head_start_s: float,
-        prepare: Callable[[Any], In] | None = None,
-    ) -> None:
+    def __init__(self, dispatcher: Dispatcher[In, Out], settings: Settings, head_start_s: float) -> None:
         self.state = StreamState(lambda engine: engine.open(settings))
-        self.prepare = prepare
         self.serial = not isinstance(dispatcher.fleet.engine, Stateless)
         self.inbox: deque[Call[In, Out]] = deque()
         self.running: set[Call[In, Out]] = set()
@@ -59,19 +52,15 @@ class Stage(Generic[In, Out]):
 
     # submit and deliver: no future, no task
 
-    def submit(
-        self, item: In, deliver: Deliver[Out], *, cost: float | None = None, replaces: Hashable = None
-    ) -> Call[In, Out]:
-        """Queue `item`; `deliver` gets its replies. `cost`: its seconds of audio, if not for the engine to tell.
+    def submit(self, item: In, deliver: Deliver[Out], *, replaces: Hashable = None) -> Call[In, Out]:
+        """Queue `item`; `deliver` gets its replies.
 
         With `replaces`, it takes the place in the queue of the last item, if that one waits and has the same key;
         the item that is replaced gets an empty last reply. Raises `PoolClosed`, or the `EngineError` that broke it.
         """
         now = time.perf_counter()
-        if cost is None:
-            cost = self._dispatcher.cost(item)
-        due = now + cost * self._dispatcher.patience - self._head_start_s
-        call = Call(self, item, None, deliver, cost, now, due, replaces)
+        cost, due = self._dispatcher.rank(item, now)
+        call = Call(self, item, None, deliver, cost, now, due - self._head_start_s, replaces)
         if replaces is None or not self.inbox or self.inbox[-1].key != replaces:
             return self._enqueue(call)
         waiting = self.inbox[-1]

@@ -1,0 +1,304 @@
+"""Many streams, judged together: whatever becomes of an engine, each hears its own audio once and in order."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from tests.fakes import Loudness, run, until
+from workbench.audio.pcm import Cutter, Pcm
+from workbench.detection import DetectedStream, Detection, Turn
+from workbench.engines import Detector, Settings
+from workbench.errors import EngineError, EngineHung, PoolClosed
+from workbench.pool import Pool
+from workbench.types import Activity, AudioChunk, Samples
+
+RATE = 16_000
+FRAME_S = 0.032
+
+
+class Ear(Loudness):
+    """Fails when it hears its `trigger`, until `failures` are used up; counts who it forgets."""
+
+    trigger: ClassVar[float] = 0.9
+    failures: ClassVar[int] = 0
+    error: ClassVar[type[Exception]] = ValueError
+    forgotten: ClassVar[int] = 0
+
+    def __init__(self) -> None:
+        self._heard: list[Any] = []
+
+    def process_batch(self, work: Sequence[tuple[AudioChunk, Any]]) -> Any:
+        if type(self).failures and any(np.any(chunk.samples > self.trigger) for chunk, _ in work):
+            type(self).failures -= 1
+            raise type(self).error("too loud")
+        self._heard += [state for _, state in work]
+        return super().process_batch(work)
+
+    def release(self, state: Any) -> None:
+        type(self).forgotten += any(state is one for one in self._heard)
+
+
+class OneByOne(Detector[Any]):
+    """The same, without batches, and later than asked for."""
+
+    name = "one by one"
+    failures: ClassVar[int] = 0
+
+    def __init__(self) -> None:
+        self._ear = Loudness()
+
+    def open(self, settings: Settings) -> Any:
+        return self._ear.open(settings)
+
+    def process(self, item: AudioChunk, state: Any) -> Iterable[Activity]:
+        if type(self).failures and np.any(item.samples > 0.9):
+            type(self).failures -= 1
+            raise EngineError("broken")
+        yield from self._ear.process(item, state)
+
+
+class Listener:
+    """One stream and what became of it."""
+
+    def __init__(self, pool: Pool[AudioChunk, Activity], rate: int = RATE) -> None:
+        self.turns: list[Turn] = []
+        self._cutter = Cutter(rate, "pcm_s16le")
+        self.stream = DetectedStream(pool, rate, RATE, self.turns.append)
+
+    def hear(self, samples: Samples) -> None:
+        self.stream.put(self.pcm(samples))
+
+    def pcm(self, samples: Samples) -> Pcm:
+        return self._cutter.cut((samples * 32767).astype(np.int16))
+
+    @property
+    def probabilities(self) -> list[float]:
+        return [float(one) for turn in self.turns for found in turn.found for one in found.probabilities]
+
+    @property
+    def errors(self) -> list[Exception]:
+        return [turn.error for turn in self.turns if turn.error is not None]
+
+    async def judged(self) -> None:
+        await until(lambda: not self.stream.is_busy)
+
+
+def frames(*loud: float) -> Samples:
+    return np.repeat(np.array(loud, np.float32), 512)
+
+
+def random_frames(seed: int, count: int = 40) -> Samples:
+    return frames(*np.random.default_rng(seed).choice([0.0, 0.5], count).tolist())
+
+
+@pytest.mark.parametrize("kind", [Ear, OneByOne])
+def test_an_engine_that_breaks_costs_no_stream_a_frame(kind: type[Any]) -> None:
+    class Broken(kind):  # type: ignore[misc]
+        failures = 1
+        error = EngineError
+
+    async def test() -> None:
+        pool: Pool[AudioChunk, Activity] = Pool(Broken)
+        async with pool:
+            listeners = [Listener(pool) for _ in range(30)]
+            for index, one in enumerate(listeners):
+                one.hear(random_frames(index))
+                one.hear(frames(1.0 if index == 17 else 0.0))
+                one.hear(random_frames(index)[:700])
+                one.stream.end()
+            for index, one in enumerate(listeners):
+                await one.judged()
+                expected = [*random_frames(index)[::512], index == 17, *random_frames(index)[:700][::512][:1]]
+                assert one.probabilities == [float(value > 0.01) for value in expected]
+                assert one.errors == []
+                await one.stream.close()
+
+    run(test)
+
+
+def test_only_the_stream_fails_that_an_engine_cannot_judge() -> None:
+    class Picky(Ear):
+        failures = 99
+
+    async def test() -> None:
+        async with Pool(Picky) as pool:
+            good, bad = [Listener(pool) for _ in range(5)], Listener(pool)
+            for one in (*good, bad):
+                one.hear(frames(0.0, 1.0 if one is bad else 0.5))
+            for one in good:
+                await one.judged()
+                assert one.probabilities == [0.0, 1.0]
+            await bad.judged()
+            assert [str(error) for error in bad.errors] == ["too loud"]
+            bad.hear(frames(0.5))
+            await bad.judged()
+            assert bad.probabilities == [1.0]
+            for one in (*good, bad):
+                await one.stream.close()
+
+    run(test)
+
+
+def test_streams_that_an_engine_hangs_with_are_given_up_and_others_go_on() -> None:
+    class Hanging(Loudness):
+        let_go = threading.Event()
+        hangs = True
+
+        def process_batch(self, work: Any) -> Any:
+            if Hanging.hangs:
+                Hanging.hangs = False
+                Hanging.let_go.wait(30)
+            return super().process_batch(work)
+
+    async def test() -> None:
+        async with Pool(Hanging, hang_s=0.05) as pool:
+            lost, other = Listener(pool), Listener(pool)
+            lost.hear(frames(0.5))
+            await until(lambda: not Hanging.hangs)
+            other.hear(frames(0.5))
+            await other.judged()
+            assert isinstance(lost.errors[0], EngineHung)
+            assert other.probabilities == [1.0]
+            await lost.stream.close()
+            await other.stream.close()
+            Hanging.let_go.set()
+
+    run(test)
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_what_is_fed_while_a_batch_is_at_work_follows_in_order(concurrency: int) -> None:
+    class Several(Loudness):
+        max_batch = 4
+
+        def __init__(self) -> None:
+            self.concurrency = concurrency
+
+    async def test() -> None:
+        chance = np.random.default_rng(3)
+        async with Pool(Several) as pool:
+            listeners = [Listener(pool) for _ in range(20)]
+            for at in range(0, 40 * 512, 256):
+                for index in chance.permutation(20):
+                    listeners[index].hear(random_frames(int(index))[at : at + 256])
+                if chance.random() < 0.5:
+                    await asyncio.sleep(0)
+            for index, one in enumerate(listeners):
+                await one.judged()
+                assert one.probabilities == [float(value > 0.01) for value in random_frames(index)[::512]]
+                starts = [found.start for turn in one.turns for found in turn.found]
+                assert starts == sorted(starts)
+                await one.stream.close()
+
+    run(test)
+
+
+def test_an_end_comes_between_what_was_fed_before_and_after_it() -> None:
+    class Later(Loudness):
+        def flush(self, state: Any) -> Iterable[Activity]:
+            state[0] = state[0][:0]
+            yield Activity(0.0, FRAME_S, np.array([0.25], np.float32))
+
+    async def test() -> None:
+        async with Pool(Later) as pool:
+            one = Listener(pool)
+            one.hear(frames(0.5))
+            one.stream.end()
+            one.hear(frames(0.0, 0.5))
+            one.stream.end()
+            one.stream.end()
+            await one.judged()
+            assert one.probabilities == [1.0, 0.25, 0.0, 1.0, 0.25, 0.25]
+            await one.stream.close()
+
+    run(test)
+
+
+def test_a_stream_that_leaves_is_waited_for_and_forgotten_by_the_engine_once() -> None:
+    class Slow(Ear):
+        begun, go_on = threading.Event(), threading.Event()
+
+        def process_batch(self, work: Any) -> Any:
+            Slow.begun.set()
+            Slow.go_on.wait(30)
+            return super().process_batch(work)
+
+    async def test() -> None:
+        async with Pool(Slow) as pool:
+            never, one = Listener(pool), Listener(pool)
+            one.hear(frames(0.5))
+            await until(Slow.begun.is_set)
+            one.hear(frames(0.5))
+            leaving = asyncio.ensure_future(one.stream.close())
+            leaving_too = asyncio.ensure_future(one.stream.close())
+            await asyncio.sleep(0)
+            leaving.cancel()
+            await asyncio.sleep(0)
+            assert not leaving.done()
+            Slow.go_on.set()
+            await asyncio.wait([leaving, leaving_too])
+            assert leaving.cancelled()
+            assert Slow.forgotten == 1
+            await never.stream.close()
+            assert Slow.forgotten == 1
+            assert Detection.of(pool).streams == 0
+
+    run(test)
+
+
+def test_streams_go_on_with_an_engine_of_another_class() -> None:
+    async def test() -> None:
+        async with Pool(Loudness) as pool:
+            one = Listener(pool)
+            one.hear(frames(0.5))
+            await one.judged()
+            await pool.swap(OneByOne)
+            one.hear(frames(0.0, 0.5))
+            await one.judged()
+            assert one.probabilities == [1.0, 0.0, 1.0]
+            await one.stream.close()
+
+    run(test)
+
+
+def test_what_waits_when_the_pool_closes_is_told() -> None:
+    async def test() -> None:
+        async with Pool(Loudness) as pool:
+            first, second = Listener(pool), Listener(pool)
+            for one in (first, second):
+                one.hear(frames(0.5))
+                one.hear(frames(0.5))
+        await first.judged()
+        await second.judged()
+        assert [type(error) for one in (first, second) for error in one.errors] == [PoolClosed] * 2
+        for one in (first, second):
+            await one.stream.close()
+
+    run(test)
+
+
+def test_bytes_floats_and_other_rates_are_judged_in_one_batch() -> None:
+    async def test() -> None:
+        async with Pool(Loudness) as pool:
+            whole, slow, mixed = Listener(pool), Listener(pool, 8_000), Listener(pool)
+            talk = frames(*[0.0] * 10, *[0.5] * 20, *[0.0] * 10)
+            whole.hear(talk)
+            slow.hear(talk[::2])
+            mixed.hear(talk[: 15 * 512])
+            mixed.stream.put(Cutter(RATE, "pcm_f32le").cut(talk[15 * 512 :].copy()))
+            for one in (whole, slow, mixed):
+                one.stream.end()
+                await one.judged()
+            assert mixed.probabilities == whole.probabilities == [0.0] * 10 + [1.0] * 20 + [0.0] * 10
+            assert len(slow.probabilities) == 40
+            assert sum(slow.probabilities) == pytest.approx(20, abs=2)  # the filter rings
+            for one in (whole, slow, mixed):
+                await one.stream.close()
+
+    run(test)

@@ -1,0 +1,284 @@
+"""Speech detection for many streams: what they have ready is judged together.
+
+A pool gives each item a rank, a retry and a reply of its own, and that costs more than Silero takes for a frame. Here
+the audio of a stream stays bytes until it goes to a worker thread with that of others, as one call of the pool; what
+the detector makes of all of it comes back as one reply.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final, Self, TypeAlias
+
+from workbench.audio.pcm import INT16, Decoder, Pcm, decode
+from workbench.engines import BatchEngine, Engine, Settings
+from workbench.errors import EngineError, PoolClosed, WorkbenchError
+from workbench.pool import Pool, Reply, Stage
+from workbench.threads import as_exception, uninterrupted
+from workbench.types import Activity, AudioChunk
+
+Detector: TypeAlias = Engine[AudioChunk, Activity, Any]
+
+INTERVAL_S: Final = 0.008
+"""Between two batches that are not full: it makes them larger."""
+PER_STREAM_S: Final = 0.0001
+"""Batches of few streams lie only this far apart for each: about what a turn of a thread costs."""
+MAX_BATCH: Final = 64
+"""Streams in a batch, for a detector that takes them one by one."""
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class Turn:
+    """One stream's part of a batch."""
+
+    stream: DetectedStream
+    pieces: list[Pcm]
+    length: int
+    """Samples, at the rate of the source."""
+    ends: bool
+    """Whether what the detector holds back is wanted after them."""
+    chunk: AudioChunk | None = None
+    """The same for the detector; set in a worker thread."""
+    is_heard: bool = False
+    found: list[Activity] = field(default_factory=list)
+    error: Exception | None = None
+
+
+class DetectedStream:
+    """One stream. All methods are called on the loop."""
+
+    __slots__ = (
+        "_detection",
+        "at_work",
+        "closing",
+        "decoder",
+        "ends",
+        "is_listed",
+        "is_plain",
+        "left",
+        "pieces",
+        "position",
+        "sample_rate",
+        "state",
+        "state_of",
+        "take",
+    )
+
+    def __init__(
+        self,
+        pool: Pool[AudioChunk, Activity],
+        source_rate: int,
+        sample_rate: int,
+        take: Callable[[Turn], None],
+    ) -> None:
+        """Audio comes at `source_rate` and is judged at `sample_rate`, hertz. `take` gets each turn when it is over."""
+        self.take = take
+        self.sample_rate = sample_rate
+        self.pieces: list[Pcm | None] = []  # None: an end
+        self.ends = 0  # of these
+        self.is_listed = False  # among those that are ready, or at work
+        self.at_work = False
+        self.left: asyncio.Future[None] | None = None  # done when it is at work no more
+        self.closing: asyncio.Task[None] | None = None
+        # in a worker thread at a time
+        self.is_plain = source_rate == sample_rate  # and all that came is int16: it is decoded together with others
+        self.decoder = Decoder(source_rate, sample_rate)
+        self.position = 0  # samples
+        self.state: Any = None
+        self.state_of: type[Detector] | None = None
+        self._detection = Detection.of(pool)
+        self._detection.streams += 1
+
+    def put(self, pcm: Pcm) -> None:
+        self.is_plain &= pcm.dtype is INT16
+        self.pieces.append(pcm)
+        if not self.is_listed:
+            self._detection.is_ready(self)
+
+    def end(self) -> None:
+        """Ask for what the detector holds back, after all that was put."""
+        self.ends += 1
+        self.pieces.append(None)
+        if not self.is_listed:
+            self._detection.is_ready(self)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything waits or is at work."""
+        return self.at_work or bool(self.pieces)
+
+    async def close(self) -> None:
+        """Drop what waits, wait for what runs, let the detector forget the stream. Harmless when called again."""
+        if self.closing is None:
+            self.closing = asyncio.ensure_future(self._close())
+        await uninterrupted(self.closing)
+
+    async def _close(self) -> None:
+        self.pieces.clear()
+        if self.at_work:
+            self.left = asyncio.get_running_loop().create_future()
+            await self.left
+        await self._detection.leave(self)
+
+    def turn(self) -> Turn:
+        """All that waits, up to an end."""
+        pieces, self.pieces = self.pieces, []
+        if self.ends:
+            at = pieces.index(None)
+            pieces, self.pieces = pieces[:at], pieces[at + 1 :]
+        ends, self.ends = self.ends > 0, max(0, self.ends - 1)
+        self.at_work = True
+        whole = [piece for piece in pieces if piece is not None]
+        return Turn(self, whole, sum([piece.length for piece in whole]), ends)
+
+
+class Detection:
+    """The streams of one pool. On the loop, but for `_judge`."""
+
+    def __init__(self, pool: Pool[AudioChunk, Activity]) -> None:
+        self.streams = 0
+        self._pool = pool
+        self._ready: deque[DetectedStream] = deque()
+        self._idle: list[Stage[AudioChunk, Activity]] = []
+        self._at_work = 0  # batches
+        self._full = pool.engine.max_batch if isinstance(pool.engine, BatchEngine) else MAX_BATCH
+        self._handle: asyncio.Handle | None = None
+        self._at_once = False
+        self._last = float("-inf")
+
+    @classmethod
+    def of(cls, pool: Pool[AudioChunk, Activity]) -> Self:
+        """The one of that pool."""
+        if pool.gatherer is None:
+            pool.gatherer = cls(pool)
+        found: Self = pool.gatherer
+        return found
+
+    def is_ready(self, stream: DetectedStream) -> None:
+        stream.is_listed = True
+        self._ready.append(stream)
+        if self._handle is None or (not self._at_once and len(self._ready) >= self._full):
+            self._schedule()
+
+    async def leave(self, stream: DetectedStream) -> None:
+        self.streams -= 1
+        if stream.state_of is not None and stream.state_of.release is not Engine.release:
+            try:
+                async with self._pool.open() as stage:
+                    await stage.call(lambda engine: engine.release(stream.state))
+            except PoolClosed:
+                pass  # the whole engine goes
+            except Exception:
+                _log.exception("%s could not release a stream", stream.state_of.name)
+        if not self.streams:
+            idle, self._idle = self._idle, []
+            for stage in idle:
+                await stage.close()
+
+    def _schedule(self) -> None:
+        """Begin at the end of this turn of the loop if there is a full batch, else a while after the last."""
+        if not self._ready or self._at_work >= self._pool.engine.concurrency:
+            return
+        if self._handle is not None:
+            self._handle.cancel()
+        loop = asyncio.get_running_loop()
+        wait = self._last + min(INTERVAL_S, PER_STREAM_S * (self.streams - 1)) - loop.time()
+        self._at_once = wait <= 0 or len(self._ready) >= self._full
+        self._handle = loop.call_soon(self._begin) if self._at_once else loop.call_later(wait, self._begin)
+
+    def _begin(self) -> None:
+        self._handle, self._last = None, asyncio.get_running_loop().time()
+        while self._ready and self._at_work < self._pool.engine.concurrency:
+            streams = [self._ready.popleft() for _ in range(min(self._full, len(self._ready)))]
+            for stream in streams:
+                stream.is_listed = bool(stream.pieces)  # not if it is closed
+            if turns := [stream.turn() for stream in streams if stream.pieces]:
+                self._at_work += 1
+                stage: Stage[AudioChunk, Activity] | None = None
+                try:
+                    stage = self._idle.pop() if self._idle else self._pool.open()
+                    stage.operate(partial(_judge, turns), partial(self._settle, stage, turns))
+                except WorkbenchError as error:
+                    self._settle(stage, turns, Reply(error=error))
+
+    def _settle(self, stage: Stage[AudioChunk, Activity] | None, turns: Sequence[Turn], reply: Reply[Any]) -> None:
+        self._at_work -= 1
+        if stage is not None and stage.closed is None:
+            self._idle.append(stage)
+        for turn in turns:
+            stream = turn.stream
+            stream.at_work = False
+            turn.error = reply.error or turn.error
+            if stream.left is not None:
+                stream.left.set_result(None)
+            elif stream.pieces:
+                self._ready.append(stream)
+            stream.is_listed = bool(stream.pieces)
+            try:
+                stream.take(turn)
+            except Exception:  # other streams still wait for their turns
+                _log.exception("what was detected could not be taken")
+        self._schedule()
+
+
+def _judge(turns: Sequence[Turn], engine: Detector, _: object) -> Sequence[Turn]:
+    """In a worker thread. Called again on another engine, with what was not done, when this one breaks."""
+    _decode([turn for turn in turns if turn.chunk is None], engine)
+    heard = [turn for turn in turns if not turn.is_heard and turn.chunk is not None and len(turn.chunk.samples)]
+    if heard and not (isinstance(engine, BatchEngine) and _hear_together(engine, heard)):
+        for turn in heard:
+            _contain(turn, engine.process, turn.chunk, turn.stream.state)
+            turn.is_heard = True
+    for turn in turns:
+        if turn.ends and turn.error is None:
+            _contain(turn, engine.flush, turn.stream.state)
+            turn.ends = False
+    return ()
+
+
+def _decode(turns: Sequence[Turn], engine: Detector) -> None:
+    """Bytes of all in one array: for each alone, calls into numpy would cost the most."""
+    plain = [turn for turn in turns if turn.stream.is_plain]
+    samples, at = decode(b"".join([piece.octets for turn in plain for piece in turn.pieces])), 0
+    for turn in turns:
+        stream = turn.stream
+        if stream.is_plain:
+            own, at = samples[at : at + turn.length], at + turn.length
+        else:
+            own = stream.decoder.decode_all(turn.pieces, last=turn.ends)
+        if stream.state_of is not type(engine):
+            stream.state, stream.state_of = engine.open(Settings()), type(engine)
+        turn.chunk = AudioChunk(own, stream.sample_rate, stream.position / stream.sample_rate)
+        stream.position += len(own)
+
+
+def _hear_together(engine: BatchEngine[AudioChunk, Activity, Any], turns: Sequence[Turn]) -> bool:
+    """False: that failed and changed nothing, so that only the culprit fails when they are heard one by one."""
+    try:
+        results = engine.process_batch([(turn.chunk, turn.stream.state) for turn in turns if turn.chunk])
+    except EngineError:
+        raise
+    except BaseException as error:
+        if len(turns) > 1:
+            return False
+        turns[0].is_heard, turns[0].error = True, as_exception(error)
+        return True
+    for turn, result in zip(turns, results, strict=True):
+        turn.is_heard = True
+        _contain(turn, tuple, result)
+    return True
+
+
+def _contain(turn: Turn, function: Callable[..., Iterable[Activity]], *arguments: object) -> None:
+    try:
+        turn.found.extend(function(*arguments))
+    except EngineError:
+        raise
+    except BaseException as error:
+        turn.error = as_exception(error)
