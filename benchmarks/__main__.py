@@ -25,6 +25,7 @@ NAMES = (
     "parallel",
     "accuracy",
     "memory",
+    "commit",
     "live",
     "interface",
     "terminal",

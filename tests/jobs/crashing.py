@@ -50,7 +50,7 @@ def _live(root: Path, told: mmap.mmap) -> None:
     code = 1
     try:
         store, jobs = JobStore(root), list[Job]()
-        for number, step in enumerate(_steps(store, jobs), CREATED):
+        for number, step in enumerate(steps(store, jobs), CREATED):
             for _ in range(2):
                 try:
                     step()
@@ -67,7 +67,9 @@ def _live(root: Path, told: mmap.mmap) -> None:
         os._exit(code)
 
 
-def _steps(store: JobStore, jobs: list[Job]) -> list[Callable[[], None]]:
+def steps(store: JobStore, jobs: list[Job]) -> list[Callable[[], None]]:
+    """What happens to a job, which `jobs` holds from the first step on."""
+
     def save(state: State) -> None:
         jobs[0].save(replace(jobs[0].checkpoint, state=state))
 
@@ -78,10 +80,10 @@ def _steps(store: JobStore, jobs: list[Job]) -> list[Callable[[], None]]:
         jobs[0].close()
         store.remove(jobs[0].name)
 
-    steps: list[Callable[[], None]] = [lambda: jobs.append(store.create(IDENTITY, FILE)), lambda: save(State.RUNNING)]
-    steps += [partial(commit, result(index)) for index in range(3)]
-    steps += [lambda: commit(result(3), result(4)), lambda: save(State.FINISHED)]
-    return [*steps, remove] if store.root.parent.name == "removes" else steps
+    taken: list[Callable[[], None]] = [lambda: jobs.append(store.create(IDENTITY, FILE)), lambda: save(State.RUNNING)]
+    taken += [partial(commit, result(index)) for index in range(3)]
+    taken += [lambda: commit(result(3), result(4)), lambda: save(State.FINISHED)]
+    return [*taken, remove] if store.root.parent.name == "removes" else taken
 
 
 def _idle_calls(root: Path) -> dict[str, Callable[[], object]]:

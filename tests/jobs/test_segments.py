@@ -146,6 +146,18 @@ def test_results_whose_sync_fails_are_not_stored_and_can_be_stored_later(
     assert read_results(tmp_path / "log", KEY).results == [result(0), result(1), result(2)]
 
 
+@pytest.mark.parametrize("left", [10, 10_000])
+def test_what_a_failed_write_left_is_overwritten(tmp_path: Path, left: int) -> None:
+    log = SegmentLog(tmp_path / "log", KEY)
+    log.append([result(0)])
+    with (tmp_path / "log").open("ab") as file:
+        file.write(b"x" * left)  # and the disk did not let it be cut off
+    log.append([result(1)])
+    log.append([result(2)])
+    log.close()
+    assert indices(tmp_path / "log") == [0, 1, 2]
+
+
 def test_what_could_not_be_read_again_is_not_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(segments, "_MOST_BYTES", 10_000)
     log = SegmentLog(tmp_path / "log", KEY)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -75,7 +75,7 @@ class SegmentLog:
         """Store all of them, or none: one write and one sync, on disk when this returns. Raises `OutputError`."""
         data, seed = b"", self._seed
         for result in results:
-            line, seed = seal(asdict(result), seed)
+            line, seed = seal(_adapter().dump_python(result, warnings=False), seed)
             if len(line) > _MOST_BYTES:
                 raise ValueError(f"window {result.index} has {len(line)} bytes of text")
             data += line
