@@ -20,7 +20,9 @@ from workbench.engines import Exporter, Settings
 from workbench.errors import EngineError, OutputError, StageError
 from workbench.profiles.schema import parse_profile
 from workbench.session import Session
-from workbench.transcribe import Job, Result, prepare, transcribe
+from workbench.subtitles import Caption
+from workbench.transcribe import Job, Result, prepare, repeated_segments, transcribe
+from workbench.types import Transcript
 
 RATE = 16_000
 SPOKEN = ("The first sentence.", "And the second one.")
@@ -142,7 +144,7 @@ def test_subtitles_have_what_was_said_when_it_was_said(tmp_path: Path) -> None:
 def test_its_json_has_all_segments_with_their_translation(tmp_path: Path) -> None:
     result, _ = run(job(tmp_path, "srt", show="translation"), Settings(language="en", target_language="xx"))
     row = result.to_dict()
-    assert row.keys() == {"file", "output", "language", "duration", "elapsed", "segments"}
+    assert row.keys() == {"file", "output", "language", "duration", "elapsed", "segments", "repeated"}
     assert [segment["text"] for segment in row["segments"]] == list(SPOKEN)
     assert [segment["translation"] for segment in row["segments"]] == [f"({text})" for text in SPOKEN]
     assert row["segments"][1] == {
@@ -152,6 +154,14 @@ def test_its_json_has_all_segments_with_their_translation(tmp_path: Path) -> Non
         "words": [],
         "translation": f"({SPOKEN[1]})",
     }
+
+
+def test_segments_that_say_the_same_over_and_over_are_flagged() -> None:
+    texts = ["Hello.", "Thank you.", "thank you", "Thank you!", "Yes.", "Yes.", "no no no no no no"]
+    captions = [
+        Caption(Transcript(segment_id=i, text=text, language="en", start=i, end=i + 1)) for i, text in enumerate(texts)
+    ]
+    assert repeated_segments(captions) == [1, 2, 3, 6]
 
 
 def test_a_translation_that_comes_in_parts_is_whole(tmp_path: Path) -> None:

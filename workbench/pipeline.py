@@ -11,6 +11,7 @@ length of the stream. Of live audio each segment is a window of its own, and is 
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
@@ -35,6 +36,7 @@ from workbench.errors import (
 from workbench.interim import Interim
 from workbench.pool import Pool, Results
 from workbench.speech.packer import Packer, PackerOptions
+from workbench.speech.repeats import RepeatFilter
 from workbench.speech.segmenter import Segmenter, SegmenterOptions, SpeechEvent
 from workbench.threads import to_thread
 from workbench.types import Activity, AudioChunk, Speech, SpeechSegment, Transcript, Translation, Window
@@ -43,6 +45,7 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 Emit: TypeAlias = Callable[[events.Event], None]
 
+_log = logging.getLogger(__name__)
 SAMPLE_RATE: Final = 16_000
 """Hertz, of everything between capture and ASR."""
 
@@ -269,7 +272,12 @@ class Pipeline:
             await self._windows.put(window)
 
     async def _recognize(self) -> None:
+        repeats = RepeatFilter()
+
         async def take(window: Window, transcript: Transcript) -> None:
+            if repeats.drops(window, transcript):
+                _log.info("left out at %.1f s, said again over silence: %s", transcript.start, transcript.text)
+                return
             self._emit(events.Transcript(transcript=transcript))
             if not self._live:
                 self._emit(events.Progress(position=transcript.end, duration=self._capture.duration))

@@ -18,6 +18,7 @@ from workbench.files import NewFile, said_plainly
 from workbench.pipeline import Emit, Pipeline, Stages
 from workbench.session import Session
 from workbench.subtitles import Caption, Show
+from workbench.subtitles.repeats import MOST_IN_A_TEXT, repeated, times_looped
 from workbench.threads import to_thread
 from workbench.types import Speech
 
@@ -68,7 +69,15 @@ class Result:
             "duration": round(self.duration, 3),
             "elapsed": round(self.elapsed, 3),
             "segments": [segment(caption) for caption in self.captions],
+            "repeated": repeated_segments(self.captions),
         }
+
+
+def repeated_segments(captions: Sequence[Caption]) -> list[int]:
+    """Which of `segments`, from 0, say the same as their neighbours or loop: recognizers do where they fail."""
+    texts = [caption.transcript.text for caption in captions]
+    in_a_row = {index for index, _ in repeated(texts)}
+    return [i for i, text in enumerate(texts) if i in in_a_row or times_looped(text) > MOST_IN_A_TEXT]
 
 
 def segment(caption: Caption) -> dict[str, Any]:

@@ -353,7 +353,7 @@ def test_subtitles_of_others_are_read() -> None:
     srt = "\ufeff1\r\n00:00:01,5 --> 0:00:02.000  X1:1\r\n<i>Hi</i>\r\n\r\nthere\r\n\r\n\r\n2\r\n"
     srt += "00:00:03,000 --> 00:00:04,000\r\n\r\n"
     assert read(srt.encode(), "srt") == [Cue(1.5, 2, "Hi\nthere")]
-    marked = "{\\an8}<font color=\"red\">a</font> <b>b</B> 1 < 2 > 0 <unknown>"
+    marked = '{\\an8}<font color="red">a</font> <b>b</B> 1 < 2 > 0 <unknown>'
     assert read(f"1\n00:00:01,000 --> 00:00:02,000\n{marked}\n".encode(), "srt")[0].text == "a b 1 < 2 > 0 <unknown>"
     vtt = (
         "WEBVTT - a title\nKind: captions\n\nNOTE a\nnote\n\nSTYLE\n::cue {}\n\nid 1\n"
@@ -418,7 +418,9 @@ def test_another_encoding_can_be_named() -> None:
         read(data, "srt", "klingon")
 
 
-@pytest.mark.parametrize(("name", "format"), [("a.SRT", "srt"), ("a.en.webvtt", "vtt"), ("a.xml", "ttml"), ("a.dfxp", "ttml")])
+@pytest.mark.parametrize(
+    ("name", "format"), [("a.SRT", "srt"), ("a.en.webvtt", "vtt"), ("a.xml", "ttml"), ("a.dfxp", "ttml")]
+)
 def test_the_suffix_says_the_format(name: str, format: str) -> None:
     assert format_of(Path(name)) == format
     with pytest.raises(UsageError, match=r"a\.mp4"):

@@ -83,9 +83,7 @@ def check(
             for violation in found:
                 typer.echo(console.printable(_line(path, cues[violation.index], violation)))
             broken = len({violation.index for violation in found})
-            console.say(
-                f"{path}: {len(cues)} cues, {broken} of them break a rule" if broken else f"{path}: all is well"
-            )
+            console.say(f"{path}: {broken} of {len(cues)} cues break a rule" if broken else f"{path}: all is well")
     raise typer.Exit(1 if bad else 0)
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from workbench.audio.decode import presentation_start
 from workbench.audio.media import open_media
-from workbench.errors import InputError, UsageError
-from workbench.files import NewFile, said_plainly
+from workbench.errors import InputError, OutputError, UsageError
+from workbench.files import NewFile
 from workbench.languages import iso639_2
 from workbench.subtitles import srt
 from workbench.subtitles.formats import as_read, write
@@ -23,7 +23,7 @@ from workbench.types import Cue
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
 
-CONTAINERS: Final = {".mkv": "matroska", ".mp4": "mp4", ".m4v": "mp4", ".mov": "mov"}
+CONTAINERS: Final = {".mkv": "matroska", ".mp4": "mp4", ".m4v": "mp4"}
 """What holds subtitle tracks, by suffix."""
 _SUBTITLES_OF_MKV: Final = frozenset(
     {"ass", "ssa", "subrip", "text", "webvtt", "dvd_subtitle", "dvb_subtitle", "hdmv_pgs_subtitle"}
@@ -59,7 +59,7 @@ class _Packet:
 
 
 def subtitled(video: Path) -> Path:
-    """Where a copy of `video` with subtitles goes, unless somebody names another place: .mkv where its kind has none."""
+    """Where a copy of `video` with subtitles goes by default: of its kind, or an .mkv."""
     suffix = video.suffix.lower() if video.suffix.lower() in CONTAINERS else ".mkv"
     return video.with_name(f"{video.stem}.subtitled{suffix}")
 
@@ -81,15 +81,40 @@ def mux(
         )
     if output.exists() and video.exists() and output.samefile(video):
         raise UsageError(f"{str(video)!r} would be overwritten", hint="Name another file with -o.")
-    with open_media(video) as source, NewFile(output, overwrite=overwrite) as new, said_plainly(output):
+    with open_media(video) as source, NewFile(output, overwrite=overwrite) as new:
+        disk = _Disk(new)
         try:
-            with av.open(new.file, "w", format=format) as target:
+            with av.open(disk, "w", format=format) as target:
                 left_out = _fill(source, target, tracks, order)
         except (av.FFmpegError, ValueError) as error:
+            disk.check()
             hint = "An .mkv holds most kinds of streams: name one with -o."
             raise InputError(f"{str(video)!r} cannot be put into {output.name!r}: {error}", hint=hint) from error
+        disk.check()
         new.commit()
     return left_out
+
+
+class _Disk:
+    """What FFmpeg writes to. It does not tell what kept it from writing, and of the last bytes not even that."""
+
+    def __init__(self, new: NewFile) -> None:
+        self.seek, self.tell = new.file.seek, new.file.tell
+        self._new = new
+        self._error: OutputError | None = None
+
+    def write(self, data: bytes) -> int:
+        try:
+            self._new.write(data)
+        except OutputError as error:
+            self._error = error
+            raise
+        return len(data)
+
+    def check(self) -> None:
+        """Raises the `OutputError` that there was."""
+        if self._error is not None:
+            raise self._error
 
 
 def _fill(source: InputContainer, target: OutputContainer, tracks: Sequence[Track], order: Order) -> list[str]:
