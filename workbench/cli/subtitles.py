@@ -5,19 +5,17 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
+from workbench.builtin.subtitles import SubtitleExporter
 from workbench.cli import console
-from workbench.cli.options import EngineOptions, ProfileName
-from workbench.cli.overrides import overridden
-from workbench.engines import Exporter
 from workbench.errors import UsageError, WorkbenchError
 from workbench.export import parse_time
 from workbench.files import write_atomically
 from workbench.outputs import refuse_taken
-from workbench.session import Session
+from workbench.profiles.options import parse_override, split_options
 from workbench.subtitles import STYLES, Style, Violation, format_of, violations
 from workbench.subtitles.editing import moved, restyled
 from workbench.subtitles.files import load, named_language, written_language
@@ -31,14 +29,15 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Chosen = Annotated[
-    Style | None, typer.Option("--style", metavar="S", help=f"{', '.join(STYLES)}. Default: the profile's.")
-]
+Chosen = Annotated[Style | None, typer.Option("--style", metavar="S", help=f"{', '.join(STYLES)}. Default: default.")]
 Encoding = Annotated[
     str | None, typer.Option("--encoding", metavar="E", help="Of the files that are not UTF-8, such as cp1252.")
 ]
 Language = Annotated[
     str | None, typer.Option("--language", "-l", metavar="L", help="Default: as in NAME.L.srt, or by the script.")
+]
+Options = Annotated[
+    list[str] | None, typer.Option("--option", metavar="export.KEY=VALUE", help="A limit of one's own; repeatable.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite files.")]
 _NO_LIMIT_BELOW = ("min_duration_s", "min_gap_s", "small_gap_s")
@@ -50,15 +49,14 @@ def check(
     style: Chosen = None,
     language: Language = None,
     encoding: Encoding = None,
-    option: EngineOptions = None,
-    profile: ProfileName = None,
+    option: Options = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a file on standard output.")] = False,
 ) -> None:
     """Print each cue that breaks a rule of the style: file:cue, time, rule, value, limit.
 
     Exits with 1 when there are any, or when a file cannot be read.
     """
-    exporter = _exporter(style, option, profile)
+    exporter = _exporter(style, option)
     bad = 0
     for path in files:
         try:
@@ -101,8 +99,7 @@ def convert(
     ] = None,
     language: Language = None,
     encoding: Encoding = None,
-    option: EngineOptions = None,
-    profile: ProfileName = None,
+    option: Options = None,
     force: Force = False,
 ) -> None:
     """Write subtitles in another format, at other times, or in another style. The text stays as it is."""
@@ -112,7 +109,7 @@ def convert(
     _refuse_input([file], output)
     if not force:
         refuse_taken([output])
-    exporter = _exporter(style, option, profile)
+    exporter = _exporter(style, option)
     cues = moved(load(file, encoding), _signed_time(shift), _speed(fps))
     if style is not None:
         spoken = _language(file, cues, language)
@@ -158,17 +155,23 @@ def mux_(
     console.say(f"written: {output} ({len(tracks)} subtitle track{'s' * (len(tracks) > 1)})")
 
 
-def _exporter(style: Style | None, options: list[str] | None, profile: str | None) -> Exporter:
-    registry = console.registry()
-    given = [*([f"export.style={style}"] if style else []), *(options or [])]
-    return Session(overridden(profile, registry, [], given), registry).exporter("srt")
+def _exporter(style: Style | None, options: list[str] | None) -> SubtitleExporter:
+    """Of no profile: subtitle files need no engines."""
+    chosen: dict[str, Any] = {"style": style} if style else {}
+    for text in options or []:
+        kind, key, value = parse_override(text)
+        if kind != "export":
+            raise UsageError(f"--option {text!r} is none of the export stage", hint="Write it as export.KEY=VALUE.")
+        chosen[key] = value
+    own, _ = split_options("export", chosen, SubtitleExporter)
+    return SubtitleExporter(cast(SubtitleExporter.Options, own))
 
 
 def _language(path: Path, cues: list[Cue], given: str | None) -> str | None:
     return given or named_language(path) or written_language(cue.text for cue in cues)
 
 
-def _violations(cues: list[Cue], exporter: Exporter, language: str | None) -> list[Violation]:
+def _violations(cues: list[Cue], exporter: SubtitleExporter, language: str | None) -> list[Violation]:
     translation = written_language(cue.translation for cue in cues)
     return violations(
         cues,
