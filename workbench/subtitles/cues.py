@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Literal, TypeAlias
 
 from workbench.subtitles.breaking import Filler, break_cost, partition, wrap
@@ -21,8 +21,10 @@ _SILENCE_S = 2.0
 """A pause that no cue stays up through."""
 _SHORTEST_S = 0.1
 """Cues that would start at one time are moved this far apart: what is not shown is lost."""
-_RUSHED = 2.0
+_RUSHED = 3.0
 """The cost of a cue that cannot be read in its time."""
+_USUAL_BREAK = 6.0
+"""The cost of a break between two words like any other."""
 _NEARBY = 16
 """Pieces of a translation, on either side, among which the counterpart of a break is looked for."""
 
@@ -114,6 +116,7 @@ def _parts(run: Sequence[_Unit], following: float, rules: BilingualRules) -> Ite
     """Cut a run into the units of each cue."""
     ends = [*(_end_cost(unit, after) for unit, after in pairwise(run)), 0.0]
     keeps = [_keep_cost(unit.piece, after.piece) for unit, after in pairwise(run)]
+    line_costs = _LineCosts([unit.piece for unit in run], rules.text)
     next_starts = [*(unit.piece.start for unit in run[1:]), following]
 
     def costs(first: int) -> Iterator[tuple[int, float]]:
@@ -133,9 +136,33 @@ def _parts(run: Sequence[_Unit], following: float, rules: BilingualRules) -> Ite
             haste = max(0.0, 1 - max(0.0, shown) / rules.needed_s(text.width, translation.width))
             fullness = text.width / (rules.text.max_line_chars * rules.text.max_lines)
             rush = 6 * haste + _RUSHED * (haste > 0)
-            yield index + 1, 3 + 3 * fullness**2 + rush + kept + ends[index]
+            lines = line_costs.of(first, index) if text.lines == 2 else 0.0
+            yield index + 1, 3 + 3 * fullness**2 + rush + kept + lines + ends[index]
 
     return (run[begin:end] for begin, end in partition(len(run), costs))
+
+
+class _LineCosts:
+    """What it costs that two lines have no good place to be broken at, where a language's small words are known."""
+
+    def __init__(self, pieces: Sequence[Piece], rules: CueRules) -> None:
+        space = rules.measure(" ")
+        self._limit = rules.max_line_chars
+        self._breaks = [break_cost(piece, after) for piece, after in pairwise(pieces)]
+        self._skips = not pieces or pieces[0].role is None
+        self._ends = list(accumulate(piece.width + space * piece.space for piece in pieces))
+        self._starts = [end - piece.width for end, piece in zip(self._ends, pieces, strict=True)]
+
+    def of(self, first: int, last: int) -> float:
+        if self._skips:
+            return 0.0
+        costs = (
+            self._breaks[index]
+            for index in range(first, last)
+            if self._ends[index] - self._starts[first] <= self._limit
+            and self._ends[last] - self._starts[index + 1] <= self._limit
+        )
+        return max(0.0, min(costs, default=0.0) - _USUAL_BREAK)
 
 
 def _fits(text: Filler, translation: Filler, duration: float, rules: CueRules) -> bool:
