@@ -4,6 +4,7 @@ import errno
 import json
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +219,14 @@ def test_a_full_disk_leaves_nothing_behind(
     monkeypatch.setattr("workbench.subtitles.mux.NewFile", OnFullDisk)
     with pytest.raises(OutputError, match="disk is full"):
         mux(videos[".mkv"], [Track(CUES)], tmp_path / "out.mkv")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_stops_when_it_is_told_to_and_leaves_nothing_behind(videos: dict[str, Path], tmp_path: Path) -> None:
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(OutputError, match="stopped"):
+        mux(videos[".mkv"], [Track(CUES)], tmp_path / "out.mkv", stop=stop)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -121,7 +121,7 @@ def convert(
 
 @app.command("mux")
 def mux_(
-    video: Annotated[Path, typer.Argument(metavar="VIDEO")],
+    video: Annotated[Path, typer.Argument(metavar="VIDEO", help="Any video or audio file.")],
     subtitles: Annotated[list[Path], typer.Argument(metavar="SUBS", help="A track each, in this order.")],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="OUT", help="Default: VIDEO.subtitled.mkv or .mp4.")

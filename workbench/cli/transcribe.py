@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Final
@@ -181,7 +182,7 @@ async def _one(
         try:
             result = await transcribe_file(session, stages, job, settings, report.shown.observer(job.path))
             if with_copy:
-                result = await to_thread(_add_copy, job, result, session.exporter("srt"))
+                result = await _with_copy(job, result, session.exporter("srt"))
         except Exception as error:
             report.failed(job.path, error)
         else:
@@ -199,10 +200,22 @@ def _prepare_copy(job: Job) -> None:
         pass
 
 
-def _add_copy(job: Job, result: Result, exporter: Exporter) -> Result:
+async def _with_copy(job: Job, result: Result, exporter: Exporter) -> Result:
+    """A copy takes as long as the disk needs; who cancels does not wait for the rest of it."""
+    stop = threading.Event()
+    copying = asyncio.ensure_future(to_thread(_add_copy, job, result, exporter, stop))
+    try:
+        return await asyncio.shield(copying)
+    except asyncio.CancelledError:
+        stop.set()
+        await asyncio.gather(copying, return_exceptions=True)
+        raise
+
+
+def _add_copy(job: Job, result: Result, exporter: Exporter, stop: threading.Event) -> Result:
     """In a worker thread."""
     tracks = soft_subtitles(exporter, result.captions, result.language)
-    left_out = mux_subtitles(job.path, tracks, _copy(job), overwrite=job.overwrite)
+    left_out = mux_subtitles(job.path, tracks, _copy(job), overwrite=job.overwrite, stop=stop)
     return replace(result, outputs=(*result.outputs, _copy(job)), warnings=(*result.warnings, *left_out))
 
 

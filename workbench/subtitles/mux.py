@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -65,12 +66,19 @@ def subtitled(video: Path) -> Path:
 
 
 def mux(
-    video: Path, tracks: Sequence[Track], output: Path, *, order: Order = "source-first", overwrite: bool = False
+    video: Path,
+    tracks: Sequence[Track],
+    output: Path,
+    *,
+    order: Order = "source-first",
+    overwrite: bool = False,
+    stop: threading.Event | None = None,
 ) -> list[str]:
     """Write `output`: all of `video`, nothing of it encoded anew, and `tracks` after the subtitles that it has.
 
-    Blocks. The file appears when it is complete. Gives a line for each stream of `video` that the container cannot
-    hold, which is left out. Raises `InputError`, `OutputError` and `UsageError`.
+    Blocks; `stop` may be set from any thread, and ends it within milliseconds. The file appears when it is complete.
+    Gives a line for each stream of `video` that the container cannot hold, which is left out. Raises `InputError`,
+    `OutputError`, also when it is stopped, and `UsageError`.
     """
     import av
 
@@ -85,7 +93,7 @@ def mux(
         disk = _Disk(new)
         try:
             with av.open(disk, "w", format=format) as target:
-                left_out = _fill(source, target, tracks, order)
+                left_out = _fill(source, target, tracks, order, stop or threading.Event())
         except (av.FFmpegError, ValueError) as error:
             disk.check()
             hint = "An .mkv holds most kinds of streams: name one with -o."
@@ -117,7 +125,9 @@ class _Disk:
             raise self._error
 
 
-def _fill(source: InputContainer, target: OutputContainer, tracks: Sequence[Track], order: Order) -> list[str]:
+def _fill(
+    source: InputContainer, target: OutputContainer, tracks: Sequence[Track], order: Order, stop: threading.Event
+) -> list[str]:
     copies, left_out = _copies(source, target, has_default=any(track.default for track in tracks))
     target.metadata.update(source.metadata)
     packets = [(_add(target, track, order), _packets(track, target.format.name, order)) for track in tracks]
@@ -130,6 +140,8 @@ def _fill(source: InputContainer, target: OutputContainer, tracks: Sequence[Trac
     ]
     waiting.sort(key=lambda entry: entry[:2], reverse=True)
     for packet in source.demux([stream for stream in copies if stream.type != "attachment"]):
+        if stop.is_set():
+            raise OutputError("it was stopped before the copy was complete")
         if packet.dts is None or packet.time_base is None:
             continue
         while waiting and waiting[-1][0] <= packet.dts * packet.time_base:
