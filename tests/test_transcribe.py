@@ -96,6 +96,16 @@ class Singer(workbench.Synthesizer):
         yield workbench.Speech(segment_id=item.segment_id, audio=workbench.AudioChunk(tone, 8000, item.start))
 
 
+class Looping(Reader):
+    """Says the same of speech, and again of the silence at the end of the window."""
+
+    name = "looping"
+
+    def process(self, item: workbench.Window, state: Settings) -> Iterator[workbench.Transcript]:
+        for start, end in ((0.2, 1.5), (item.duration - 0.08, item.duration)):
+            yield item.transcript(SPOKEN[0], language="en", start=start, end=end)
+
+
 class Choking(Reader):
     name = "choking"
 
@@ -154,6 +164,16 @@ def test_its_json_has_all_segments_with_their_translation(tmp_path: Path) -> Non
         "words": [],
         "translation": f"({SPOKEN[1]})",
     }
+
+
+def test_what_is_said_again_over_silence_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "workbench.pipeline")
+    settings = Settings(language="en", target_language="xx")
+    result, seen = run(job(tmp_path, "srt", show="translation"), settings, recognizer=Looping)
+    assert [segment["text"] for segment in result.to_dict()["segments"]] == [SPOKEN[0]]
+    assert len([event for event in seen if isinstance(event, events.Translation)]) == 1
+    assert (tmp_path / "a.srt").read_text().count(SPOKEN[0]) == 1
+    assert len([line for line in caplog.messages if "said again over silence" in line]) == 1
 
 
 def test_segments_that_say_the_same_over_and_over_are_flagged() -> None:
