@@ -1,6 +1,6 @@
-"""`python -m tests.jobs.crashing FOLDER CALL`, under strace that fails the 40th such call of each process.
+"""`python -m tests.jobs.crashing FOLDER CALL`, under strace that fails the 12th such call of each process.
 
-Forks 40 children that all do the same with a job. Before it a child makes idle calls, the first one 39 and the last one
+Forks 12 children that all do the same with a job. Before it a child makes idle calls, the first one 11 and the last one
 none: so in child n the call that fails is the one after n calls of an undisturbed run. What became of each is printed.
 """
 
@@ -20,10 +20,11 @@ from typing import Final
 from tests.jobs.jobs import FILE, IDENTITY, result
 from workbench.errors import DiskFull, OutputError
 from workbench.jobs.checkpoint import State
+from workbench.jobs.job import Job
 from workbench.jobs.segments import WindowResult
-from workbench.jobs.store import Job, JobStore
+from workbench.jobs.store import JobStore
 
-CHILDREN: Final = 40
+CHILDREN: Final = 12
 """More than an undisturbed run makes calls of any name."""
 CREATED: Final = 1
 """The first step; the others follow it."""

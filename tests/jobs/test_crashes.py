@@ -41,6 +41,8 @@ def injected(root: Path, call: str, fault: str) -> list[dict[str, Any]]:
         pytest.skip(reason)
     root.mkdir()
     strace = ["strace", "-f", "-qq", "-o", os.devnull, "-e", f"trace={call}", "-e", f"inject={call}:{fault}"]
+    if fault.startswith("error"):
+        strace.append("--seccomp-bpf")  # faster by half, but no signals come
     command = [*strace, sys.executable, "-B", "-m", "tests.jobs.crashing", str(root), call]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -13,98 +13,22 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import MappingProxyType, TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from workbench import paths
-from workbench.errors import JobBusy, JobChanged, JobRefused, OutputError, UsageError, did_you_mean
+from workbench.errors import JobBusy, JobChanged, JobRefused, UsageError, did_you_mean
 from workbench.files import fsync_folder, said_plainly
 from workbench.jobs.checkpoint import Checkpoint, Identity, read_checkpoint, write_checkpoint
+from workbench.jobs.job import LOG, Job
 from workbench.jobs.segments import SegmentLog, WindowResult, read_results
 from workbench.lock import Lock, is_held
 
 _LOCK: Final = "lock"
-_LOG: Final = Path("segments_results", "log.jsonl")
-
-
-class Job:
-    """One that this process works on, until `close`. `commit` and `save` are for any thread."""
-
-    def __init__(self, folder: Path, checkpoint: Checkpoint, lock: Lock) -> None:
-        """For `JobStore`. Takes over `lock`, which is held. Raises `InputError` or `OutputError`."""
-        self.folder = folder
-        self.name = folder.name
-        self.checkpoint = checkpoint
-        self._lock = lock
-        self._writing = threading.Lock()
-        with said_plainly(folder):
-            for part in folder.glob(".workbench-*.part"):  # of a process that was killed while it saved
-                part.unlink()
-        self._log = SegmentLog(folder / _LOG, checkpoint.identity.key)
-        self._results = {result.index: result for result in self._log.results}
-
-    @property
-    def results(self) -> Mapping[int, WindowResult]:
-        """What is stored, by window, in the order it was stored."""
-        return MappingProxyType(self._results)
-
-    @property
-    def refused_bytes(self) -> int:
-        """How much of the log was damaged, or torn by a crash, when the job was opened; it is cut off."""
-        return self._log.refused_bytes
-
-    def commit(self, results: Sequence[WindowResult]) -> None:
-        """Store results of windows that have none yet, all or none of them: on disk when this returns.
-
-        One sync, however many they are. Raises `OutputError`, `DiskFull` where there is no room: what was stored before
-        stays, and the same results can be stored later.
-        """
-        with self._writing, self._safe():
-            again = [result.index for result in results if result.index in self._results]
-            if again or len({result.index for result in results}) < len(results):
-                raise ValueError(f"windows that are stored already: {again or 'one of these, twice'}")
-            self._log.append(results)
-            self._results |= {result.index: result for result in results}
-
-    def save(self, checkpoint: Checkpoint) -> None:
-        """Replace the checkpoint, on disk when this returns. Raises as `commit` does, and nothing has changed then."""
-        if checkpoint.identity.key != self.checkpoint.identity.key:
-            raise ValueError("a job stays about what it was made for")
-        with self._writing, self._safe():
-            checkpoint = replace(checkpoint, updated=_now())
-            write_checkpoint(self.folder, checkpoint)
-            self.checkpoint = checkpoint
-
-    def close(self) -> None:
-        """Let others work on it. Nothing is lost without it."""
-        self._log.close()
-        self._lock.release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    @contextmanager
-    def _safe(self) -> Iterator[None]:
-        """Add to an error of writing what is not lost."""
-        try:
-            with said_plainly(self.folder):
-                yield
-        except OutputError as error:
-            planned = self.checkpoint.windows
-            count = f"{len(self._results)} of {len(planned)}" if planned else str(len(self._results))
-            safe = f"The work up to here is safe: {count} segments are stored."
-            raise type(error)(error.message, hint=f"{safe} {error.hint}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +56,7 @@ class JobInfo:
 
     def results(self) -> list[WindowResult]:
         """What is stored, in the order it was stored; none of a refused one. Raises `InputError`."""
-        return read_results(self.folder / _LOG, self.checkpoint.identity.key).results if self.checkpoint else []
+        return read_results(self.folder / LOG, self.checkpoint.identity.key).results if self.checkpoint else []
 
 
 class JobStore:
@@ -153,11 +77,12 @@ class JobStore:
             with said_plainly(folder):
                 try:
                     draft.mkdir(mode=0o700)  # what was said is for nobody else to read
-                    SegmentLog(draft / _LOG, identity.key).close()
+                    SegmentLog(draft / LOG, identity.key).close()
                     write_checkpoint(draft, checkpoint)
                     draft.rename(folder)
                     fsync_folder(self.root)
-                    return self._held(folder, checkpoint)
+                    with _kept(_taken(folder)) as lock:
+                        return Job(folder, checkpoint, lock)
                 except BaseException:
                     shutil.rmtree(draft, ignore_errors=True)
                     with suppress(OSError):
@@ -171,12 +96,14 @@ class JobStore:
         when there is none, `InputError`, `OutputError`.
         """
         with self._claims():
-            folder = self._find(name)
+            lock = _taken(self._find(name))
+        with _kept(lock):  # what is read before it is held may be out of date
+            folder = lock.path.parent
             checkpoint = read_checkpoint(folder)
             if differences := checkpoint.identity.differences(identity):
                 hint = "Start the file afresh, or go back to what the job was begun with."
                 raise JobChanged(f"job {name!r} was begun with something else", differences=differences, hint=hint)
-            return self._held(folder, checkpoint)
+            return Job(folder, checkpoint, lock)
 
     def jobs(self) -> list[JobInfo]:
         """All of them, the newest first. Raises `OutputError` when the folder is not accessible."""
@@ -216,16 +143,6 @@ class JobStore:
         with said_plainly(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
         return Lock(self.root / ".lock")
-
-    def _held(self, folder: Path, checkpoint: Checkpoint) -> Job:
-        lock = Lock(folder / _LOCK)
-        if not lock.acquire():
-            raise _busy(folder.name)
-        try:
-            return Job(folder, checkpoint, lock)
-        except BaseException:
-            lock.release()
-            raise
 
     def _folders(self) -> list[Path]:
         with said_plainly(self.root):
@@ -268,7 +185,7 @@ class JobStore:
         except JobRefused as error:
             refused = error
         with said_plainly(folder):
-            files = [status for path in folder.rglob("*") if not _is_folder(path) and (status := path.lstat())]
+            files = list(_files(folder))
             touched = max((status.st_mtime for status in files), default=folder.stat().st_mtime)
             size = sum(status.st_size for status in files)
             is_running = is_held(folder / _LOCK)
@@ -277,6 +194,32 @@ class JobStore:
 
 def _is_folder(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink()
+
+
+def _files(folder: Path) -> Iterator[os.stat_result]:
+    """Of all files below `folder`."""
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # whoever holds the job replaces its checkpoint meanwhile
+            if not _is_folder(path):
+                yield path.lstat()
+
+
+def _taken(folder: Path) -> Lock:
+    """Hold the job, or raise `JobBusy`."""
+    lock = Lock(folder / _LOCK)
+    if not lock.acquire():
+        raise _busy(folder.name)
+    return lock
+
+
+@contextmanager
+def _kept(lock: Lock) -> Iterator[Lock]:
+    """Let go of the lock when what it is held for fails."""
+    try:
+        yield lock
+    except BaseException:
+        lock.release()
+        raise
 
 
 def _busy(name: str) -> JobBusy:

@@ -1,0 +1,95 @@
+"""A file job that this process works on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Final, Self
+
+from workbench.errors import OutputError
+from workbench.files import said_plainly
+from workbench.jobs.checkpoint import Checkpoint, write_checkpoint
+from workbench.jobs.segments import SegmentLog, WindowResult
+from workbench.lock import Lock
+
+LOG: Final = Path("segments_results", "log.jsonl")
+"""In a job's folder."""
+
+
+class Job:
+    """One that this process works on, until `close`. `commit` and `save` are for any thread."""
+
+    def __init__(self, folder: Path, checkpoint: Checkpoint, lock: Lock) -> None:
+        """For `JobStore`, which holds `lock` for it. Raises `InputError` or `OutputError`."""
+        self.folder = folder
+        self.name = folder.name
+        self.checkpoint = checkpoint
+        self._lock = lock
+        self._writing = threading.Lock()
+        with said_plainly(folder):
+            for part in folder.glob(".workbench-*.part"):  # of a process that was killed while it saved
+                part.unlink()
+        self._log = SegmentLog(folder / LOG, checkpoint.identity.key)
+        self._results = {result.index: result for result in self._log.results}
+
+    @property
+    def results(self) -> Mapping[int, WindowResult]:
+        """What is stored, by window, in the order it was stored."""
+        return MappingProxyType(self._results)
+
+    @property
+    def refused_bytes(self) -> int:
+        """How much of the log was damaged, or torn by a crash, when the job was opened; it is cut off."""
+        return self._log.refused_bytes
+
+    def commit(self, results: Sequence[WindowResult]) -> None:
+        """Store results of windows that have none yet, all or none of them: on disk when this returns.
+
+        One sync, however many they are. Raises `OutputError`, `DiskFull` where there is no room: what was stored before
+        stays, and the same results can be stored later.
+        """
+        with self._writing, self._safe():
+            again = [result.index for result in results if result.index in self._results]
+            if again or len({result.index for result in results}) < len(results):
+                raise ValueError(f"windows that are stored already: {again or 'one of these, twice'}")
+            self._log.append(results)
+            self._results |= {result.index: result for result in results}
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Replace the checkpoint, on disk when this returns. Raises as `commit` does, and nothing has changed then."""
+        if checkpoint.identity.key != self.checkpoint.identity.key:
+            raise ValueError("a job stays about what it was made for")
+        with self._writing, self._safe():
+            checkpoint = replace(checkpoint, updated=datetime.now().astimezone())
+            write_checkpoint(self.folder, checkpoint)
+            self.checkpoint = checkpoint
+
+    def close(self) -> None:
+        """Let others work on it. Nothing is lost without it."""
+        self._log.close()
+        self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _safe(self) -> Iterator[None]:
+        """Add to an error of writing what is not lost."""
+        try:
+            with said_plainly(self.folder):
+                yield
+        except OutputError as error:
+            planned = self.checkpoint.windows
+            count = f"{len(self._results)} of {len(planned)}" if planned else str(len(self._results))
+            safe = f"The work up to here is safe: {count} segments are stored."
+            raise type(error)(error.message, hint=f"{safe} {error.hint}") from error
