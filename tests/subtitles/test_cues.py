@@ -333,6 +333,20 @@ def test_what_belongs_together_in_chinese_and_japanese_is_not_parted(text: str, 
         assert not any(line[0] in "ーｰァｿ—…，。、" or line[-1] in "￥" for line in lines)
 
 
+def test_frequent_chinese_words_are_kept_whole_and_cues_begin_with_conjunctions() -> None:
+    text = "今天我们来聊聊人工智能的发展历史以及它在电脑里怎么实现因为计算机的速度以前实在是太慢了但是现在已经不同了"
+    cues = texts(without_words(text, 0, 10, "zh"), rules=CueRules.for_language("zh"))
+    lines = "\n".join(cues).split("\n")
+    assert "".join(lines) == text
+    assert all(any(word in line for line in lines) for word in ("我们", "发展", "历史", "以及", "因为", "但是", "已经"))
+    assert sum(line[:2] in ("以及", "因为", "但是") for line in lines) >= 2
+
+
+def test_japanese_words_keep_their_endings() -> None:
+    lines = "\n".join(texts(without_words(CJK["ja"], 0, 12, "ja"), rules=CueRules.for_language("ja"))).split("\n")
+    assert not any("\u3041" <= line[0] <= "\u309f" for line in lines if line[:2] not in ("まず", "その"))
+
+
 def test_arabic_keeps_its_words_and_order() -> None:
     text = "مرحبا بكم جميعا، سنتحدث اليوم عن نظام التعرف على الكلام الذي يعمل على جهاز الكمبيوتر. هل أنتم مستعدون؟"
     cues = texts(without_words(text, 0, 8, "ar"))

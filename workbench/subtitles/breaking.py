@@ -68,8 +68,12 @@ def _cost_of_texts(before: Piece, after: Piece) -> float:
         return 10.0
     if last in _PARTICLES:
         return 4.5
+    if after.role == "conjunction":
+        return 3.5
+    if _is_hiragana(first):  # mostly the end of a word that began before
+        return 9.0
     # A Japanese phrase ends in hiragana, and the next one mostly begins with another script.
-    return 5.0 if _is_hiragana(last) and not _is_hiragana(first) else 6.5
+    return 5.0 if _is_hiragana(last) else 6.5
 
 
 def _cost_of_space(before: Piece, after: Piece) -> float:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from workbench.subtitles.function_words import Role, role_of
+from workbench.subtitles.function_words import CHINESE_WORDS, Role, role_of
 from workbench.subtitles.marks import ends_sentence
 from workbench.subtitles.rules import CueRules, has_no_spaces
 from workbench.types import Transcript, Translation, Word
@@ -125,7 +125,7 @@ def _unbroken(token: str) -> list[str]:
     units: list[str] = []
     clusters = _clusters(token)
     for before, cluster in pairwise(["", *clusters]):
-        if units and not may_break(before[0], cluster[0]):
+        if units and (not may_break(before[0], cluster[0]) or units[-1] + cluster in CHINESE_WORDS):
             units[-1] += cluster
         else:
             units.append(cluster)
