@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import Final, Self
 
 from workbench.errors import OutputError
@@ -39,8 +39,8 @@ class Job:
 
     @property
     def results(self) -> Mapping[int, WindowResult]:
-        """What is stored, by window, in the order it was stored."""
-        return MappingProxyType(self._results)
+        """What is stored now, by window, in the order it was stored. From any thread."""
+        return self._results
 
     @property
     def refused_bytes(self) -> int:
@@ -58,7 +58,7 @@ class Job:
             if again or len({result.index for result in results}) < len(results):
                 raise ValueError(f"windows that are stored already: {again or 'one of these, twice'}")
             self._log.append(results)
-            self._results |= {result.index: result for result in results}
+            self._results = self._results | {result.index: result for result in results}
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Replace the checkpoint, on disk when this returns. Raises as `commit` does, and nothing has changed then."""

@@ -188,8 +188,8 @@ class JobStore:
             files = list(_files(folder))
             touched = max((status.st_mtime for status in files), default=folder.stat().st_mtime)
             size = sum(status.st_size for status in files)
-            is_running = is_held(folder / _LOCK)
-        return JobInfo(folder, checkpoint, refused, is_running, size, datetime.fromtimestamp(touched).astimezone())
+            held = is_held(folder / _LOCK)
+        return JobInfo(folder, checkpoint, refused, held, size, datetime.fromtimestamp(touched).astimezone())
 
 
 def _is_folder(path: Path) -> bool:
