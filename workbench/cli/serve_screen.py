@@ -12,12 +12,12 @@ import logging
 from typing import TYPE_CHECKING
 
 from workbench.cli.tui import prepared
-from workbench.tui.shell import Shell
 
 if TYPE_CHECKING:
     from workbench.cli.serve import Offer
     from workbench.server.activity import Activity
     from workbench.server.facts import Snapshot
+    from workbench.tui.shell import Shell
 
 _log = logging.getLogger(__name__)
 
