@@ -19,8 +19,9 @@ from typing import Any, Final
 from benchmarks.machine import described, facts
 from workbench.files import write_atomically
 from workbench.jobs.checkpoint import Identity
+from workbench.jobs.job import Job
 from workbench.jobs.segments import WindowResult
-from workbench.jobs.store import Job, JobStore
+from workbench.jobs.store import JobStore
 from workbench.types import Transcript, Word
 
 SEGMENTS: Final = 1000

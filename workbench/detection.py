@@ -11,9 +11,9 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, Final, Self, TypeAlias, cast
 
 from workbench.audio.pcm import INT16, Decoder, Pcm, decode
 from workbench.engines import BatchEngine, Engine, Settings
@@ -24,7 +24,7 @@ from workbench.types import Activity, AudioChunk
 
 Detector: TypeAlias = Engine[AudioChunk, Activity, Any]
 
-INTERVAL_S: Final = 0.008
+INTERVAL_S: Final = 0.004
 """Between two batches that are not full: it makes them larger."""
 PER_STREAM_S: Final = 0.0001
 """Batches of few streams lie only this far apart for each: about what a turn of a thread costs."""
@@ -46,7 +46,7 @@ class Turn:
     chunk: AudioChunk | None = None
     """The same for the detector; set in a worker thread."""
     is_heard: bool = False
-    found: list[Activity] = field(default_factory=list)
+    found: Sequence[Activity] = ()
     error: Exception | None = None
 
 
@@ -128,14 +128,15 @@ class DetectedStream:
 
     def turn(self) -> Turn:
         """All that waits, up to an end."""
-        pieces, self.pieces = self.pieces, []
-        if self.ends:
-            at = pieces.index(None)
-            pieces, self.pieces = pieces[:at], pieces[at + 1 :]
-        ends, self.ends = self.ends > 0, max(0, self.ends - 1)
         self.at_work = True
-        whole = [piece for piece in pieces if piece is not None]
-        return Turn(self, whole, sum([piece.length for piece in whole]), ends)
+        pieces, self.pieces = self.pieces, []
+        if not self.ends:
+            whole = cast("list[Pcm]", pieces)
+            return Turn(self, whole, whole[0].length if len(whole) == 1 else sum([p.length for p in whole]), False)
+        at = pieces.index(None)
+        self.pieces, self.ends = pieces[at + 1 :], self.ends - 1
+        whole = cast("list[Pcm]", pieces[:at])
+        return Turn(self, whole, sum([piece.length for piece in whole]), True)
 
 
 class Detection:
@@ -213,13 +214,14 @@ class Detection:
             self._idle.append(stage)
         for turn in turns:
             stream = turn.stream
-            stream.at_work = False
-            turn.error = reply.error or turn.error
+            stream.at_work = stream.is_listed = False
+            if reply.error is not None:
+                turn.error = reply.error
             if stream.left is not None:
                 stream.left.set_result(None)
             elif stream.pieces:
+                stream.is_listed = True
                 self._ready.append(stream)
-            stream.is_listed = bool(stream.pieces)
             try:
                 stream.take(turn)
             except Exception:  # other streams still wait for their turns
@@ -271,13 +273,16 @@ def _hear_together(engine: BatchEngine[AudioChunk, Activity, Any], turns: Sequen
         return True
     for turn, result in zip(turns, results, strict=True):
         turn.is_heard = True
-        _contain(turn, tuple, result)
+        if isinstance(result, tuple):
+            turn.found = result
+        else:
+            _contain(turn, tuple, result)
     return True
 
 
 def _contain(turn: Turn, function: Callable[..., Iterable[Activity]], *arguments: object) -> None:
     try:
-        turn.found.extend(function(*arguments))
+        turn.found = (*turn.found, *function(*arguments))
     except EngineError:
         raise
     except BaseException as error:

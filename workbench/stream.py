@@ -221,8 +221,10 @@ class StreamProcessor:
         if self._recent is not None and turn.chunk is not None:
             self._recent.append(turn.chunk)
         for activity in turn.found:
-            self._frames += len(activity.probabilities)
-            self._frame_s, self._judged = activity.frame_s, activity.end
+            frames = len(activity.probabilities)
+            self._frames += frames
+            self._frame_s = activity.frame_s
+            self._judged = activity.start + activity.frame_s * frames
             for event in self._segmenter.process(activity):
                 self._tell(event)
         if turn.error is not None:

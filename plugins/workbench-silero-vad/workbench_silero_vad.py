@@ -69,7 +69,7 @@ class Silero(workbench.Detector[Stream], workbench.BatchEngine[AudioChunk, Activ
 
     name = "silero"
     sample_rates = tuple(FRAMES)
-    max_batch = 512
+    max_batch = 128
 
     class Options(workbench.Options):
         backend: Literal["onnx", "torch"] = "onnx"

@@ -8,7 +8,7 @@ long is cut where it is quietest instead of in its longest pause.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -100,10 +100,11 @@ class Segmenter:
         """Seconds on the timeline: audio before this is in no segment to come."""
         return self._speech.start if self._speech else self._padded(self._count)
 
-    def process(self, activity: Activity) -> Iterator[SpeechEvent]:
+    def process(self, activity: Activity) -> Sequence[SpeechEvent]:
         """What is decided by `activity`. It continues the one before; after a hole in time, speech begins anew."""
+        told: list[SpeechEvent] = []
         if not self._continues(activity):
-            yield from self.flush()
+            told += self.flush()
             self._origin, self._frame_s, self._count = activity.start, activity.frame_s, 0
             self._floor = max(self._floor, activity.start)
         for probability in activity.probabilities.tolist():
@@ -112,15 +113,15 @@ class Segmenter:
                     self._count += 1
                     continue
                 self._speech = _Speech(self._count, self._padded(self._count))
-            yield from self._step(self._speech, probability)
+            self._step(self._speech, probability, told)
+        return told
 
-    def flush(self) -> Iterator[SpeechEvent]:
+    def flush(self) -> Sequence[SpeechEvent]:
         """The end of speech that goes on where the audio ends."""
-        if self._speech and self._speech.is_announced:
-            yield self._end(self._speech, self._time(self._count))
-        self._speech = None
+        speech, self._speech = self._speech, None
+        return [self._end(speech, self._time(self._count))] if speech and speech.is_announced else []
 
-    def _step(self, speech: _Speech, probability: float) -> Iterator[SpeechEvent]:
+    def _step(self, speech: _Speech, probability: float, told: list[SpeechEvent]) -> None:
         """Take the next frame of `speech`."""
         speech.probabilities.append(probability)
         if probability >= self._threshold:
@@ -130,23 +131,23 @@ class Segmenter:
         self._count += 1
         if speech.pause is None:
             if not speech.is_announced and self._is_long_enough(speech):
-                yield self._announce(speech)
+                told.append(self._announce(speech))
         elif probability < self._quiet and self._count - 1 - speech.pause >= self._frames(self._min_silence_s):
-            yield from self._finish(speech, speech.pause)
+            self._finish(speech, speech.pause, told)
             return
         if self._time(self._count + 1) - speech.start > self._max_s + _ROUNDING * self._frame_s:
-            yield from self._cut(speech)
+            self._cut(speech, told)
 
     def _is_long_enough(self, speech: _Speech) -> bool:
         return speech.is_rest or self._count - speech.first >= self._frames(self._min_speech_s)
 
-    def _finish(self, speech: _Speech, pause: int) -> Iterator[SpeechEvent]:
+    def _finish(self, speech: _Speech, pause: int, told: list[SpeechEvent]) -> None:
         """The pause is long enough: speech has ended where it began."""
         if speech.is_announced:
-            yield self._end(speech, min(self._time(pause) + self._pad_s, self._time(self._count)))
+            told.append(self._end(speech, min(self._time(pause) + self._pad_s, self._time(self._count))))
         self._speech = None
 
-    def _cut(self, speech: _Speech) -> Iterator[SpeechEvent]:
+    def _cut(self, speech: _Speech, told: list[SpeechEvent]) -> None:
         """End a segment that is as long as it may be; speech goes on in a new one, once there is speech in it.
 
         What was not announced until now is hardly more than a pause, and is dropped.
@@ -155,11 +156,11 @@ class Segmenter:
         if not speech.is_announced:
             return
         at = self._quietest(speech)
-        yield self._end(speech, self._time(at))
+        told.append(self._end(speech, self._time(at)))
         kept = speech.probabilities[at - speech.first :]
         rest = self._speech = _Speech(at, self._floor, is_rest=True, pause=speech.pause, probabilities=kept)
         if rest.pause is None or rest.pause > at:
-            yield self._announce(rest)
+            told.append(self._announce(rest))
 
     def _quietest(self, speech: _Speech) -> int:
         """The frame in the second half of a segment around which the probability is lowest."""
