@@ -23,7 +23,7 @@ MESSAGE: Final = RATE // 10
 """Samples."""
 SOURCES: Final = 10
 """Places of the recording at which clients begin."""
-STARTS_S: Final = 3.0
+STARTS_S: Final = 10.0
 """Within which clients connect."""
 AT_ONCE: Final = 20
 """Clients that drop."""

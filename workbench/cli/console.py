@@ -15,6 +15,8 @@ from workbench import paths
 from workbench.errors import OutputError, WorkbenchError, did_you_mean, first_error, in_one_line, is_expected
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
     from workbench.plugins import Registry
 
 T = TypeVar("T")
@@ -167,10 +169,16 @@ def registry() -> Registry:
     return found
 
 
-def run(work: Coroutine[Any, Any, T], *, interrupted: Callable[[], bool] = lambda: False) -> T:
+def run(
+    work: Coroutine[Any, Any, T],
+    *,
+    interrupted: Callable[[], bool] = lambda: False,
+    new_loop: Callable[[], AbstractEventLoop] | None = None,
+) -> T:
     """Run `work` on an event loop. The first signal cancels it and waits for running threads, a second one does not.
 
-    `interrupted` is called on the loop for each Ctrl-C; when it gives True, that is all that happens.
+    `new_loop` makes the loop, if it is not asyncio's own. `interrupted` is called on the loop for each Ctrl-C; when it
+    gives True, that is all that happens.
     """
     import asyncio
 
@@ -200,7 +208,8 @@ def run(work: Coroutine[Any, Any, T], *, interrupted: Callable[[], bool] = lambd
         return await work
 
     try:
-        return asyncio.run(supervise())
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            return runner.run(supervise())
     except BaseExceptionGroup as group:
         error = first_error(group)
         raise error from error.__cause__

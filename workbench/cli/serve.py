@@ -80,12 +80,21 @@ def serve(
         if offer.token_file:
             console.say(f"Clients need the token in {offer.token_file}.")
         if plain or as_json or not _is_on_terminal():
-            console.run(_serve(offer, every, as_json=as_json))
+            console.run(_serve(offer, every, as_json=as_json), new_loop=fast_loop())
         elif code := _watch(offer):
             raise typer.Exit(code)
     finally:
         for one in sockets:
             one.close()
+
+
+def fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """What makes uvloop's, which costs a tenth less for each message; None where it is not installed."""
+    try:
+        import uvloop
+    except ImportError:  # there is none for Windows
+        return None
+    return uvloop.new_event_loop
 
 
 def _check_installed() -> None:
