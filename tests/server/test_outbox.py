@@ -13,7 +13,9 @@ from workbench.types import Transcript as Text
 
 
 def text(segment: int, words: str, *, final: bool = False) -> Transcript:
-    return Transcript(transcript=Text(segment_id=segment, text=words, language="en", start=0.0, end=1.0, is_final=final))
+    return Transcript(
+        transcript=Text(segment_id=segment, text=words, language="en", start=0.0, end=1.0, is_final=final)
+    )
 
 
 async def rest(outbox: Outbox) -> list[str]:
