@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 import threading
@@ -155,8 +156,10 @@ class Server:
     async def ready(self) -> None:
         """Wait until the engines are loaded."""
         async with self.http() as client:
-            while (await client.get("/readyz", headers=self.authorization)).status_code != 200:
-                pass
+            while True:
+                with contextlib.suppress(httpx2.TransportError):  # a busy loop may outlast what the server keeps open
+                    if (await client.get("/readyz", headers=self.authorization)).status_code == 200:
+                        return
 
     @property
     def authorization(self) -> dict[str, str]:
