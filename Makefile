@@ -26,7 +26,7 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/python -m mypy
-	for plugin in plugins/*/; do (cd $$plugin && $(abspath $(BIN))/python -m mypy --config-file ../../pyproject.toml .) || exit 1; done
+	for plugin in plugins/*/; do (cd $$plugin && $(abspath $(BIN))/python -m mypy --cache-dir ../../.mypy_cache --config-file ../../pyproject.toml .) || exit 1; done
 	$(BIN)/lint-imports
 
 check: lint test

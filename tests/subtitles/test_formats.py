@@ -264,7 +264,7 @@ ANY_CUES = st.lists(
 
 
 @pytest.mark.parametrize("format", FORMATS)
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(ANY_CUES, st.sampled_from(["source-first", "translation-first"]))
 @example([Cue(0, 0, "x"), Cue(0, 0, "y")], "source-first")
 def test_any_cues_come_back_as_their_normal_form(format: str, cues: list[Cue], order: Order) -> None:
