@@ -10,6 +10,7 @@ names, and fonts (Debian and Ubuntu: apt install fonts-dejavu-core fonts-dejavu-
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -137,7 +138,7 @@ def _record(terminal: Terminal, sample: str, seconds: int, ready: str = "READY")
     """Play a sample as if it were live, until some of its text is interim."""
     terminal.shows(ready)
     _type(terminal, "d", "\t", f"samples/{sample}", "\r", "r")
-    terminal.shows(f"00:00:{seconds}")
+    terminal.until(lambda: _recorded(terminal) >= seconds, f"second {seconds}")
     terminal.until(lambda: _italics(terminal) >= INTERIM, "interim text")
 
 
@@ -152,6 +153,12 @@ def _press(terminal: Terminal, key: str) -> None:
     terminal.type(key)
     terminal.until(lambda: len(terminal.written) > before, "an answer")
     terminal.read_for(0.4)
+
+
+def _recorded(terminal: Terminal) -> int:
+    """Seconds, of the first minute."""
+    found = re.search(r"● 0:(\d\d)", terminal.text)
+    return int(found[1]) if found else -1
 
 
 def _italics(terminal: Terminal) -> int:
