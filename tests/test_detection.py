@@ -302,3 +302,29 @@ def test_bytes_floats_and_other_rates_are_judged_in_one_batch() -> None:
                 await one.stream.close()
 
     run(test)
+
+
+def test_one_that_makes_its_results_late_and_breaks_fails_that_stream_alone() -> None:
+    class Late(Ear):
+        def process_batch(self, work: Sequence[tuple[AudioChunk, Any]]) -> Any:
+            made = super().process_batch(work)
+            return [self._late(chunk, found) for (chunk, _), found in zip(work, made, strict=True)]
+
+        def _late(self, chunk: AudioChunk, found: Iterable[Activity]) -> Iterable[Activity]:
+            if np.any(chunk.samples > self.trigger):
+                raise EngineError("broke late")
+            yield from found
+
+    async def test() -> None:
+        async with Pool(Late) as pool:
+            good, bad = Listener(pool), Listener(pool)
+            good.hear(frames(0.0, 0.5))
+            bad.hear(frames(1.0))
+            for one in (good, bad):
+                await one.judged()
+            assert (good.probabilities, good.errors) == ([0.0, 1.0], [])
+            assert [str(error) for error in bad.errors] == ["broke late"]
+            for one in (good, bad):
+                await one.stream.close()
+
+    run(test)

@@ -41,6 +41,8 @@ class Turn:
     pieces: list[Pcm]
     length: int
     """Samples, at the rate of the source."""
+    is_plain: bool
+    """Whether all that came of the stream is int16 at the rate of the detector: it is decoded together with others."""
     ends: bool
     """Whether what the detector holds back is wanted after them."""
     chunk: AudioChunk | None = None
@@ -86,8 +88,8 @@ class DetectedStream:
         self.at_work = False
         self.left: asyncio.Future[None] | None = None  # done when it is at work no more
         self.closing: asyncio.Task[None] | None = None
+        self.is_plain = source_rate == sample_rate  # and all that came is int16
         # in a worker thread at a time
-        self.is_plain = source_rate == sample_rate  # and all that came is int16: it is decoded together with others
         self.decoder = Decoder(source_rate, sample_rate)
         self.position = 0  # samples
         self.state: Any = None
@@ -132,11 +134,12 @@ class DetectedStream:
         pieces, self.pieces = self.pieces, []
         if not self.ends:
             whole = cast("list[Pcm]", pieces)
-            return Turn(self, whole, whole[0].length if len(whole) == 1 else sum([p.length for p in whole]), False)
+            length = whole[0].length if len(whole) == 1 else sum([piece.length for piece in whole])
+            return Turn(self, whole, length, self.is_plain, False)
         at = pieces.index(None)
         self.pieces, self.ends = pieces[at + 1 :], self.ends - 1
         whole = cast("list[Pcm]", pieces[:at])
-        return Turn(self, whole, sum([piece.length for piece in whole]), True)
+        return Turn(self, whole, sum([piece.length for piece in whole]), self.is_plain, True)
 
 
 class Detection:
@@ -231,7 +234,11 @@ class Detection:
 
 def _judge(turns: Sequence[Turn], engine: Detector, _: object) -> Sequence[Turn]:
     """In a worker thread. Called again on another engine, with what was not done, when this one breaks."""
-    _decode([turn for turn in turns if turn.chunk is None], engine)
+    for turn in turns:
+        stream = turn.stream
+        if stream.state_of is not type(engine):
+            stream.state, stream.state_of = engine.open(Settings()), type(engine)
+    _decode([turn for turn in turns if turn.chunk is None])
     heard = [turn for turn in turns if not turn.is_heard and turn.chunk is not None and len(turn.chunk.samples)]
     if heard and not (isinstance(engine, BatchEngine) and _hear_together(engine, heard)):
         for turn in heard:
@@ -244,18 +251,16 @@ def _judge(turns: Sequence[Turn], engine: Detector, _: object) -> Sequence[Turn]
     return ()
 
 
-def _decode(turns: Sequence[Turn], engine: Detector) -> None:
+def _decode(turns: Sequence[Turn]) -> None:
     """Bytes of all in one array: for each alone, calls into numpy would cost the most."""
-    plain = [turn for turn in turns if turn.stream.is_plain]
+    plain = [turn for turn in turns if turn.is_plain]
     samples, at = decode(b"".join([piece.octets for turn in plain for piece in turn.pieces])), 0
     for turn in turns:
         stream = turn.stream
-        if stream.is_plain:
+        if turn.is_plain:
             own, at = samples[at : at + turn.length], at + turn.length
         else:
             own = stream.decoder.decode_all(turn.pieces, last=turn.ends)
-        if stream.state_of is not type(engine):
-            stream.state, stream.state_of = engine.open(Settings()), type(engine)
         turn.chunk = AudioChunk(own, stream.sample_rate, stream.position / stream.sample_rate)
         stream.position += len(own)
 
@@ -273,10 +278,10 @@ def _hear_together(engine: BatchEngine[AudioChunk, Activity, Any], turns: Sequen
         return True
     for turn, result in zip(turns, results, strict=True):
         turn.is_heard = True
-        if isinstance(result, tuple):
-            turn.found = result
-        else:
-            _contain(turn, tuple, result)
+        try:
+            turn.found = tuple(result)
+        except BaseException as error:  # of an engine that makes it late: its states have moved on
+            turn.error = as_exception(error)
     return True
 
 
