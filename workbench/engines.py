@@ -42,6 +42,9 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, protected_namespaces=())
 
+    speed_only: ClassVar[frozenset[str]] = frozenset()
+    """Names of fields that change how fast an engine is, and nothing of what it makes."""
+
 
 AnyOptions: TypeAlias = Options
 """The same, inside classes whose own `Options` hides it."""

@@ -100,10 +100,17 @@ def soft_subtitles(exporter: Exporter, captions: Sequence[Caption], language: st
 
 
 def write_files(files: Sequence[SubtitleFile], *, overwrite: bool) -> None:
-    """Those that have a path. Blocks. Raises `OutputError`."""
+    """Those that have a path. Blocks. Raises `OutputError`, when another file is there; the very same may be."""
     for file in files:
-        if file.path is not None:
+        if file.path is not None and not _is_there(file.path, file.data):
             write_atomically(file.path, file.data, overwrite=overwrite)
+
+
+def _is_there(path: Path, data: bytes) -> bool:
+    try:
+        return path.stat().st_size == len(data) and path.read_bytes() == data
+    except OSError:
+        return False
 
 
 def most_common_language(captions: Sequence[Caption]) -> str | None:

@@ -129,12 +129,12 @@ class Interim:
 
     def _looked(self, segment_id: int, recent: RecentAudio, began: float, results: Results[Transcript]) -> None:
         """Time is counted in the audio that came meanwhile."""
-        every_s = EVERY_S if results.waiting else AGAIN_S
+        every_s = EVERY_S if results.made else AGAIN_S
         self._next_look = max(began + every_s, recent.end + (recent.end - began) * (1 - SHARE) / SHARE)
         if results.error is not None and not isinstance(results.error, PoolClosed):
             _log.warning("speech that goes on could not be recognized", exc_info=results.error)
-        if results.waiting and self._shows and segment_id == self._segment_id > self._over:
-            self._show(_joined(results.waiting))
+        if results.made and self._shows and segment_id == self._segment_id > self._over:
+            self._show(_joined(results.made))
 
     def _show(self, transcript: Transcript) -> None:
         transcript = self._stabilizer.update(transcript)
@@ -149,9 +149,9 @@ class Interim:
     def _translate_shown(self, part: Transcript, results: Results[Translation]) -> None:
         if results.error is not None and not isinstance(results.error, PoolClosed):
             _log.warning("interim text could not be translated", exc_info=results.error)
-        if results.waiting and part.segment_id == self._segment_id > self._over:
-            text = " ".join(translation.text for translation in results.waiting)
-            translation = replace(results.waiting[0], text=text, is_final=False)
+        if results.made and part.segment_id == self._segment_id > self._over:
+            text = " ".join(translation.text for translation in results.made)
+            translation = replace(results.made[0], text=text, is_final=False)
             self._emit(events.Translation(transcript=part, translation=translation))
 
 

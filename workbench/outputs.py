@@ -8,18 +8,29 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.errors import UsageError
+from workbench.subtitles import Show
 
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """The files of one input."""
+    """What is made of one input."""
 
     path: Path
     subtitles: tuple[tuple[str, Path | None], ...]
     """(format, file); None: standard output."""
     speech: Path | None = None
+    """The WAV for synthesized speech."""
     folder: Path | None = None
-    """Where they go, if the user named one."""
+    """Where they go, if the user named one, to be made if it is missing."""
+    copy: Path | None = None
+    """Of the video, with the subtitles in it."""
+    show: Show = "source"
+    overwrite: bool = False
+
+    @property
+    def paths(self) -> list[Path]:
+        """All files it writes."""
+        return [path for path in (*(path for _, path in self.subtitles), self.speech, self.copy) if path]
 
 
 def chosen_formats(given: str | None, output: str | None, known: Sequence[str]) -> list[str]:
@@ -92,7 +103,7 @@ def _single(path: Path, output: Path, formats: Sequence[str], speech: str | None
 
 def _check_distinct(found: Sequence[Targets]) -> None:
     """No file is written twice, and none over an input."""
-    written = Counter(path.resolve() for targets in found for path in paths(targets))
+    written = Counter(path.resolve() for targets in found for path in targets.paths)
     twice = next((path for path, count in written.items() if count > 1), None)
     if twice is not None:
         raise UsageError(f"two inputs would both write {str(twice)!r}", hint="Transcribe them one by one with -o.")
@@ -101,14 +112,9 @@ def _check_distinct(found: Sequence[Targets]) -> None:
             raise UsageError(f"{str(targets.path)!r} would be overwritten", hint="Name another place with -o.")
 
 
-def paths(targets: Targets) -> list[Path]:
-    """The files of `targets`."""
-    return [path for _, path in targets.subtitles if path] + ([targets.speech] if targets.speech else [])
-
-
 def check_free(found: Sequence[Targets]) -> None:
     """Raise `UsageError` if a file exists already."""
-    refuse_taken([path for targets in found for path in paths(targets)])
+    refuse_taken([path for targets in found for path in targets.paths])
 
 
 def refuse_taken(paths: Sequence[Path]) -> None:

@@ -14,30 +14,27 @@ import asyncio
 import logging
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias, TypeVar, cast
 
-from workbench import events, paths
+from workbench import events
 from workbench.audio.recent import RecentAudio
 from workbench.edge import Edge
 from workbench.engines import Capture, Recognizer, Settings, StageKind
-from workbench.errors import (
-    InputError,
-    MissingError,
-    StageError,
-    UnsupportedLanguage,
-    UsageError,
-    WorkbenchError,
-    first_error,
-    in_one_line,
-)
+from workbench.errors import UnsupportedLanguage, first_error
 from workbench.interim import Interim
-from workbench.pool import Pool, Results
+from workbench.kept import Attempts, Given, Item, Kept
+from workbench.listening import Listener
+from workbench.pool import Pool, Results, Stage
+from workbench.pool.results import Values
+from workbench.speech.cache import joined
 from workbench.speech.packer import Packer, PackerOptions
+from workbench.speech.quality import Quality, Span, quality
 from workbench.speech.repeats import RepeatFilter
 from workbench.speech.segmenter import Segmenter, SegmenterOptions, SpeechEvent
+from workbench.stage_errors import explained, is_out_of_memory, named
 from workbench.threads import to_thread
 from workbench.types import Activity, AudioChunk, Speech, SpeechSegment, Transcript, Translation, Window
 
@@ -92,10 +89,12 @@ class Pipeline:
         play: Callable[[Speech], Awaitable[None]] | None = None,
         tolerance: int = 1,
         live: LiveMode | None = None,
+        kept: Kept | None = None,
     ) -> None:
         """`play` takes synthesized speech: what is not taken yet holds the pipeline up.
 
-        `tolerance` items of one stage that fail in a row end the stream; each one before is an `Error` event.
+        `tolerance` items of one stage that fail in a row end the stream; each one before is an `Error` event. `kept`
+        has what was made of the same file before, and takes what is made now.
         """
         self.settings = settings
         self.next_segment = live.first_segment if live else 0
@@ -103,6 +102,9 @@ class Pipeline:
         self.handed_over = False
         """Whether it ended before the capture did, at `position`, for another pipeline to go on there."""
         self._live = live
+        self._kept = kept
+        self._activities: list[Activity] = []  # of a file
+        self._spans: list[Span] = []
         self._interim: Interim | None = None
         self._handing_over = False
         self._unrecognized: deque[Window] = deque()
@@ -170,6 +172,12 @@ class Pipeline:
         """Seconds on the timeline: everything said before is recognized, but for speech that goes on."""
         return self._unrecognized[0].segments[-1].audio.end if self._unrecognized else max(self._heard, self.position)
 
+    @property
+    def quality(self) -> Quality | None:
+        """How well a file was cut into segments, once it was; None where that is not known."""
+        activity = joined(self._activities)
+        return quality(self._spans, activity, self._stages.segmenter.threshold) if activity else None
+
     def statistics(self) -> dict[str, Any]:
         edges: dict[str, Edge[Any]] = {
             "chunks": self._chunks,
@@ -185,11 +193,11 @@ class Pipeline:
         capture, position = self._capture, 0.0
         opened: list[Iterator[AudioChunk]] = []  # filled in the thread: whoever is cancelled meanwhile gets no value
         try:
-            with _named(StageKind.CAPTURE, capture.name, position):
+            with named(StageKind.CAPTURE, capture.name, position):
                 await to_thread(lambda: opened.append(capture.open(self.settings)))
             self._emit(events.Ready(duration=capture.duration))
             while not self._stopping:
-                with _named(StageKind.CAPTURE, capture.name, position):
+                with named(StageKind.CAPTURE, capture.name, position):
                     if (chunk := await to_thread(next, opened[0], None)) is None:
                         break
                     position = chunk.end
@@ -197,7 +205,7 @@ class Pipeline:
         finally:
             for source in opened:
                 if close := getattr(source, "close", None):
-                    with _named(StageKind.CAPTURE, capture.name, position):
+                    with named(StageKind.CAPTURE, capture.name, position):
                         await to_thread(close)
         self._chunks.close()
 
@@ -217,9 +225,11 @@ class Pipeline:
         packing = self._stages.packer
         limit_s = window_s if packing.packing and not self._live else 0.0
         packer = Packer(limit_s, packing.packing_pause_ms / 1000)
-        interim = self._interim
+        interim, kept = self._interim, self._kept
 
-        def heard(activities: Iterable[Activity]) -> list[SpeechEvent]:
+        def heard(activities: Sequence[Activity]) -> list[SpeechEvent]:
+            if not self._live:
+                self._activities += activities
             return [event for activity in activities for event in segmenter.process(activity)]
 
         async def take(found: Iterable[SpeechEvent]) -> None:
@@ -227,20 +237,21 @@ class Pipeline:
                 if isinstance(event, events.SpeechEnded):
                     event = replace(event, end=min(event.end, recent.end))  # the last frame reaches beyond the audio
                 self._emit(event)
+                if isinstance(event, events.SpeechEnded) and not self._live:
+                    self._spans.append(Span(event.start, event.end))
                 if isinstance(event, events.SpeechEnded) and recognizer:
                     begun = interim.final(event) if interim else None
                     audio = recent.cut(event.start, event.end)
                     segment = SpeechSegment(id=event.segment_id, audio=audio)
                     await self._pass_on([begun] if begun else packer.process(segment))
 
-        async with pool.open(self.settings) as stage:
+        known = kept.activity if kept else None
+        async with Listener(pool, self.settings, self._emit, known=known, has_spares=not self._live) as listener:
             async for chunk in self._chunks:
                 if len(chunk.samples):
-                    with _named(StageKind.CAPTURE, self._capture.name, recent.end):
+                    with named(StageKind.CAPTURE, self._capture.name, recent.end):
                         recent.append(chunk)
-                    with _named(StageKind.VAD, pool.engine.name, chunk.start):
-                        found = heard(await stage.process(chunk))
-                    await take(found)
+                    await take(heard(await listener.process(chunk)))
                     recent.forget(segmenter.needed_from)
                     self._heard = recent.end
                     self.next_segment, self._needed_from = segmenter.next_id, segmenter.needed_from
@@ -250,10 +261,10 @@ class Pipeline:
                 if self._handing_over and not segmenter.speaking:
                     await self._leave()
                     return
-            with _named(StageKind.VAD, pool.engine.name, recent.end):
-                found = heard(await stage.flush())
-            await take(found)
+            await take(heard(await listener.flush()))
             await take(segmenter.flush())
+            if kept and not (known or listener.is_spare or self._stopping):
+                kept.keep_activity(self._activities)
         self._heard = self._needed_from = max(recent.end, self._needed_from)  # there may have been no audio
         self.next_segment = segmenter.next_id
         await self._pass_on(packer.flush())
@@ -297,6 +308,8 @@ class Pipeline:
 
         if (pool := self._stages.recognizer) is not None:
             first = await self._windows.peek()
+            if self._kept and self._kept.language and self.settings.language is None:
+                self._is_spoken(self._kept.language)
             if first is not None and self.settings.language is None:
                 await self._detect_language(pool, first)
             await self._fan_out(StageKind.ASR, pool, self._windows, take, begun, done)
@@ -305,10 +318,15 @@ class Pipeline:
     async def _detect_language(self, pool: Pool[Window, Transcript], window: Window) -> None:
         """Once for the stream, before windows fan out, so that all of them agree."""
         async with pool.open(self.settings) as stage:
-            with _named(StageKind.ASR, pool.engine.name, window.start):
+            with named(StageKind.ASR, pool.engine.name, window.start):
                 language = await stage.call(lambda engine: cast(Recognizer, engine).detect_language(window))
-        if language is None:
-            return
+        if language is not None:
+            self._is_spoken(language)
+            if self._kept:
+                self._kept.keep_language(language)
+
+    def _is_spoken(self, language: str) -> None:
+        """Raises `UnsupportedLanguage` where a stage cannot do what is asked for in it."""
         self.settings = replace(self.settings, language=language)
         self._emit(events.LanguageDetected(language=language))
         try:
@@ -363,8 +381,8 @@ class Pipeline:
             failures += 1
             if kind is StageKind.ASR and self._failing_from is None:
                 self._failing_from = getattr(item, "start", 0.0)
-            problem = _explained(kind, name, getattr(item, "start", 0.0), error)
-            if failures >= self._tolerance:
+            problem = explained(kind, name, getattr(item, "start", 0.0), error)
+            if failures >= self._tolerance or is_out_of_memory(error):
                 raise problem from error
             self._emit(events.Error(code=problem.code, message=problem.message, hint=problem.hint, stage=kind))
 
@@ -386,9 +404,27 @@ class Pipeline:
                 took,
                 failed,
                 ahead=pool.engine.concurrency * pool.maximum + 1,
-                begin=lambda item: begun(item) or stage.results(item),
+                begin=lambda item: begun(item) or self._begin(kind, stage, item),
                 done=done,
             )
+
+    def _begin(self, kind: StageKind, stage: Stage[In, Out], item: In) -> Values[Out]:
+        """What was made of `item` before, or else put it to work."""
+        kept = self._kept
+        if kept is None or kind not in _KEPT:
+            return stage.results(item)
+        place = _item(kind, item)
+        if (values := kept.find(place)) is not None:
+            return Given(values)
+
+        def ended(results: Results[Out]) -> None:
+            if results.error is None and all(isinstance(value, _GIVES[kind]) for value in results.made):
+                kept.keep(place, results.made)
+
+        async def tries_again(error: Exception) -> bool:
+            return not is_out_of_memory(error) and await kept.tries_again(place, error)
+
+        return Attempts(lambda: stage.results(item, ended=ended), tries_again)
 
 
 _GIVES: Final[Mapping[StageKind, type]] = {
@@ -396,24 +432,11 @@ _GIVES: Final[Mapping[StageKind, type]] = {
     StageKind.TRANSLATION: Translation,
     StageKind.TTS: Speech,
 }
+_KEPT: Final = (StageKind.ASR, StageKind.TRANSLATION)
+"""Stages whose results can be kept: speech is as large as the audio, and soon made."""
 
 
-@contextmanager
-def _named(kind: StageKind, name: str, position: float) -> Iterator[None]:
-    """Say which stage an engine's exception comes from, and where in the audio."""
-    try:
-        yield
-    except Exception as error:
-        raise _explained(kind, name, position, error) from error
-
-
-def _explained(kind: StageKind, name: str, position: float, error: Exception) -> WorkbenchError:
-    """An error that says itself what is to be done stays as it is."""
-    if isinstance(error, UsageError | MissingError | InputError):
-        return error
-    ours = isinstance(error, WorkbenchError)
-    minutes, seconds = divmod(position, 60)
-    return StageError(
-        f"{kind} engine {name!r} failed at {minutes:.0f}:{seconds:04.1f}: {error if ours else in_one_line(error)}",
-        hint=(error.hint if isinstance(error, WorkbenchError) else "") or f"Details: {paths.log_file()}",
-    )
+def _item(kind: StageKind, item: Any) -> Item:
+    if isinstance(item, Window):
+        return Item(kind=kind, start=float(item.start), end=float(item.segments[-1].audio.end))
+    return Item(kind=kind, start=float(item.start), end=float(item.end), text=item.text)

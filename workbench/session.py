@@ -45,6 +45,15 @@ class Session:
         self._chosen = check_options(profile, self.registry)
         self.profile = profile
 
+    def beside(self, profile: Profile) -> Session:
+        """Another profile over the same loaded engines, which stay this session's: do not enter it.
+
+        Raises `ProfileError`.
+        """
+        other = Session(profile, self.registry)
+        other._states, other._pools = self._states, self._pools
+        return other
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -165,13 +174,17 @@ class Session:
             return _capture(engine, named, path=path, **{"pace": pace} if "pace" in engine.Options.model_fields else {})
         return _capture(engine, named, **{"device": device} if device is not None else {})
 
-    def look_into(self, path: Path, settings: Settings) -> None:
-        """Refuse a file that cannot be read, before engines are loaded for it. Blocks: call it in a thread."""
+    def look_into(self, path: Path, settings: Settings) -> float | None:
+        """Refuse a file that cannot be read, before engines are loaded for it. Blocks: call it in a thread.
+
+        Gives the seconds of audio, where that is known.
+        """
         capture = self.capture(path)
         with attributed(capture, f"to open {str(path)!r}"):
             source = capture.open(settings)
             if close := getattr(source, "close", None):
                 close()
+        return capture.duration
 
     def pools(self) -> list[Pool[Any, Any]]:
         return self._pools.all()

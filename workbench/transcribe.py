@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
@@ -12,37 +14,23 @@ from typing import Any
 from workbench import events
 from workbench.audio.wav import SpeechTrack, WavWriter
 from workbench.captions import Captions
-from workbench.engines import Capture, Settings
-from workbench.export import Output, SubtitleFile, most_common_language, render, write_files
+from workbench.engines import Capture, Exporter, Settings, StageKind
+from workbench.errors import StageError
+from workbench.export import SubtitleFile, most_common_language, render, soft_subtitles, write_files
 from workbench.files import NewFile, said_plainly
+from workbench.kept import Kept
+from workbench.outputs import Targets
 from workbench.pipeline import Emit, Pipeline, Stages
 from workbench.session import Session
-from workbench.subtitles import Caption, Show
+from workbench.speech.quality import Quality
+from workbench.subtitles import Caption
+from workbench.subtitles.mux import mux
 from workbench.subtitles.repeats import MOST_IN_A_TEXT, repeated, times_looped
 from workbench.threads import to_thread
 from workbench.types import Speech
 
 SPEECH_RATE = 24_000
 """Hertz of the WAV that `--speak` writes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What is to be made of one file."""
-
-    path: Path
-    outputs: tuple[Output, ...]
-    speech: Path | None = None
-    """The WAV for synthesized speech."""
-    show: Show = "source"
-    overwrite: bool = False
-    folder: Path | None = None
-    """Where the files go, to be made if it is missing."""
-
-    @property
-    def paths(self) -> list[Path]:
-        """All files it writes."""
-        return [path for _, _, path in self.outputs if path] + ([self.speech] if self.speech else [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +47,8 @@ class Result:
     captions: tuple[Caption, ...]
     cues: int
     warnings: tuple[str, ...]
+    quality: Quality | None = None
+    """Of the segments."""
 
     def to_dict(self) -> dict[str, Any]:
         """What `workbench transcribe --json` prints."""
@@ -70,6 +60,7 @@ class Result:
             "elapsed": round(self.elapsed, 3),
             "segments": [segment(caption) for caption in self.captions],
             "repeated": repeated_segments(self.captions),
+            "segmentation": self.quality.to_dict() if self.quality else None,
         }
 
 
@@ -105,53 +96,86 @@ def _rounded(value: float) -> float:
     return round(float(value), 3)
 
 
-def prepare(job: Job) -> None:
-    """Make the folder, and make sure that files can be written in it, before hours of work. Raises `OutputError`."""
-    if job.folder is not None:
-        with said_plainly(job.folder):
-            job.folder.mkdir(parents=True, exist_ok=True)
-    for path in job.paths:
-        with NewFile(path, overwrite=job.overwrite):
-            pass
+def prepare(targets: Targets) -> None:
+    """Make the folder, and make sure that files can be written in it, before hours of work. Raises `OutputError`.
+
+    What is there already may be from a run that was killed: whether it is, shows when it is written.
+    """
+    if targets.folder is not None:
+        with said_plainly(targets.folder):
+            targets.folder.mkdir(parents=True, exist_ok=True)
+    for path in targets.paths:
+        if targets.overwrite or not path.exists():
+            with NewFile(path, overwrite=targets.overwrite):
+                pass
 
 
 async def transcribe(
-    session: Session, stages: Stages, job: Job, settings: Settings, emit: Emit, capture: Capture | None = None
+    session: Session,
+    stages: Stages,
+    targets: Targets,
+    settings: Settings,
+    emit: Emit,
+    *,
+    capture: Capture | None = None,
+    kept: Kept | None = None,
+    tolerance: int = 1,
 ) -> Result:
-    """Run `job`. Files appear under their names when they are complete, or not at all.
+    """Make `targets`. Files appear under their names when they are complete, or not at all.
 
-    `capture` gives the audio of its file, by default as the profile has it read.
-    Raises `InputError`, `StageError`, `OutputError` and what else `Pipeline.run` raises.
+    `capture` gives the audio of the file, by default as the profile has it read. `kept` and `tolerance` are the
+    pipeline's; where windows failed and it went on, nothing is written. Raises `InputError`, `StageError`,
+    `OutputError` and what else `Pipeline.run` raises.
     """
     began = time.perf_counter()
-    capture = capture or session.capture(job.path)
+    capture = capture or session.capture(targets.path)
+    outputs = tuple((session.exporter(format), format, path) for format, path in targets.subtitles)
     told = Captions()
     duration = 0.0
+    failures: list[events.Error] = []
 
     def listen(event: events.Event) -> None:
         nonlocal duration
         told.add(event)
-        if isinstance(event, events.Done):
-            duration = event.duration
+        match event:
+            case events.Done():
+                duration = event.duration
+            case events.Error() if event.stage != StageKind.VAD:
+                failures.append(event)
         emit(event)
 
-    with WavWriter(job.speech, SPEECH_RATE, overwrite=job.overwrite) if job.speech else nullcontext() as wav:
-        pipeline = Pipeline(capture, stages, settings, listen, play=_player(wav) if wav else None)
+    with (
+        WavWriter(targets.speech, SPEECH_RATE, overwrite=targets.overwrite) if targets.speech else nullcontext() as wav
+    ):
+        play = _player(wav) if wav else None
+        pipeline = Pipeline(capture, stages, settings, listen, play=play, tolerance=tolerance, kept=kept)
         await pipeline.run()
+        if failures:
+            raise _incomplete(failures)
         language = pipeline.settings.language or most_common_language(told.found)
-        files = await to_thread(render, job.outputs, told.found, language, job.show)
-        await to_thread(_write, job, files, wav)
+        files = await to_thread(render, outputs, told.found, language, targets.show)
+        await to_thread(_write, targets, files, wav)
+    warnings = (*getattr(capture, "warnings", ()), *(line for file in files[:1] for line in file.warnings()))
+    if targets.copy is not None:
+        warnings += tuple(await _make_copy(targets, targets.copy, session.exporter("srt"), told.found, language))
     return Result(
-        path=job.path,
-        outputs=tuple(job.paths),
+        path=targets.path,
+        outputs=tuple(targets.paths),
         rendered=tuple(file.data for file in files if file.path is None),
         language=language,
         duration=duration,
         elapsed=time.perf_counter() - began,
         captions=tuple(told.found),
         cues=max((len(file.cues) for file in files), default=0),
-        warnings=(*getattr(capture, "warnings", ()), *(line for file in files[:1] for line in file.warnings())),
+        warnings=warnings,
+        quality=pipeline.quality,
     )
+
+
+def _incomplete(failures: Sequence[events.Error]) -> StageError:
+    first = failures[0]
+    rest = f" (and {len(failures) - 1} more failed)" if len(failures) > 1 else ""
+    return StageError(f"{first.message}{rest}", hint=first.hint)
 
 
 def _player(wav: WavWriter) -> Callable[[Speech], Awaitable[None]]:
@@ -163,8 +187,27 @@ def _player(wav: WavWriter) -> Callable[[Speech], Awaitable[None]]:
     return play
 
 
-def _write(job: Job, files: Sequence[SubtitleFile], wav: WavWriter | None) -> None:
+def _write(targets: Targets, files: Sequence[SubtitleFile], wav: WavWriter | None) -> None:
     """In a worker thread. Everything is rendered before the first file is written."""
-    write_files(files, overwrite=job.overwrite)
+    write_files(files, overwrite=targets.overwrite)
     if wav is not None:
         wav.commit()
+
+
+async def _make_copy(
+    targets: Targets, copy: Path, exporter: Exporter, captions: Sequence[Caption], language: str | None
+) -> list[str]:
+    """A line for each stream that was left out. Takes as long as the disk needs; who cancels does not wait for that."""
+    stop = threading.Event()
+
+    def make() -> list[str]:
+        tracks = soft_subtitles(exporter, captions, language)
+        return mux(targets.path, tracks, copy, overwrite=targets.overwrite, stop=stop)
+
+    copying = asyncio.ensure_future(to_thread(make))
+    try:
+        return await asyncio.shield(copying)
+    except asyncio.CancelledError:
+        stop.set()
+        await asyncio.gather(copying, return_exceptions=True)
+        raise

@@ -9,10 +9,12 @@ from workbench.hookspecs import Register, hookimpl
 def register_engines(register: Register) -> None:
     from workbench.builtin.energy import EnergyDetector
     from workbench.builtin.file import FileCapture
+    from workbench.builtin.fixed import FixedDetector
     from workbench.builtin.microphone import MicrophoneCapture
     from workbench.builtin.subtitles import SubtitleExporter
 
     register(MicrophoneCapture)
     register(FileCapture)
     register(EnergyDetector)
+    register(FixedDetector)
     register(SubtitleExporter)

@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 from workbench.errors import InputError, JobRefused
 from workbench.files import write_atomically
 from workbench.jobs.sealed import seal, unseal
+from workbench.kept import Item
 from workbench.threads import to_thread
 
 NAME: Final = "checkpoint.json"
@@ -76,10 +77,10 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A try that failed, of one window or of the whole job."""
+    """A try that failed, of one item or of the whole job."""
 
     at: datetime
-    window: int | None
+    item: Item | None
     """None: it concerns the job."""
     is_temporary: bool
     """Whether trying again may help."""
@@ -102,14 +103,16 @@ class Checkpoint:
     state: State = State.QUEUED
     request: dict[str, Any] = field(default_factory=dict)
     """What else was asked for, and does not change the text, such as outputs and priority: plain JSON values."""
-    windows: tuple[tuple[float, float], ...] | None = None
-    """Start and end in seconds of each, where they are planned for good."""
+    language: str | None = None
+    """BCP-47, where it had to be detected and was."""
+    duration: float | None = None
+    """Seconds of audio, where that is known."""
     failures: tuple[Failure, ...] = ()
     """The oldest first."""
 
-    def failed_tries(self, window: int | None) -> int:
-        """Of one window; None: of the job."""
-        return sum(failure.window == window for failure in self.failures)
+    def failed_tries(self, item: Item | None) -> int:
+        """Of one item; None: of the job."""
+        return sum(failure.item == item for failure in self.failures)
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:

@@ -14,7 +14,8 @@ from typing import Final, Self
 from workbench.errors import OutputError
 from workbench.files import said_plainly
 from workbench.jobs.checkpoint import Checkpoint, write_checkpoint
-from workbench.jobs.segments import SegmentLog, WindowResult
+from workbench.jobs.segments import ItemResult, SegmentLog
+from workbench.kept import Item
 from workbench.lock import Lock
 
 LOG: Final = Path("segments_results", "log.jsonl")
@@ -35,11 +36,11 @@ class Job:
             for part in folder.glob(".workbench-*.part"):  # of a process that was killed while it saved
                 part.unlink()
         self._log = SegmentLog(folder / LOG, checkpoint.identity.key)
-        self._results = {result.index: result for result in self._log.results}
+        self._results = {result.item: result for result in self._log.results}
 
     @property
-    def results(self) -> Mapping[int, WindowResult]:
-        """What is stored now, by window, in the order it was stored. From any thread."""
+    def results(self) -> Mapping[Item, ItemResult]:
+        """What is stored now, in the order it was stored; of an item stored twice, the last. From any thread."""
         return self._results
 
     @property
@@ -47,18 +48,15 @@ class Job:
         """How much of the log was damaged, or torn by a crash, when the job was opened; it is cut off."""
         return self._log.refused_bytes
 
-    def commit(self, results: Sequence[WindowResult]) -> None:
-        """Store results of windows that have none yet, all or none of them: on disk when this returns.
+    def commit(self, results: Sequence[ItemResult]) -> None:
+        """Store results, all or none of them: on disk when this returns.
 
         One sync, however many they are. Raises `OutputError`, `DiskFull` where there is no room: what was stored before
         stays, and the same results can be stored later.
         """
         with self._writing, self._safe():
-            again = [result.index for result in results if result.index in self._results]
-            if again or len({result.index for result in results}) < len(results):
-                raise ValueError(f"windows that are stored already: {again or 'one of these, twice'}")
             self._log.append(results)
-            self._results = self._results | {result.index: result for result in results}
+            self._results = self._results | {result.item: result for result in results}
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Replace the checkpoint, on disk when this returns. Raises as `commit` does, and nothing has changed then."""
@@ -89,7 +87,5 @@ class Job:
             with said_plainly(self.folder):
                 yield
         except OutputError as error:
-            planned = self.checkpoint.windows
-            count = f"{len(self._results)} of {len(planned)}" if planned else str(len(self._results))
-            safe = f"The work up to here is safe: {count} segments are stored."
+            safe = f"The work up to here is safe: {len(self._results)} results are stored."
             raise type(error)(error.message, hint=f"{safe} {error.hint}") from error

@@ -1,4 +1,4 @@
-"""The results of a job's windows: a log that is appended to and never changed, one sealed line each.
+"""The results of a job's windows and texts: a log that is appended to and never changed, one sealed line each.
 
 The first line is sealed with the job's key, so results of another key are no results. What stands after the last good
 line, which a crash or a damaged disk leaves, is never read, and cut off when the log is opened to be written.
@@ -20,6 +20,7 @@ from workbench.errors import InputError
 from workbench.files import said_plainly, write_atomically
 from workbench.jobs.checkpoint import check_regular
 from workbench.jobs.sealed import seal, unseal
+from workbench.kept import Item
 from workbench.types import Transcript, Translation
 
 _MOST_BYTES: Final = 64 << 20
@@ -28,19 +29,18 @@ _sync_data: Final = getattr(os, "fdatasync", os.fsync)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WindowResult:
-    """What was recognized in one window."""
+class ItemResult:
+    """What a stage made of one item."""
 
-    index: int
-    """Of the window in the job, from 0."""
-    start: float
-    end: float
-    transcripts: tuple[Transcript, ...]
+    item: Item
+    transcripts: tuple[Transcript, ...] = ()
+    """Of a window."""
     translations: tuple[Translation, ...] = ()
+    """Of a transcript."""
 
 
 class Stored(NamedTuple):
-    results: list[WindowResult]
+    results: list[ItemResult]
     """In the order they were stored."""
     end: int
     """Bytes up to the end of the last good line."""
@@ -71,13 +71,13 @@ class SegmentLog:
                 self._file.close()
                 raise
 
-    def append(self, results: Sequence[WindowResult]) -> None:
+    def append(self, results: Sequence[ItemResult]) -> None:
         """Store all of them, or none: one write and one sync, on disk when this returns. Raises `OutputError`."""
         data, seed = b"", self._seed
         for result in results:
             line, seed = seal(_adapter().dump_python(result, warnings=False), seed)
             if len(line) > _MOST_BYTES:
-                raise ValueError(f"window {result.index} has {len(line)} bytes of text")
+                raise ValueError(f"what {result.item.kind} made at {result.item.start:.1f} s has {len(line)} bytes")
             data += line
         with said_plainly(self.path):
             try:
@@ -102,7 +102,7 @@ class SegmentLog:
 
 def read_results(path: Path, key: str) -> Stored:
     """All results up to the last good line, while it is written too. No file is no results. Raises `InputError`."""
-    results: list[WindowResult] = []
+    results: list[ItemResult] = []
     end, seed = 0, key.encode()
     try:
         for line in _lines(path):
@@ -130,5 +130,5 @@ def _lines(path: Path) -> Iterator[bytes]:
 
 
 @cache
-def _adapter() -> TypeAdapter[WindowResult]:
-    return TypeAdapter(WindowResult)
+def _adapter() -> TypeAdapter[ItemResult]:
+    return TypeAdapter(ItemResult)

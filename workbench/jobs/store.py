@@ -15,7 +15,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +25,7 @@ from workbench.errors import JobBusy, JobChanged, JobRefused, UsageError, did_yo
 from workbench.files import fsync_folder, said_plainly
 from workbench.jobs.checkpoint import Checkpoint, Identity, read_checkpoint, write_checkpoint
 from workbench.jobs.job import LOG, Job
-from workbench.jobs.segments import SegmentLog, WindowResult, read_results
+from workbench.jobs.segments import ItemResult, SegmentLog, read_results
 from workbench.lock import Lock, is_held
 
 _LOCK: Final = "lock"
@@ -54,7 +54,11 @@ class JobInfo:
     def is_over(self) -> bool:
         return self.checkpoint is not None and self.checkpoint.state.is_over
 
-    def results(self) -> list[WindowResult]:
+    def position(self) -> float:
+        """Seconds on the timeline: where the last window ends of which results are stored. Raises `InputError`."""
+        return max((result.item.end for result in self.results()), default=0.0)
+
+    def results(self) -> list[ItemResult]:
         """What is stored, in the order it was stored; none of a refused one. Raises `InputError`."""
         return read_results(self.folder / LOG, self.checkpoint.identity.key).results if self.checkpoint else []
 
@@ -88,6 +92,33 @@ class JobStore:
                     with suppress(OSError):
                         self._discard(folder)
                     raise
+
+    def take(self, identity: Identity, path: Path, request: dict[str, Any]) -> Job:
+        """The job that was begun with `identity`, as it was stored; else a new one, of `request`.
+
+        What cannot be trusted of an old one is not used. A copy of a file that is being worked
+        on gets a job of its own; raises `JobBusy` for that file itself, `OutputError`.
+        """
+        for folder in self._folders() if self.root.is_dir() else []:
+            if f"_{identity.key[:8]}" not in folder.name:
+                continue
+            try:
+                return self.open(folder.name, identity)
+            except JobBusy:
+                if read_checkpoint(folder).path == path.absolute():
+                    raise
+            except (JobRefused, UsageError):  # it is damaged, or was removed meanwhile
+                continue
+        return self.create(identity, path, request=request)
+
+    def change(self, name: str, **changes: Any) -> None:
+        """Replace fields of the checkpoint of a job that nobody works on.
+
+        Raises `JobBusy`, `JobRefused`, `UsageError` when there is none, `OutputError`.
+        """
+        with self._claims(), _taken(self._find(name)) as lock:
+            folder = lock.path.parent
+            write_checkpoint(folder, replace(read_checkpoint(folder), **changes, updated=_now()))
 
     def open(self, name: str, identity: Identity) -> Job:
         """The job of that name, to go on with, which this process holds then.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from workbench.pool.call import ROOM, Call, Deliver, Reply
 
@@ -13,6 +13,15 @@ if TYPE_CHECKING:
     from workbench.pool.stage import Stage
 
 Out = TypeVar("Out")
+Given = TypeVar("Given", covariant=True)
+
+
+class Values(Protocol[Given]):
+    """What `Results` is to who takes its values."""
+
+    async def __anext__(self) -> Given: ...
+
+    async def aclose(self) -> None: ...
 
 
 class Results(Generic[Out]):
@@ -27,6 +36,8 @@ class Results(Generic[Out]):
         """`ended` is called on the loop when nothing more will come; it must neither block nor raise."""
         self._stage = stage
         self._ended = ended
+        self.made: list[Out] = []
+        """All values so far, taken or not."""
         self._values: deque[Out] = deque()
         self._last: Reply[Out] | None = None
         self._resume: Callable[[], None] | None = None
@@ -35,6 +46,7 @@ class Results(Generic[Out]):
 
     def _deliver(self, reply: Reply[Out]) -> None:
         self._values.extend(reply.outputs)
+        self.made.extend(reply.outputs)
         self._resume = reply.resume
         if reply.resume is None:
             self._last = reply
@@ -43,11 +55,6 @@ class Results(Generic[Out]):
         elif len(self._values) < ROOM:
             self._go_on()
         self._arrived.set()
-
-    @property
-    def waiting(self) -> Sequence[Out]:
-        """Values that were made and are not taken yet."""
-        return self._values
 
     @property
     def error(self) -> Exception | None:

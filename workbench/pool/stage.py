@@ -15,7 +15,7 @@ from workbench.engines import Engine, Settings, Stateless
 from workbench.errors import PoolClosed
 from workbench.pool.call import Call, Deliver, Operation, Phase, Reply
 from workbench.pool.instance import StreamState
-from workbench.pool.results import Results
+from workbench.pool.results import Results, Values
 from workbench.threads import uninterrupted
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class Stage(Generic[In, Out]):
         failed: Callable[[In, Exception], None],
         *,
         ahead: int,
-        begin: Callable[[In], Results[Out]] | None = None,
+        begin: Callable[[In], Values[Out]] | None = None,
         done: Callable[[In], None] = lambda item: None,
     ) -> None:
         """Call `take(item, value)` for each value of each item, in order, with up to `ahead` items at work at once.
@@ -126,8 +126,8 @@ class Stage(Generic[In, Out]):
         raises or this is cancelled, what is at work is dropped and waited for.
         """
         room = asyncio.Semaphore(ahead)
-        begun: Edge[tuple[In, Results[Out]]] = Edge(ahead)
-        at_work: set[Results[Out]] = set()
+        begun: Edge[tuple[In, Values[Out]]] = Edge(ahead)
+        at_work: set[Values[Out]] = set()
 
         async def start() -> None:
             async for item in items:

@@ -15,11 +15,10 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
-from workbench.engines import Options
 from workbench.errors import OutputError
 from workbench.files import said_plainly, write_atomically
 from workbench.types import Activity
@@ -97,14 +96,13 @@ class ActivityCache:
                     yield status.st_mtime_ns, status.st_size, path
 
 
-def activity_key(content: str, *, track: int, detector: str, version: str, options: Options) -> str:
+def activity_key(content: str, *parts: Any) -> str:
     """The name of an entry: of all that probabilities depend on.
 
-    `content` is a hash of the file, `track` the number of its audio track. `version` names everything else that a
-    detector is made of, such as its distribution's version and the hash of its weights.
+    `content` is a hash of the file; `parts`, plain JSON values, say which of its audio was heard, and name all that the
+    detector is made of, such as its options, its distribution's version and the hash of its weights.
     """
-    parts = [content, track, detector, version, options.model_dump(mode="json")]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([content, *parts], sort_keys=True).encode()).hexdigest()
 
 
 def joined(activities: Iterable[Activity]) -> Activity | None:

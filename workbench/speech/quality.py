@@ -1,24 +1,28 @@
-"""How well speech was cut into segments, and which way of cutting to take. Pure: times and probabilities in.
-
-The profile's detector comes first, then loudness, then windows of one length: each way asks less of a recording than
-the one before, and cuts it worse.
-"""
+"""How well speech was cut into segments. Pure: times and probabilities in."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from workbench.speech.spans import Span
 from workbench.types import Activity
 
-LEAST_SCORE: Final = 0.6
-"""A way of cutting with a lower one is compared with the next."""
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A stretch of a timeline."""
+
+    start: float
+    """Seconds."""
+    end: float
+    """Seconds; after `start`."""
+
+    @property
+    def duration(self) -> float:
+        return self.end - self.start
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,11 @@ class Quality:
         """
         economy = 0.2 / (1 + self.spread) + 0.2 * (1 - self.silence)
         return self.covered * (0.6 * (1 - self.cuts_in_speech) + economy)
+
+    def to_dict(self) -> dict[str, float]:
+        """Plain JSON values."""
+        figures = {name: round(value, 3) for name, value in asdict(self).items()}
+        return {"score": round(self.score, 3), **figures}
 
 
 def quality(spans: Sequence[Span], activity: Activity, threshold: float = 0.5) -> Quality:
@@ -100,38 +109,3 @@ def _is_inside(
     after = np.clip(nearest, 1, len(speech) - 1)
     both: npt.NDArray[np.bool_] = speech[after - 1] & speech[after]
     return both
-
-
-class Method(StrEnum):
-    """A way to find where to cut, the best one first."""
-
-    VAD = "vad"
-    """The profile's detector."""
-    ENERGY = "energy"
-    """Loudness above the noise."""
-    FIXED = "fixed"
-    """Windows of one length, wherever that cuts."""
-
-
-def next_method(tried: Mapping[Method, Quality | None]) -> Method | None:
-    """The way to try next, or None: `chosen` says which one to take. None as a quality: it failed.
-
-    A detector that finds no speech is believed: what is loud in a recording may be music. `FIXED` is only for where all
-    others failed: it cuts no better than any that worked.
-    """
-    for method in (Method.VAD, Method.ENERGY):
-        if method not in tried:
-            return method
-        found = tried[method]
-        if found is not None and (found.segments == 0 or found.score >= LEAST_SCORE):
-            return None
-    return None if any(found is not None for found in tried.values()) else Method.FIXED
-
-
-def chosen(tried: Mapping[Method, Quality | None]) -> Method:
-    """The way whose segments to take: the best score, the earlier one where they are equal; else `FIXED`.
-
-    Compare scores by the same probabilities: those of the detector where it worked.
-    """
-    worked = {method: found.score for method, found in tried.items() if found is not None}
-    return max(worked, key=lambda method: (worked[method], -list(Method).index(method)), default=Method.FIXED)

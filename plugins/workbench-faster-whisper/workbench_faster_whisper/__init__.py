@@ -35,6 +35,8 @@ class FasterWhisper(workbench.Recognizer):
     languages = catalog.LANGUAGES
 
     class Options(workbench.Options):
+        speed_only = frozenset({"device_index", "concurrency", "threads_per_call"})
+
         model: str = "auto"
         """A name from `workbench models`, a folder of converted weights ("./x", "/y/x"), or "auto".
 

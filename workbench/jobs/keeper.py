@@ -1,0 +1,117 @@
+"""Puts what is made of a job's file on disk as it is made, and has what was made before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from workbench.engines import StageKind
+from workbench.errors import WorkbenchError, in_one_line
+from workbench.jobs.checkpoint import Checkpoint, Failure
+from workbench.jobs.job import Job
+from workbench.jobs.segments import ItemResult
+from workbench.kept import Item
+from workbench.speech.cache import ActivityCache
+from workbench.stage_errors import is_temporary
+from workbench.threads import to_thread
+from workbench.types import Activity
+
+MOST_TRIES: Final = 3
+"""Of one item, in one run."""
+FIRST_WAIT_S: Final = 0.2
+"""Before the second try; twice that before the third."""
+
+
+class Keeper:
+    """`workbench.kept.Kept` for one run of `job`. All but `write` is called on the loop, and does not wait."""
+
+    def __init__(self, job: Job, activities: ActivityCache, activity_key: str, activity: Activity | None) -> None:
+        self.language = job.checkpoint.language
+        self.activity = activity
+        self._job = job
+        self._activities = activities
+        self._activity_key = activity_key
+        self._results: list[ItemResult] = []
+        self._changes: list[Callable[[Checkpoint], Checkpoint]] = []
+        self._heard: Sequence[Activity] = ()
+        self._tries: Counter[Item] = Counter()
+        self._changed = asyncio.Event()
+
+    def find(self, item: Item) -> Sequence[Any] | None:
+        found = self._job.results.get(item)
+        if found is None:
+            return None
+        return found.transcripts if item.kind is StageKind.ASR else found.translations
+
+    def keep(self, item: Item, values: Sequence[Any]) -> None:
+        made = {"transcripts" if item.kind is StageKind.ASR else "translations": tuple(values)}
+        self._results.append(ItemResult(item=item, **made))
+        self._changed.set()
+
+    def keep_language(self, language: str) -> None:
+        self.change(lambda checkpoint: replace(checkpoint, language=language))
+
+    def keep_duration(self, duration: float) -> None:
+        """Seconds of audio in the file."""
+        self.change(lambda checkpoint: replace(checkpoint, duration=duration))
+
+    def keep_activity(self, activities: Sequence[Activity]) -> None:
+        self._heard = activities
+        self._changed.set()
+
+    async def tries_again(self, item: Item, error: Exception) -> bool:
+        self._tries[item] += 1
+        failure = failure_of(error, item)
+        self.change(lambda checkpoint: replace(checkpoint, failures=(*checkpoint.failures, failure)))
+        if not failure.is_temporary or self._tries[item] >= MOST_TRIES:
+            return False
+        await asyncio.sleep(FIRST_WAIT_S * 2 ** (self._tries[item] - 1))
+        return True
+
+    def change(self, change: Callable[[Checkpoint], Checkpoint]) -> None:
+        """Save the checkpoint as `change` makes it, soon."""
+        self._changes.append(change)
+        self._changed.set()
+
+    async def write(self) -> None:
+        """Put everything on disk as it comes, until cancelled. Raises `OutputError`."""
+        while True:
+            await self._changed.wait()
+            await self.settle()
+
+    async def settle(self) -> None:
+        """Everything that came so far is on disk when this returns. Raises `OutputError`: it can be called again."""
+        self._changed.clear()
+        await to_thread(self._write)
+
+    def _write(self) -> None:
+        """What comes meanwhile stands behind what is written, and stays."""
+        if results := self._results[:]:
+            self._job.commit(results)
+            del self._results[: len(results)]
+        if changes := self._changes[:]:
+            checkpoint = self._job.checkpoint
+            for change in changes:
+                checkpoint = change(checkpoint)
+            self._job.save(checkpoint)
+            del self._changes[: len(changes)]
+        if heard := self._heard:
+            self._activities.put(self._activity_key, heard)
+            self._heard = ()
+
+
+def failure_of(error: Exception, item: Item | None = None) -> Failure:
+    """For the history of a job."""
+    ours = isinstance(error, WorkbenchError)
+    return Failure(
+        at=datetime.now().astimezone(),
+        item=item,
+        is_temporary=is_temporary(error),
+        code=error.code if isinstance(error, WorkbenchError) else "error",
+        message=str(error) if ours else in_one_line(error),
+        hint=error.hint if isinstance(error, WorkbenchError) else "",
+    )

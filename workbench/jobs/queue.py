@@ -1,0 +1,332 @@
+"""Many files, a few at a time: the jobs of this process, which others on the loop watch and command."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Final, Self, TypeAlias
+
+from workbench import events
+from workbench.errors import DiskFull, UsageError, WorkbenchError, in_one_line, is_expected
+from workbench.jobs.checkpoint import State
+from workbench.jobs.job import Job
+from workbench.jobs.request import Request, request_of
+from workbench.jobs.store import JobInfo, JobStore
+from workbench.jobs.work import Looked, is_done, look, status_of, work
+from workbench.profiles.schema import Profile
+from workbench.session import Session
+from workbench.threads import to_thread
+from workbench.transcribe import Result
+
+AT_ONCE: Final = 4
+"""Files: while one is decoded or written, others keep the engines busy, and a short one passes a long one."""
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A file of the queue, as it is now; another takes its place at each change."""
+
+    number: int
+    """In this queue, from 1; stays."""
+    request: Request
+    state: State = State.QUEUED
+    name: str = ""
+    """Of the job on disk; empty while the file was not looked into."""
+    position: float = 0.0
+    """Seconds of audio that are done."""
+    duration: float | None = None
+    """Seconds of audio; None: not known yet."""
+    run_from: float = 0.0
+    """`position` when this run began to get on,"""
+    run_began: float | None = None
+    """and when that was, by `time.monotonic`."""
+    was_done: bool = False
+    """Whether all of it was made before, and nothing was to be done."""
+    error: WorkbenchError | None = None
+    """Why it failed, or is paused where nobody asked for that."""
+    result: Result | None = None
+
+    def left_s(self, now: float) -> float | None:
+        """Seconds until it is done, at the mean speed of this run, 0 or more; None: that cannot be told."""
+        if self.state is not State.RUNNING or not self.duration or self.run_began is None:
+            return None
+        done = self.position - self.run_from
+        if done <= 0:
+            return None
+        return max(0.0, (now - self.run_began) * (self.duration - self.position) / done)
+
+
+Watch: TypeAlias = Callable[[Entry], None]
+Observe: TypeAlias = Callable[[Entry, events.Event], None]
+
+
+class Queue:
+    """An async context manager: leaving pauses what runs, and returns when all of it is on disk.
+
+    All methods are called on the loop. What is asked of an entry in a state that does not allow it raises `UsageError`.
+    """
+
+    def __init__(
+        self, session: Session, store: JobStore, *, at_once: int = AT_ONCE, observe: Observe = lambda entry, event: None
+    ) -> None:
+        """`observe` gets the events of each file; it must neither block nor raise."""
+        self._session = session
+        self._store = store
+        self._at_once = at_once
+        self._observe = observe
+        self._entries: dict[int, Entry] = {}
+        self._last = 0
+        self._running: dict[int, asyncio.Task[None]] = {}
+        self._stopped_as: dict[int, State] = {}
+        self._looked: dict[int, Looked] = {}
+        self._looking: int | None = None
+        self._watchers: list[Watch] = []
+        self._settled = asyncio.Event()
+        self._tasks = asyncio.TaskGroup()
+        self._is_open = False
+
+    async def __aenter__(self) -> Self:
+        await self._tasks.__aenter__()
+        self._is_open = True
+        return self
+
+    async def __aexit__(self, *details: Any) -> None:
+        self._is_open = False
+        for task in self._running.values():
+            task.cancel()
+        await self._tasks.__aexit__(*details)
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """In the order in which they were put in."""
+        return list(self._entries.values())
+
+    def watch(self, callback: Watch) -> Callable[[], None]:
+        """Call `callback` with each entry that changed. Returns what ends that."""
+        self._watchers.append(callback)
+        return lambda: self._watchers.remove(callback)
+
+    async def settled(self) -> None:
+        """Returns when nothing runs, and nothing waits to."""
+        while self._running or self._looking is not None or self._waiting():
+            self._settled.clear()
+            await self._settled.wait()
+
+    # what can be asked for
+
+    def submit(self, request: Request) -> Entry:
+        """Put a file at its place in the queue."""
+        entry = Entry(number=self._number(), request=request)
+        self._put(entry)
+        self._start()
+        return self._entries[entry.number]
+
+    async def restore(self) -> list[Entry]:
+        """Put in what other runs left unfinished, and nobody works on: what was queued or interrupted goes on, what was
+        paused or failed waits to be asked for. Raises `OutputError` when the folder of jobs is not accessible.
+        """
+        found = []
+        for info, request, position in await to_thread(_unfinished, self._store):
+            assert info.checkpoint is not None
+            waits = info.checkpoint.state in (State.PAUSED, State.FAILED)
+            entry = Entry(
+                number=self._number(),
+                request=request,
+                state=info.checkpoint.state if waits else State.QUEUED,
+                name=info.name,
+                position=position,
+                duration=info.checkpoint.duration,
+            )
+            self._put(entry)
+            found.append(entry)
+        self._start()
+        return found
+
+    def pause(self, number: int) -> None:
+        """It goes on from where it is when it is resumed."""
+        self._stop(number, State.PAUSED, {State.QUEUED, State.RUNNING})
+
+    def cancel(self, number: int) -> None:
+        """It will not be done; what was made of it stays until jobs are cleaned up."""
+        self._stop(number, State.CANCELLED, {State.QUEUED, State.RUNNING, State.PAUSED, State.FAILED})
+
+    def resume(self, number: int) -> None:
+        """Go on with what was paused, or try again what failed or was cancelled."""
+        self._expect(number, {State.PAUSED, State.FAILED, State.CANCELLED})
+        self._change(number, state=State.QUEUED, error=None)
+        self._start()
+
+    def prioritize(self, number: int, priority: int) -> None:
+        """Of what waits, that with a higher one is begun first."""
+        request = replace(self._entries[number].request, priority=priority)
+        self._change(number, request=request)
+
+    def set_profile(self, number: int, profile: Profile) -> None:
+        """Do it with another profile: from its start, unless it was begun with that before."""
+        entry = self._expect(number, {State.QUEUED, State.PAUSED, State.FAILED, State.CANCELLED})
+        self._looked.pop(number, None)
+        request = replace(entry.request, profile=profile)
+        self._change(number, request=request, name="", position=0.0)
+        self._look_ahead()
+
+    def remove(self, number: int) -> None:
+        """Take it off the list. What is on disk stays."""
+        self._expect(number, set(State) - {State.RUNNING})
+        self._looked.pop(number, None)
+        self._tell(self._entries.pop(number))
+
+    # inside
+
+    def _number(self) -> int:
+        self._last += 1
+        return self._last
+
+    def _put(self, entry: Entry) -> None:
+        self._entries[entry.number] = entry
+        self._tell(entry)
+
+    def _change(self, number: int, **changes: Any) -> None:
+        self._put(replace(self._entries[number], **changes))
+
+    def _tell(self, entry: Entry) -> None:
+        for watcher in list(self._watchers):
+            watcher(entry)
+
+    def _expect(self, number: int, states: set[State]) -> Entry:
+        entry = self._entries[number]
+        if entry.state not in states:
+            raise UsageError(f"{str(entry.request.targets.path)!r} is {entry.state}", hint="Choose another one.")
+        return entry
+
+    def _stop(self, number: int, state: State, allowed: set[State]) -> None:
+        self._expect(number, allowed)
+        if number in self._running:
+            self._stopped_as[number] = state
+            self._running[number].cancel()
+            return
+        self._change(number, state=state)
+        if name := self._entries[number].name:
+            self._tasks.create_task(self._note(name, state))
+        self._settled.set()
+
+    async def _note(self, name: str, state: State) -> None:
+        """Remember on disk what was asked of a job that does not run."""
+        try:
+            await to_thread(self._store.change, name, state=state)
+        except WorkbenchError as error:
+            _log.warning("job %s is %s, which could not be stored: %s", name, state, error)
+
+    # what is done next
+
+    def _waiting(self) -> list[Entry]:
+        """What is begun next, first: the highest priority, then the shortest, then the oldest."""
+        waiting = [
+            entry
+            for entry in self._entries.values()
+            if entry.state is State.QUEUED and entry.number not in (self._looking, *self._running)
+        ]
+        return sorted(waiting, key=lambda e: (-e.request.priority, e.duration or math.inf, e.number))
+
+    def _start(self) -> None:
+        for entry in self._waiting()[: self._at_once - len(self._running)] if self._is_open else ():
+            task = self._tasks.create_task(self._do(entry.number))
+            self._running[entry.number] = task
+            task.add_done_callback(partial(self._ended, entry.number))
+        self._look_ahead()
+
+    def _ended(self, number: int, task: asyncio.Task[None]) -> None:
+        del self._running[number]
+        self._stopped_as.pop(number, None)
+        self._start()
+        self._settled.set()
+
+    async def _do(self, number: int) -> None:
+        self._change(number, state=State.RUNNING, error=None, run_began=None)
+        try:
+            job, request = await self._take(number)
+            position = max((item.end for item in job.results), default=0.0)
+            self._change(number, name=job.name, request=request, position=position, run_from=position)
+            if is_done(job, request):
+                job.close()
+                self._change(number, state=State.FINISHED, was_done=True)
+                return
+            stopped_as = lambda: self._stopped_as.get(number, State.PAUSED)  # noqa: E731
+            result = await work(job, request, self._session, partial(self._observed, number), stopped_as)
+            self._change(number, state=State.FINISHED, result=result, position=result.duration)
+        except asyncio.CancelledError:
+            self._change(number, state=self._stopped_as.get(number, State.PAUSED))
+            if number not in self._stopped_as:  # the queue is left
+                raise
+        except Exception as error:
+            ours = error if isinstance(error, WorkbenchError) else WorkbenchError(in_one_line(error))
+            if not is_expected(error):
+                _log.error("a job failed", exc_info=error)
+            self._change(number, state=State.PAUSED if isinstance(error, DiskFull) else State.FAILED, error=ours)
+
+    async def _take(self, number: int) -> tuple[Job, Request]:
+        entry, looked = self._entries[number], self._looked.pop(number, None)
+        if looked is None or looked.status != status_of(entry.request.targets.path):
+            looked = await look(entry.request, self._session)
+        if looked.duration is not None:
+            self._change(number, duration=looked.duration)
+        request = replace(looked.request, priority=entry.request.priority)
+        job = await to_thread(self._store.take, looked.identity, request.targets.path, request.to_dict())
+        return job, request
+
+    def _observed(self, number: int, event: events.Event) -> None:
+        entry = self._entries[number]
+        match event:
+            case events.Ready(duration=duration) if duration is not None:
+                self._change(number, duration=duration)
+            case events.Progress(position=position) if position > entry.position:
+                if entry.run_began is None:
+                    self._change(number, position=position, run_from=position, run_began=time.monotonic())
+                else:
+                    self._change(number, position=position)
+        self._observe(self._entries[number], event)
+
+    # what waits is looked into while others run, so that it is on disk, and its length known
+
+    def _look_ahead(self) -> None:
+        unknown = [e for e in self._waiting() if e.number not in self._looked and not e.name]
+        if self._is_open and self._looking is None and unknown:
+            self._looking = unknown[0].number
+            self._tasks.create_task(self._look(unknown[0].number))
+
+    async def _look(self, number: int) -> None:
+        entry = self._entries[number]
+        try:
+            looked = await look(entry.request, self._session)
+            job = await to_thread(
+                self._store.take, looked.identity, entry.request.targets.path, looked.request.to_dict()
+            )
+            job.close()
+            if self._entries.get(number) is entry:  # nobody wants something else of it by now
+                self._looked[number] = looked
+                self._change(number, name=job.name, duration=looked.duration)
+        except WorkbenchError as error:
+            if self._entries.get(number) is entry:
+                self._change(number, state=State.FAILED, error=error)
+        finally:
+            self._looking = None
+            self._start()
+            self._settled.set()
+
+
+def _unfinished(store: JobStore) -> list[tuple[JobInfo, Request, float]]:
+    """What can go on and nobody works on, the oldest first. Blocks."""
+    found = []
+    for info in reversed(store.jobs()):
+        if info.checkpoint is None or info.is_held or info.is_over:
+            continue
+        try:
+            found.append((info, request_of(info.checkpoint), info.position()))
+        except WorkbenchError as error:
+            _log.warning("job %s cannot go on: %s", info.name, error)
+    return found

@@ -1,0 +1,149 @@
+"""Does what is left of a job: the one way in which a file becomes subtitles that outlives its process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from workbench import events, paths
+from workbench.engines import StageKind
+from workbench.errors import DiskFull, OutputError, first_error
+from workbench.jobs.checkpoint import Identity, State
+from workbench.jobs.identity import identify
+from workbench.jobs.job import Job
+from workbench.jobs.keeper import Keeper, failure_of
+from workbench.jobs.request import Request, pinned, request_of
+from workbench.outputs import refuse_taken
+from workbench.pipeline import Emit
+from workbench.session import Session
+from workbench.speech.cache import ActivityCache, activity_key
+from workbench.threads import to_thread, uninterrupted
+from workbench.transcribe import Result, prepare, transcribe
+
+TOLERANCE: Final = 5
+"""Items of one stage that fail in a row and end a job; of fewer, the rest is done first."""
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a request comes down to, with its file as it is now."""
+
+    request: Request
+    """With "auto" filled in."""
+    identity: Identity
+    duration: float | None
+    """Seconds of audio; None: the file does not say."""
+    status: tuple[int, int] | None
+    """Size and time of the file."""
+
+
+async def look(request: Request, session: Session) -> Looked:
+    """Find out what there is to be done, before anything is loaded. Reads the whole file, a moment for each gigabyte.
+
+    Raises what makes it impossible: what `Session.plan` and `Session.look_into` raise, and `InputError`.
+    """
+    beside, path = session.beside(request.profile), request.targets.path
+    plan = beside.plan(request.settings, speak=request.targets.speech is not None)
+    request = replace(request, profile=pinned(request.profile, plan))
+    duration = await to_thread(beside.look_into, path, request.settings)
+    status = status_of(path)
+    return Looked(request, await identify(request, plan, session.registry), duration, status)
+
+
+def status_of(path: Path) -> tuple[int, int] | None:
+    """What changes when a file does; None: it is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+def is_done(job: Job, request: Request) -> bool:
+    """Whether `job`, as it was stored, has made all files of `request`, and they are there."""
+    if job.checkpoint.state is not State.FINISHED or request.targets.overwrite or not request.targets.paths:
+        return False
+    made = request_of(job.checkpoint).targets
+    return made == request.targets and all(path.exists() for path in request.targets.paths)
+
+
+async def work(
+    job: Job, request: Request, session: Session, emit: Emit, stopped_as: Callable[[], State] = lambda: State.PAUSED
+) -> Result:
+    """Do what is left of `job`, and close it: how it ended, its checkpoint says.
+
+    When cancelled it is in the state that `stopped_as` tells then, when the disk is full it is paused. Raises
+    `UsageError` when files are in its way, and what `transcribe` raises.
+    """
+    try:
+        if job.checkpoint.state is State.QUEUED and not job.results and not request.targets.overwrite:
+            refuse_taken(request.targets.paths)
+        await to_thread(prepare, request.targets)
+        path = request.targets.path.absolute()
+        await _save(job, state=State.RUNNING, path=path, request=request.to_dict())
+        result = await _run(job, request, session.beside(request.profile), emit)
+    except asyncio.CancelledError:
+        await _end(job, stopped_as())
+        raise
+    except Exception as error:
+        await _end(job, State.PAUSED if isinstance(error, DiskFull) else State.FAILED, error)
+        raise
+    else:
+        await _end(job, State.FINISHED)
+        return result
+    finally:
+        job.close()
+
+
+async def _run(job: Job, request: Request, session: Session, emit: Emit) -> Result:
+    targets, settings = request.targets, request.settings
+    plan = session.plan(settings, speak=targets.speech is not None)
+    capture = session.capture(targets.path)
+    stages = await session.load(plan)
+    activities = ActivityCache(paths.cache_dir() / "activity")
+    key = _activity_key(job.checkpoint.identity)
+    keeper = Keeper(job, activities, key, await to_thread(activities.get, key))
+
+    def observe(event: events.Event) -> None:
+        if isinstance(event, events.Ready) and event.duration is not None:
+            keeper.keep_duration(event.duration)
+        emit(event)
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            writing = tasks.create_task(keeper.write())
+            result = await transcribe(
+                session, stages, targets, settings, observe, capture=capture, kept=keeper, tolerance=TOLERANCE
+            )
+            writing.cancel()
+    except BaseExceptionGroup as group:
+        error = first_error(group)
+        raise error from error.__cause__
+    finally:
+        await uninterrupted(asyncio.ensure_future(keeper.settle()))
+    return result
+
+
+def _activity_key(identity: Identity) -> str:
+    detector = {name: value for name, value in identity.profile[StageKind.VAD].items() if name != "core"}
+    return activity_key(
+        identity.content, identity.profile.get(StageKind.CAPTURE), detector, identity.plugins, identity.models
+    )
+
+
+async def _save(job: Job, **changes: Any) -> None:
+    await to_thread(lambda: job.save(replace(job.checkpoint, **changes)))
+
+
+async def _end(job: Job, state: State, error: Exception | None = None) -> None:
+    """Say on disk how it ended. Where that cannot be, it looks like one that was interrupted, which is as good."""
+    failures = job.checkpoint.failures + ((failure_of(error),) if error else ())
+    try:
+        await uninterrupted(asyncio.ensure_future(_save(job, state=state, failures=failures)))
+    except OutputError as unsaved:
+        _log.warning("job %s ended as %s, which could not be stored: %s", job.name, state, unsaved)

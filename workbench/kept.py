@@ -1,0 +1,102 @@
+"""What is made of a file outlives the run that made it: results of items that are done are taken up, not made again."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+from workbench.engines import StageKind
+from workbench.pool import Results
+from workbench.types import Activity
+
+Out = TypeVar("Out")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """What tells an item of a stage from the others of its stream: a window, or a transcript to be translated."""
+
+    kind: StageKind
+    start: float
+    """Seconds on the timeline."""
+    end: float
+    text: str = ""
+    """Of a transcript."""
+
+
+class Kept(Protocol):
+    """What was made of one file before, and takes what is made now. Called on the loop; nothing blocks or raises.
+
+    A result that is asked for is what it was when it was made: the pipeline goes on as if it had made it now.
+    """
+
+    language: str | None
+    """BCP-47, as it was detected before."""
+    activity: Activity | None
+    """What the detector found in the whole file before."""
+
+    def find(self, item: Item) -> Sequence[Any] | None:
+        """What was made of `item` before; None: nothing that is complete."""
+
+    def keep(self, item: Item, values: Sequence[Any]) -> None:
+        """All that was made of `item`."""
+
+    def keep_language(self, language: str) -> None: ...
+
+    def keep_activity(self, activities: Sequence[Activity]) -> None:
+        """All that the detector found, when the whole file was heard."""
+
+    async def tries_again(self, item: Item, error: Exception) -> bool:
+        """Whether to try `item` once more, which failed with `error`. Returns when it is time to."""
+
+
+class Attempts(Generic[Out]):
+    """The values of one item: an async iterator that begins when all of them are there.
+
+    So nothing of an attempt that fails half-way was given out, and the item can be tried again.
+    """
+
+    def __init__(self, begin: Callable[[], Results[Out]], again: Callable[[Exception], Awaitable[bool]]) -> None:
+        """`again` says whether to try once more after an error."""
+        self._begin = begin
+        self._again = again
+        self._results = begin()
+        self._values: deque[Out] | None = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Out:
+        while self._values is None:
+            try:
+                self._values = deque(await self._results.collect())
+            except Exception as error:
+                if not await self._again(error):
+                    raise
+                self._results = self._begin()
+        if not self._values:
+            raise StopAsyncIteration
+        return self._values.popleft()
+
+    async def aclose(self) -> None:
+        await self._results.aclose()
+
+
+class Given(Generic[Out]):
+    """Values that are there already, in the shape of results."""
+
+    def __init__(self, values: Sequence[Out]) -> None:
+        self._values = deque(values)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Out:
+        if not self._values:
+            raise StopAsyncIteration
+        return self._values.popleft()
+
+    async def aclose(self) -> None:
+        """Nothing is at work."""
