@@ -14,8 +14,9 @@ from benchmarks.recording import Clip
 from benchmarks.wer import word_errors
 from workbench import Settings, plugins
 from workbench.cli.overrides import overridden
+from workbench.outputs import Targets
 from workbench.session import Session
-from workbench.transcribe import Job, Result, transcribe
+from workbench.transcribe import Result, transcribe
 
 TARGETS: Final = {"tiny.en": 0.05, "base": 0.03}
 """Word error rate, by model."""
@@ -48,7 +49,7 @@ async def transcribed(clips: list[Clip], model: str, settings: Settings) -> dict
     profile = overridden(None, registry, [f"asr={replay.ASR}"], [f"asr.model={model}", "asr.device=cpu"])
     async with Session(profile, registry) as session:
         stages = await session.load(session.plan(settings))
-        jobs = {clip: Job(clip.path, ((session.exporter("txt"), "txt", None),)) for clip in clips}
+        jobs = {clip: Targets(clip.path, (("txt", None),)) for clip in clips}
         return {
             clip: await transcribe(session, stages, job, settings, lambda event: None) for clip, job in jobs.items()
         }

@@ -21,10 +21,11 @@ from benchmarks import recording, replay
 from benchmarks.machine import described, facts
 from workbench import Settings, events, plugins
 from workbench.cli.overrides import overridden
+from workbench.outputs import Targets
 from workbench.pipeline import Stages
 from workbench.pool import Pool
 from workbench.session import Session
-from workbench.transcribe import Job, transcribe
+from workbench.transcribe import transcribe
 
 ROUNDS: Final = 3
 MODELS: Final = ("tiny.en", "base")
@@ -130,7 +131,7 @@ async def one(session: Session, stages: Stages, path: Path, at_work: asyncio.Eve
         if at_work is not None and isinstance(event, events.Transcript):
             at_work.set()
 
-    await transcribe(session, stages, Job(path, ((session.exporter("srt"), "srt", None),)), SETTINGS, observe)
+    await transcribe(session, stages, Targets(path, (("srt", None),)), SETTINGS, observe)
 
 
 def report(figures: dict[str, Any]) -> str:

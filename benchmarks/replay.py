@@ -13,9 +13,10 @@ from typing import Any
 from workbench import StageKind, plugins
 from workbench.cli.overrides import overridden
 from workbench.engines import Settings
+from workbench.outputs import Targets
 from workbench.plugins import Registry
 from workbench.session import Session
-from workbench.transcribe import Job, transcribe
+from workbench.transcribe import transcribe
 from workbench.types import Activity, AudioChunk, Transcript, Window
 
 VAD, ASR = "silero", "faster-whisper"
@@ -123,7 +124,7 @@ async def run(path: Path, options: Sequence[str], registry: Registry) -> Run:
     profile = overridden(None, registry, [f"vad={VAD}", f"asr={ASR}"], options)
     with tempfile.TemporaryDirectory() as folder:
         async with Session(profile, registry) as session:
-            job = Job(path, ((session.exporter("srt"), "srt", Path(folder) / "out.srt"),))
+            job = Targets(path, (("srt", Path(folder) / "out.srt"),))
             stages = await session.load(session.plan(settings))
             cpu, began = time.process_time(), time.perf_counter()
             result = await transcribe(session, stages, job, settings, lambda event: None)

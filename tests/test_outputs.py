@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from workbench.errors import UsageError
-from workbench.outputs import Targets, check_free, paths, targets
+from workbench.outputs import Targets, refuse_taken, targets
 
 KNOWN = ("srt", "vtt", "txt")
 
 
 def named(*inputs: str, formats: tuple[str, ...] = ("srt",), **options: str | None) -> list[str]:
     found = targets([Path(name) for name in inputs], formats, KNOWN, **options)
-    return [path.as_posix() for one in found for path in paths(one)]
+    return [path.as_posix() for one in found for path in one.paths]
 
 
 def test_subtitles_lie_beside_the_input() -> None:
@@ -86,7 +86,7 @@ def test_several_files_that_exist_are_counted(tmp_path: Path) -> None:
     for name in ("a.srt", "a.vtt", "b.srt"):
         (tmp_path / name).touch()
     with pytest.raises(UsageError, match=r"a\.srt' and 2 more exist already"):
-        check_free(targets([tmp_path / "a.flac", tmp_path / "b.flac"], ["srt", "vtt"], KNOWN))
+        refuse_taken([tmp_path / name for name in ("a.srt", "a.vtt", "b.srt", "b.vtt")])
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
@@ -104,6 +104,6 @@ def test_only_a_folder_that_was_named_is_one_to_make() -> None:
 def test_a_file_that_exists_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.srt").write_text("mine")
     with pytest.raises(UsageError, match="exists already") as raised:
-        check_free(targets([tmp_path / "a.flac"], ["srt", "vtt"], KNOWN))
+        refuse_taken(targets([tmp_path / "a.flac"], ["srt", "vtt"], KNOWN)[0].paths)
     assert str(tmp_path / "a.srt") in raised.value.message
     assert "--force" in raised.value.hint

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,10 +19,11 @@ from workbench import events
 from workbench.builtin.subtitles import SubtitleExporter
 from workbench.engines import Exporter, Settings
 from workbench.errors import EngineError, OutputError, StageError
+from workbench.outputs import Targets
 from workbench.profiles.schema import parse_profile
 from workbench.session import Session
 from workbench.subtitles import Caption
-from workbench.transcribe import Job, Result, prepare, repeated_segments, transcribe
+from workbench.transcribe import Result, prepare, repeated_segments, transcribe
 from workbench.types import Transcript
 
 RATE = 16_000
@@ -115,14 +117,14 @@ class Choking(Reader):
 
 
 def run(
-    job: Job,
+    targets: Targets,
     settings: Settings | None = None,
     *,
     recognizer: Any = Reader,
     translator: Any = Bridge,
     speak: bool = False,
 ) -> tuple[Result, list[events.Event]]:
-    registry = fakes.registry(Tape, Ear, recognizer, translator, Singer)
+    registry = fakes.registry(Tape, Ear, recognizer, translator, Singer, SubtitleExporter, Torn)
     seen = list[events.Event]()
 
     async def work() -> Result:
@@ -130,18 +132,17 @@ def run(
         given = settings or Settings(language="en")
         async with asyncio.timeout(20), Session(profile, registry) as session:
             stages = await session.load(session.plan(given, speak=speak))
-            return await transcribe(session, stages, job, given, seen.append)
+            return await transcribe(session, stages, targets, given, seen.append)
 
     return asyncio.run(work()), seen
 
 
-def job(tmp_path: Path, *formats: str, **more: Any) -> Job:
-    exporter = SubtitleExporter(SubtitleExporter.Options())
-    return Job(Path("a.wav"), tuple((exporter, f, tmp_path / f"a.{f}") for f in formats), **more)
+def wanted(tmp_path: Path, *formats: str, **more: Any) -> Targets:
+    return Targets(Path("a.wav"), tuple((f, tmp_path / f"a.{f}") for f in formats), **more)
 
 
 def test_subtitles_have_what_was_said_when_it_was_said(tmp_path: Path) -> None:
-    result, _ = run(job(tmp_path, "srt"))
+    result, _ = run(wanted(tmp_path, "srt"))
     lines = (tmp_path / "a.srt").read_text().splitlines()
     assert [line for line in lines if line in SPOKEN] == list(SPOKEN)
     assert lines[1].startswith("00:00:00,000 --> 00:00:02,")
@@ -152,9 +153,9 @@ def test_subtitles_have_what_was_said_when_it_was_said(tmp_path: Path) -> None:
 
 
 def test_its_json_has_all_segments_with_their_translation(tmp_path: Path) -> None:
-    result, _ = run(job(tmp_path, "srt", show="translation"), Settings(language="en", target_language="xx"))
+    result, _ = run(wanted(tmp_path, "srt", show="translation"), Settings(language="en", target_language="xx"))
     row = result.to_dict()
-    assert row.keys() == {"file", "output", "language", "duration", "elapsed", "segments", "repeated"}
+    assert row.keys() == {"file", "output", "language", "duration", "elapsed", "segments", "repeated", "segmentation"}
     assert [segment["text"] for segment in row["segments"]] == list(SPOKEN)
     assert [segment["translation"] for segment in row["segments"]] == [f"({text})" for text in SPOKEN]
     assert row["segments"][1] == {
@@ -169,7 +170,7 @@ def test_its_json_has_all_segments_with_their_translation(tmp_path: Path) -> Non
 def test_what_is_said_again_over_silence_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "workbench.pipeline")
     settings = Settings(language="en", target_language="xx")
-    result, seen = run(job(tmp_path, "srt", show="translation"), settings, recognizer=Looping)
+    result, seen = run(wanted(tmp_path, "srt", show="translation"), settings, recognizer=Looping)
     assert [segment["text"] for segment in result.to_dict()["segments"]] == [SPOKEN[0]]
     assert len([event for event in seen if isinstance(event, events.Translation)]) == 1
     assert (tmp_path / "a.srt").read_text().count(SPOKEN[0]) == 1
@@ -186,7 +187,7 @@ def test_segments_that_say_the_same_over_and_over_are_flagged() -> None:
 
 def test_a_translation_that_comes_in_parts_is_whole(tmp_path: Path) -> None:
     result, _ = run(
-        job(tmp_path, "srt", show="translation"), Settings(language="en", target_language="xx"), translator=Clauses
+        wanted(tmp_path, "srt", show="translation"), Settings(language="en", target_language="xx"), translator=Clauses
     )
     assert [segment["translation"] for segment in result.to_dict()["segments"]] == list(SPOKEN)
 
@@ -199,7 +200,7 @@ def test_its_json_takes_numbers_of_numpy(tmp_path: Path) -> None:
             word = workbench.Word(np.float32(0.1), np.float32(1.0), " One.", np.float32(0.9))  # type: ignore[arg-type]
             yield item.transcript("One.", language="en", start=word.start, end=word.end, words=[word])
 
-    result, _ = run(job(tmp_path, "srt"), recognizer=Counting)
+    result, _ = run(wanted(tmp_path, "srt"), recognizer=Counting)
     assert json.loads(json.dumps(result.to_dict()))["segments"] == [
         {
             "start": 0.1,
@@ -215,13 +216,13 @@ def test_its_json_takes_numbers_of_numpy(tmp_path: Path) -> None:
     ("show", "said"), [("source", "{}"), ("translation", "({})"), ("both", "{}\n({})")], ids=["source", "other", "both"]
 )
 def test_subtitles_show_the_languages_that_are_asked_for(tmp_path: Path, show: Any, said: str) -> None:
-    run(job(tmp_path, "srt", show=show), Settings(language="en", target_language="xx"))
+    run(wanted(tmp_path, "srt", show=show), Settings(language="en", target_language="xx"))
     assert f"\n{said.format(SPOKEN[0], SPOKEN[0])}\n\n" in (tmp_path / "a.srt").read_text()
 
 
 def test_each_format_is_written_and_what_has_no_place_is_rendered(tmp_path: Path) -> None:
-    wanted = job(tmp_path, "vtt", "txt")
-    result, _ = run(Job(wanted.path, (*wanted.outputs, (wanted.outputs[0][0], "srt", None))))
+    two = wanted(tmp_path, "vtt", "txt")
+    result, _ = run(replace(two, subtitles=(*two.subtitles, ("srt", None))))
     assert (tmp_path / "a.vtt").read_text().startswith("WEBVTT")
     assert SPOKEN[0] in (tmp_path / "a.txt").read_text()
     assert [data.split(b"\n")[2] for data in result.rendered] == [SPOKEN[0].encode()]
@@ -229,7 +230,7 @@ def test_each_format_is_written_and_what_has_no_place_is_rendered(tmp_path: Path
 
 
 def test_speech_is_where_the_text_was_said(tmp_path: Path) -> None:
-    result, seen = run(job(tmp_path, "srt", speech=tmp_path / "a.wav"), speak=True)
+    result, seen = run(wanted(tmp_path, "srt", speech=tmp_path / "a.wav"), speak=True)
     assert result.outputs == (tmp_path / "a.srt", tmp_path / "a.wav")
     with av.open(str(tmp_path / "a.wav")) as file:
         assert file.streams.audio[0].sample_rate == 24_000
@@ -242,7 +243,7 @@ def test_speech_is_where_the_text_was_said(tmp_path: Path) -> None:
 
 
 def test_everything_that_happens_is_told_in_order(tmp_path: Path) -> None:
-    _, seen = run(job(tmp_path, "srt"))
+    _, seen = run(wanted(tmp_path, "srt"))
     assert seen[0] == events.Ready(duration=8.0)
     assert isinstance(seen[-1], events.Done)
     progress = [event.position for event in seen if isinstance(event, events.Progress)]
@@ -251,43 +252,42 @@ def test_everything_that_happens_is_told_in_order(tmp_path: Path) -> None:
 
 def test_a_failure_leaves_no_file_at_all(tmp_path: Path) -> None:
     with pytest.raises(StageError, match=r"asr engine 'choking' failed at 0:00.0: ValueError: a crumb"):
-        run(job(tmp_path, "srt", speech=tmp_path / "a.wav"), recognizer=Choking, speak=True)
+        run(wanted(tmp_path, "srt", speech=tmp_path / "a.wav"), recognizer=Choking, speak=True)
     assert not list(tmp_path.iterdir())
 
 
 class Torn(Exporter):
     name = "torn"
-    formats = ("txt",)
+    formats = ("torn",)
 
     def render(self, cues: Sequence[workbench.Cue], format: str) -> bytes:
         raise KeyError("paper")
 
 
 def test_everything_is_rendered_before_anything_is_written(tmp_path: Path) -> None:
-    good = job(tmp_path, "srt")
-    with pytest.raises(EngineError, match="export engine 'torn' failed to make txt: KeyError: 'paper'"):
-        run(Job(good.path, (*good.outputs, (Torn(None), "txt", tmp_path / "a.txt"))))
+    with pytest.raises(EngineError, match="export engine 'torn' failed to make torn: KeyError: 'paper'"):
+        run(wanted(tmp_path, "srt", "torn"))
     assert not list(tmp_path.iterdir())
 
 
 def test_what_appeared_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "a.srt").write_text("mine")
     with pytest.raises(OutputError, match="exists already"):
-        run(job(tmp_path, "srt"))
+        run(wanted(tmp_path, "srt"))
     assert (tmp_path / "a.srt").read_text() == "mine"
-    run(job(tmp_path, "srt", overwrite=True))
+    run(wanted(tmp_path, "srt", overwrite=True))
     assert SPOKEN[0] in (tmp_path / "a.srt").read_text()
 
 
 def test_preparing_makes_the_folder_and_nothing_else(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "deep"
-    prepare(job(folder, "srt", folder=folder))
+    prepare(wanted(folder, "srt", folder=folder))
     assert not list(folder.iterdir())
 
 
 def test_preparing_finds_out_what_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="there is no folder"):
-        prepare(job(tmp_path / "missing", "srt"))
+        prepare(wanted(tmp_path / "missing", "srt"))
     (tmp_path / "a.srt").mkdir()
     with pytest.raises(OutputError, match="directory"):
-        prepare(job(tmp_path, "srt", overwrite=True))
+        prepare(wanted(tmp_path, "srt", overwrite=True))

@@ -112,11 +112,6 @@ def _check_distinct(found: Sequence[Targets]) -> None:
             raise UsageError(f"{str(targets.path)!r} would be overwritten", hint="Name another place with -o.")
 
 
-def check_free(found: Sequence[Targets]) -> None:
-    """Raise `UsageError` if a file exists already."""
-    refuse_taken([path for targets in found for path in targets.paths])
-
-
 def refuse_taken(paths: Sequence[Path]) -> None:
     """Raise `UsageError` if one of `paths` exists already."""
     taken = [path for path in paths if path.exists()]

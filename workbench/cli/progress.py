@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -52,6 +52,9 @@ class Display(ABC):
         self._line(f"{_one_line(result.path)} -> {wrote} ({clock(result.duration)}{language}, {cues}{factor})")
         for warning in result.warnings:
             self._line(f"  note: {warning}")
+
+    def was_done(self, path: Path, outputs: Sequence[Path]) -> None:
+        self._line(f"{_one_line(path)} -> {', '.join(map(_one_line, outputs))} (done before; --force does it again)")
 
     def failed(self, path: Path, error: WorkbenchError) -> None:
         said = str(error)

@@ -9,6 +9,7 @@ from typing import Final
 from workbench.cli import console
 from workbench.cli.progress import Display, Lines
 from workbench.errors import WorkbenchError
+from workbench.jobs.queue import Entry
 from workbench.transcribe import Result
 
 PARTLY: Final = 3
@@ -34,6 +35,16 @@ class Report:
             console.print_json(result.to_dict())
         self._open.pop(result.path)
         self.shown.finished(result)
+
+    def was_done(self, entry: Entry) -> None:
+        """All its files were made before."""
+        path, outputs = entry.request.targets.path, entry.request.targets.paths
+        if self._as_json:
+            console.print_json(
+                {"file": str(path), "output": list(map(str, outputs)), "job": entry.name, "done": "before"}
+            )
+        self._open.pop(path)
+        self.shown.was_done(path, outputs)
 
     def failed(self, path: Path, error: Exception) -> None:
         console.log_error(error)

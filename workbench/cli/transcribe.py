@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
@@ -27,32 +25,25 @@ from workbench.cli.options import (
 )
 from workbench.cli.overrides import overridden, settings_of
 from workbench.cli.progress import display
+from workbench.cli.queued import run_jobs
 from workbench.cli.report import Report
-from workbench.engines import Exporter, Settings
+from workbench.engines import Settings
 from workbench.errors import UsageError, WorkbenchError
-from workbench.export import soft_subtitles
-from workbench.files import NewFile
-from workbench.models import loading_progress
-from workbench.outputs import check_free, chosen_formats, targets
-from workbench.pipeline import Stages
+from workbench.jobs.folders import media_files
+from workbench.jobs.request import Request
+from workbench.outputs import Targets, chosen_formats, targets
 from workbench.plugins import DISABLED, Registry
 from workbench.profiles import affinity
 from workbench.profiles.hardware import CoreHardwareDetector
 from workbench.profiles.schema import Profile, mismatches
 from workbench.session import Session
 from workbench.subtitles import Show
-from workbench.subtitles.mux import mux as mux_subtitles
 from workbench.subtitles.mux import subtitled
-from workbench.threads import limit_arenas, to_thread
-from workbench.transcribe import Job, Result, prepare
-from workbench.transcribe import transcribe as transcribe_file
-
-FILES_AT_ONCE: Final = 8
-"""Enough for short files to get past a long one; each holds a minute of audio at most."""
+from workbench.threads import limit_arenas
 
 
 def transcribe(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Audio or video files.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Audio or video files, or folders of them.")],
     output: Annotated[
         str | None, typer.Option("--output", "-o", metavar="PATH", help="A file, a folder, or - for standard output.")
     ] = None,
@@ -76,14 +67,17 @@ def transcribe(
     profile: ProfileName = None,
     engine: Engines = None,
     option: EngineOptions = None,
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Take folders inside folders, too.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a file on standard output.")] = False,
     plain: Annotated[bool, typer.Option("--plain", help="Progress as plain lines.")] = False,
 ) -> None:
     """Make subtitles, translations or speech from audio and video files.
 
-    Writes FILE.srt beside each input. Stages: capture, vad, asr, translation, tts, export.
+    Writes FILE.srt beside each input. Stages: capture, vad, asr, translation, tts, export. What was interrupted goes on
+    where it was when the same command is given again.
     """
+    files = _expanded(files, recursive=recursive)
     request = _Request(files, output, format, show, bilingual, mux, speak, force, as_json)
     report = Report(files, as_json=as_json)
     try:
@@ -120,6 +114,19 @@ class _Request:
     as_json: bool
 
 
+def _expanded(files: list[Path], *, recursive: bool) -> list[Path]:
+    """Folders replaced by the media files in them. Raises `UsageError` for one without any."""
+    found: list[Path] = []
+    for path in files:
+        inside = media_files(path, recursive=recursive) if path.is_dir() else [path]
+        if not inside:
+            raise UsageError(
+                f"there is no audio or video file in {str(path)!r}", hint="Name files, or add --recursive."
+            )
+        found += inside
+    return list(dict.fromkeys(found))
+
+
 def _check(request: _Request, voice: str | None) -> None:
     """Refuse options that contradict each other, or would have no effect."""
     refuse_standard_input(request.files)
@@ -142,84 +149,17 @@ def _note(profile: Profile, registry: Registry) -> None:
 
 
 async def _run(profile: Profile, registry: Registry, settings: Settings, request: _Request, report: Report) -> None:
-    """Everything that can be refused is, before anything is loaded."""
+    """What can be refused for all files is, before any of them is looked into."""
     async with Session(profile, registry) as session:
         plan = session.plan(settings, speak=request.speak)
         for choice in plan.choices:
             for reason in choice.instead_of:
                 console.say(f"note: {choice.engine.kind} engine {choice.engine.name!r} stands in: {reason}")
-        ready = []
-        for job in _jobs(session, settings, request):
-            try:
-                await to_thread(session.look_into, job.path, settings)
-                await to_thread(prepare, job)
-                if request.mux:
-                    await to_thread(_prepare_copy, job)
-                ready.append(job)
-            except Exception as error:
-                report.failed(job.path, error)
-        if not ready:
-            return
-        loading_progress.set(report.shown.loading())
-        stages = await session.load(plan)
-        slots = asyncio.Semaphore(FILES_AT_ONCE)
-        async with asyncio.TaskGroup() as tasks:
-            for job in ready:
-                tasks.create_task(_one(session, stages, job, settings, slots, report, with_copy=request.mux))
+        wanted = _targets(session, settings, request)
+        await run_jobs(session, [Request(targets=one, settings=settings, profile=profile) for one in wanted], report)
 
 
-async def _one(
-    session: Session,
-    stages: Stages,
-    job: Job,
-    settings: Settings,
-    slots: asyncio.Semaphore,
-    report: Report,
-    *,
-    with_copy: bool,
-) -> None:
-    async with slots:
-        try:
-            result = await transcribe_file(session, stages, job, settings, report.shown.observer(job.path))
-            if with_copy:
-                result = await _with_copy(job, result, session.exporter("srt"))
-        except Exception as error:
-            report.failed(job.path, error)
-        else:
-            report.finished(result)
-
-
-def _copy(job: Job) -> Path:
-    """Where the copy with subtitles goes: beside the subtitles."""
-    return job.paths[0].with_name(subtitled(job.path).name)
-
-
-def _prepare_copy(job: Job) -> None:
-    """Raises `OutputError`."""
-    with NewFile(_copy(job), overwrite=job.overwrite):
-        pass
-
-
-async def _with_copy(job: Job, result: Result, exporter: Exporter) -> Result:
-    """A copy takes as long as the disk needs; who cancels does not wait for the rest of it."""
-    stop = threading.Event()
-    copying = asyncio.ensure_future(to_thread(_add_copy, job, result, exporter, stop))
-    try:
-        return await asyncio.shield(copying)
-    except asyncio.CancelledError:
-        stop.set()
-        await asyncio.gather(copying, return_exceptions=True)
-        raise
-
-
-def _add_copy(job: Job, result: Result, exporter: Exporter, stop: threading.Event) -> Result:
-    """In a worker thread."""
-    tracks = soft_subtitles(exporter, result.captions, result.language)
-    left_out = mux_subtitles(job.path, tracks, _copy(job), overwrite=job.overwrite, stop=stop)
-    return replace(result, outputs=(*result.outputs, _copy(job)), warnings=(*result.warnings, *left_out))
-
-
-def _jobs(session: Session, settings: Settings, request: _Request) -> list[Job]:
+def _targets(session: Session, settings: Settings, request: _Request) -> list[Targets]:
     """Raises `UsageError` for what cannot be written where it was asked for."""
     known = session.formats()
     formats = chosen_formats(request.formats, request.output, known)
@@ -234,17 +174,9 @@ def _jobs(session: Session, settings: Settings, request: _Request) -> list[Job]:
         translation=translator if show != "source" else None,
         speech=(settings.target_language or "speech") if request.speak else None,
     )
-    if not request.force:
-        check_free(found)
-    exporters = {format: session.exporter(format) for format in formats}
-    return [
-        Job(
-            path=one.path,
-            outputs=tuple((exporters[format], format, path) for format, path in one.subtitles),
-            speech=one.speech,
-            show=show,
-            overwrite=request.force,
-            folder=one.folder,
-        )
-        for one in found
-    ]
+    return [replace(one, show=show, overwrite=request.force, copy=_copy(one) if request.mux else None) for one in found]
+
+
+def _copy(targets: Targets) -> Path:
+    """Where the copy with subtitles goes: beside the subtitles."""
+    return targets.paths[0].with_name(subtitled(targets.path).name)

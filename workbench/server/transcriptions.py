@@ -21,6 +21,7 @@ from workbench.audio.bounded import Bounded, Bounds
 from workbench.captions import Captions
 from workbench.engines import Settings, StageKind
 from workbench.errors import WorkbenchError
+from workbench.outputs import Targets
 from workbench.pipeline import Emit, Stages
 from workbench.server import service
 from workbench.server.connected import Streamed, while_connected
@@ -29,7 +30,7 @@ from workbench.server.problems import Problem, invalid, problem_of
 from workbench.server.service import Service
 from workbench.server.uploads import Form, form
 from workbench.subtitles import Caption
-from workbench.transcribe import Job, Result, transcribe
+from workbench.transcribe import Result, transcribe
 from workbench.types import Transcript
 
 router = APIRouter()
@@ -130,12 +131,11 @@ class _Work:
         """Raises `WorkbenchError`, with the client's name of the file."""
         session = self._shared.engines.session
         format = {"srt": "srt", "vtt": "vtt"}.get(self._fields.response_format)
-        outputs = ((session.exporter(format), format, None),) if format else ()
+        targets = Targets(self._path, ((format, None),) if format else ())
         capture = Bounded(session.capture(self._path), self._path, bounds(self._shared.limits))
         try:
-            result = await transcribe(
-                session, stages, Job(self._path, outputs), _untranslated(self._settings), emit, capture
-            )
+            settings = _untranslated(self._settings)
+            result = await transcribe(session, stages, targets, settings, emit, capture=capture)
         except WorkbenchError as error:
             error.message = error.message.replace(repr(str(self._path)), repr(self._name or "the file"))
             error.args = (error.message,)
