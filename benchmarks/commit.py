@@ -17,11 +17,13 @@ from statistics import quantiles
 from typing import Any, Final
 
 from benchmarks.machine import described, facts
+from workbench.engines import StageKind
 from workbench.files import write_atomically
 from workbench.jobs.checkpoint import Identity
 from workbench.jobs.job import Job
-from workbench.jobs.segments import WindowResult
+from workbench.jobs.segments import ItemResult
 from workbench.jobs.store import JobStore
+from workbench.kept import Item
 from workbench.types import Transcript, Word
 
 SEGMENTS: Final = 1000
@@ -78,10 +80,11 @@ def rewrite(path: Path, results: list[dict[str, Any]]) -> None:
     write_atomically(path, json.dumps(results).encode(), overwrite=True)
 
 
-def result(index: int, words: int) -> WindowResult:
+def result(index: int, words: int) -> ItemResult:
     """A minute of speech, in ten sentences."""
     said = tuple(sentence(10 * index + number, words) for number in range(10))
-    return WindowResult(index=index, start=60.0 * index, end=60.0 * index + 60, transcripts=said)
+    item = Item(kind=StageKind.ASR, start=60.0 * index, end=60.0 * index + 60)
+    return ItemResult(item=item, transcripts=said)
 
 
 def sentence(number: int, count: int) -> Transcript:

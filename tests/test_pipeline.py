@@ -372,13 +372,18 @@ def test_a_stage_that_always_fails_ends_the_stream_though_the_one_before_it_work
         run(Tape(recording(*[1.0] * 6)), Lengths(), translator=Mute(None), tolerance=3)
 
 
-def test_a_detector_that_fails_is_named() -> None:
+def test_a_detector_that_fails_is_named_and_a_simpler_one_goes_on() -> None:
     class Broken(Loudness):
         def process(self, item: workbench.AudioChunk, state: None) -> list[workbench.Activity]:
             raise ValueError("no ears")
 
-    with pytest.raises(StageError, match=r"vad engine 'loudness' failed at 0:00\.0: ValueError: no ears"):
-        run(Tape(recording(1.0)), Lengths(), detector=Broken(None))
+    heard = recording(1.0)
+    heard[::2] *= -1  # loudness without its mean is what the simpler one goes by
+    seen = run(Tape(heard), Lengths(), detector=Broken(None))
+    (error,) = [event for event in seen if isinstance(event, events.Error)]
+    assert error.message == "vad engine 'loudness' failed at 0:00.0: ValueError: no ears"
+    assert error.hint.startswith("From there on speech is found by the detector 'energy'.")
+    assert sum(isinstance(event, events.Transcript) for event in seen) == 1
 
 
 def test_an_error_of_the_capture_is_passed_on_as_it_is() -> None:

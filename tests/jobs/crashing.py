@@ -21,7 +21,7 @@ from tests.jobs.jobs import FILE, IDENTITY, result
 from workbench.errors import DiskFull, OutputError
 from workbench.jobs.checkpoint import State
 from workbench.jobs.job import LOG, Job
-from workbench.jobs.segments import WindowResult
+from workbench.jobs.segments import ItemResult
 from workbench.jobs.store import JobStore
 
 CHILDREN: Final = 12
@@ -58,7 +58,7 @@ def _live(root: Path, told: mmap.mmap) -> None:
                     step()
                 except OutputError as error:
                     told[1] += isinstance(error, DiskFull)
-                    told[2] += number not in (CREATED, REOPENED) and "segments are stored" not in error.hint
+                    told[2] += number not in (CREATED, REOPENED) and "results are stored" not in error.hint
                 else:
                     told[0] = number
                     break
@@ -75,7 +75,7 @@ def steps(store: JobStore, jobs: list[Job]) -> list[Callable[[], None]]:
     def save(state: State) -> None:
         jobs[0].save(replace(jobs[0].checkpoint, state=state))
 
-    def commit(*results: WindowResult) -> None:
+    def commit(*results: ItemResult) -> None:
         jobs[0].commit(results)
 
     def reopen() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes import run
-from tests.jobs.jobs import FILE, IDENTITY, OTHER
+from tests.jobs.jobs import FILE, IDENTITY, OTHER, item
 from workbench.errors import InputError, JobRefused
 from workbench.jobs import checkpoint as module
 from workbench.jobs.checkpoint import Checkpoint, Failure, State, content_hash, read_checkpoint, write_checkpoint
@@ -21,9 +21,9 @@ from workbench.jobs.sealed import seal
 
 NOW = datetime(2026, 11, 21, 9, 8, tzinfo=UTC)
 FAILURES = (
-    Failure(at=NOW, window=3, is_temporary=True, code="engine-hung", message="no answer", hint="wait"),
-    Failure(at=NOW, window=3, is_temporary=False, code="engine", message="no weights"),
-    Failure(at=NOW, window=None, is_temporary=True, code="disk-full", message="full"),
+    Failure(at=NOW, item=item(3), is_temporary=True, code="engine-hung", message="no answer", hint="wait"),
+    Failure(at=NOW, item=item(3), is_temporary=False, code="engine", message="no weights"),
+    Failure(at=NOW, item=None, is_temporary=True, code="disk-full", message="full"),
 )
 CHECKPOINT = Checkpoint(
     identity=IDENTITY,
@@ -32,7 +32,8 @@ CHECKPOINT = Checkpoint(
     updated=NOW,
     state=State.PAUSED,
     request={"outputs": ["talk.srt"], "priority": 2},
-    windows=((0.0, 59.97), (60.1, 0.1 + 0.2)),
+    language="zh-TW",
+    duration=0.1 + 0.2,
     failures=FAILURES,
 )
 
@@ -40,14 +41,14 @@ CHECKPOINT = Checkpoint(
 def test_it_comes_back_as_it_was_written(tmp_path: Path) -> None:
     write_checkpoint(tmp_path, CHECKPOINT)
     assert read_checkpoint(tmp_path) == CHECKPOINT
-    odd = replace(CHECKPOINT, path=Path(os.fsdecode(b"/caf\xe9")), windows=None)
+    odd = replace(CHECKPOINT, path=Path(os.fsdecode(b"/caf\xe9")), language=None)
     write_checkpoint(tmp_path, odd)
     assert read_checkpoint(tmp_path) == odd
     assert os.listdir(tmp_path) == ["checkpoint.json"]
 
 
-def test_tries_that_failed_are_counted_by_window() -> None:
-    assert [CHECKPOINT.failed_tries(window) for window in (3, 4, None)] == [2, 0, 1]
+def test_tries_that_failed_are_counted_by_item() -> None:
+    assert [CHECKPOINT.failed_tries(of) for of in (item(3), item(4), None)] == [2, 0, 1]
 
 
 def test_the_key_changes_with_all_that_decides_the_text() -> None:
@@ -95,7 +96,7 @@ def test_a_checkpoint_needs_no_more_than_what_has_no_default(tmp_path: Path) -> 
         (sealed(version=0), "contradicts"),
         (sealed(key="0"), "contradicts"),
         (sealed(state="dancing"), "does not hold"),
-        (sealed(windows=5), "does not hold"),
+        (sealed(failures=5), "does not hold"),
         (sealed(identity=None), "does not hold"),
         (sealed(created="soon"), "does not hold"),
     ],

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.jobs.jobs import FILE, IDENTITY, result
+from tests.jobs.jobs import FILE, IDENTITY, item, numbers, result
 from workbench.errors import JobRefused, OutputError
 from workbench.jobs import segments
 from workbench.jobs.checkpoint import Checkpoint, State, read_checkpoint
@@ -28,7 +28,7 @@ FULL = """
 import contextlib, sys
 from dataclasses import replace
 from pathlib import Path
-from tests.jobs.jobs import FILE, IDENTITY, result
+from tests.jobs.jobs import FILE, IDENTITY, numbers, result
 from workbench.errors import DiskFull
 from workbench.jobs.checkpoint import State
 from workbench.jobs.store import JobStore
@@ -41,25 +41,25 @@ try:
         job.commit([result(count, "word " * 200)])
         count += 1
 except DiskFull as error:
-    print(f"{count} segments are stored" in error.hint, error.exit_code)
+    print(f"{count} results are stored" in error.hint, error.exit_code)
 with contextlib.suppress(OSError), kept.open("ab", buffering=0) as rest:
     while rest.write(bytes(100)):
         pass
 try:
     job.save(replace(job.checkpoint, request={"much": "x" * 100_000}))
 except DiskFull as error:
-    print(f"{count} segments are stored" in error.hint, error.exit_code)
+    print(f"{count} results are stored" in error.hint, error.exit_code)
 try:
     store.create(IDENTITY, FILE)
 except DiskFull as error:
     print(len(store.jobs()), error.exit_code)
-print([found.index for found in store.jobs()[0].results()] == list(range(count)), store.jobs()[0].checkpoint.state)
+print(numbers(store.jobs()[0].results()) == list(range(count)), store.jobs()[0].checkpoint.state)
 kept.unlink()
 job.commit([result(count)])
 job.save(replace(job.checkpoint, state=State.FINISHED))
 job.close()
 with store.open(job.name, IDENTITY) as again:
-    print(list(again.results) == list(range(count + 1)), again.checkpoint.state)
+    print(numbers(again.results.values()) == list(range(count + 1)), again.checkpoint.state)
 """
 
 
@@ -75,27 +75,27 @@ def test_saving_tells_when(store: JobStore) -> None:
         assert job.checkpoint.updated > before.updated == before.created == job.checkpoint.created
 
 
-def test_a_window_is_stored_once(store: JobStore) -> None:
+def test_of_an_item_that_is_stored_again_the_last_counts(store: JobStore) -> None:
     with store.create(IDENTITY, FILE) as job:
-        job.commit([result(0)])
-        for again in ([result(0)], [result(1), result(1)]):
-            with pytest.raises(ValueError, match="stored already"):
-                job.commit(again)
-        assert list(job.results) == [0]
+        job.commit([result(0), result(1)])
+        job.commit([result(0, "again"), result(0, "and again")])
+        expected = {item(0): result(0, "and again"), item(1): result(1)}
+        assert dict(job.results) == expected
+    with store.open(job.name, IDENTITY) as again:
+        assert dict(again.results) == expected
 
 
 def test_a_checkpoint_that_cannot_be_saved_leaves_the_one_before(
     store: JobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with store.create(IDENTITY, FILE) as job:
-        job.save(replace(job.checkpoint, windows=((0.0, 1.0), (1.0, 2.0))))
         job.commit([result(0)])
         before = job.checkpoint
         with monkeypatch.context() as patch:
             patch.setattr(os, "fsync", lambda *_: (_ for _ in ()).throw(OSError(5, "Input/output error")))
             with pytest.raises(OutputError, match="Input/output error") as caught:
                 job.save(replace(before, state=State.FINISHED))
-        assert caught.value.hint.startswith("The work up to here is safe: 1 of 2 segments are stored.")
+        assert caught.value.hint.startswith("The work up to here is safe: 1 results are stored.")
         assert job.checkpoint == before == read_checkpoint(job.folder)
         job.save(replace(before, state=State.FINISHED))
 
@@ -105,14 +105,14 @@ def test_a_job_of_every_format_so_far_is_resumed(store: JobStore) -> None:
     for golden in sorted(GOLDEN.iterdir()):
         shutil.copytree(golden, store.root / golden.name)
         with store.open(golden.name, IDENTITY) as job:
-            assert (list(job.results), job.refused_bytes) == ([0, 2, 1], 0)
-            assert all(found == result(index) for index, found in job.results.items())
-            assert (job.checkpoint.state, job.checkpoint.path, job.checkpoint.failed_tries(3)) == (
+            assert (numbers(job.results.values()), job.refused_bytes) == ([0, 2, 1], 0)
+            assert list(job.results.values()) == [result(index) for index in (0, 2, 1)]
+            assert (job.checkpoint.state, job.checkpoint.path, job.checkpoint.failed_tries(item(3))) == (
                 State.PAUSED,
                 FILE,
                 1,
             )
-            assert job.checkpoint.windows is not None
+            assert (job.checkpoint.language, job.checkpoint.duration) == ("de", 240.25)
             job.commit([result(3)])
             job.save(job.checkpoint)
 
@@ -137,7 +137,6 @@ class Stored:
     def __init__(self, root: Path) -> None:
         self.store = JobStore(root)
         with self.store.create(IDENTITY, FILE) as job:
-            job.save(replace(job.checkpoint, windows=tuple((60.0 * n, 60.0 * n + 60) for n in range(6))))
             job.commit([result(0)])
             job.commit([result(2), result(1)])
             self.checkpoint_path = job.folder / "checkpoint.json"

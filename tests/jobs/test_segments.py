@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.jobs.jobs import result
+from tests.jobs.jobs import item, numbers, result
 from workbench.errors import DiskFull, InputError, OutputError
 from workbench.jobs import segments
 from workbench.jobs.sealed import seal
-from workbench.jobs.segments import SegmentLog, WindowResult, read_results
+from workbench.jobs.segments import ItemResult, SegmentLog, read_results
 from workbench.types import Transcript
 
 KEY = "ab" * 32
@@ -30,7 +30,7 @@ def written(path: Path, *indices: int, key: str = KEY) -> list[bytes]:
 
 
 def indices(path: Path, key: str = KEY) -> list[int]:
-    return [found.index for found in read_results(path, key).results]
+    return numbers(read_results(path, key).results)
 
 
 def test_results_come_back_in_the_order_they_were_stored(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_numbers_of_engines_and_halves_of_characters_can_be_stored(tmp_path: Pat
         end=float("nan"),
     )
     log = SegmentLog(tmp_path / "log", KEY)
-    log.append([WindowResult(index=0, start=0.0, end=1.0, transcripts=(said,))])
+    log.append([ItemResult(item=item(0), transcripts=(said,))])
     log.close()
     (found,) = read_results(tmp_path / "log", KEY).results
     assert (found.transcripts[0].text, found.transcripts[0].start) == ("\ud83d", float(np.float32(0.1)))
@@ -104,7 +104,7 @@ def test_results_of_another_key_are_none(tmp_path: Path) -> None:
 
 def test_a_line_that_is_no_result_ends_it_although_it_is_sealed(tmp_path: Path) -> None:
     (line,) = written(tmp_path / "log", 0)
-    (tmp_path / "log").write_bytes(line + seal({"index": 1}, read_results(tmp_path / "log", KEY).seed)[0])
+    (tmp_path / "log").write_bytes(line + seal({"transcripts": []}, read_results(tmp_path / "log", KEY).seed)[0])
     assert indices(tmp_path / "log") == [0]
 
 
@@ -161,7 +161,7 @@ def test_what_a_failed_write_left_is_overwritten(tmp_path: Path, left: int) -> N
 def test_what_could_not_be_read_again_is_not_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(segments, "_MOST_BYTES", 10_000)
     log = SegmentLog(tmp_path / "log", KEY)
-    with pytest.raises(ValueError, match="window 1"):
+    with pytest.raises(ValueError, match=r"translation made at 60\.0 s"):
         log.append([result(0), result(1, "x" * 10_000)])
     log.append([result(0)])
     log.close()

@@ -14,7 +14,7 @@ from typing import Final
 
 import pytest
 
-from tests.jobs.jobs import FILE, IDENTITY, OTHER, result
+from tests.jobs.jobs import FILE, IDENTITY, OTHER, item, result
 from workbench.errors import DiskFull, JobBusy, JobChanged, JobRefused, UsageError
 from workbench.jobs.checkpoint import State
 from workbench.jobs.job import Job
@@ -61,7 +61,7 @@ def names(store: JobStore) -> list[str]:
 
 def test_a_job_is_found_again_with_all_that_was_stored(store: JobStore) -> None:
     with store.create(IDENTITY, FILE, request={"outputs": ["talk.srt"]}) as job:
-        job.save(replace(job.checkpoint, state=State.RUNNING, windows=((0.0, 60.0), (60.0, 120.0))))
+        job.save(replace(job.checkpoint, state=State.RUNNING, language="de"))
         job.commit([result(1)])
         job.commit([result(0)])
     (info,) = store.jobs()
@@ -71,7 +71,7 @@ def test_a_job_is_found_again_with_all_that_was_stored(store: JobStore) -> None:
     with store.open(job.name, IDENTITY) as again:
         assert again.checkpoint == job.checkpoint
         assert again.checkpoint.request == {"outputs": ["talk.srt"]}
-        assert (dict(again.results), again.refused_bytes) == ({0: result(0), 1: result(1)}, 0)
+        assert (dict(again.results), again.refused_bytes) == ({item(1): result(1), item(0): result(0)}, 0)
     assert sorted(os.listdir(job.folder)) == ["checkpoint.json", "lock", "segments_results"]
     assert job.folder.stat().st_mode & 0o777 == 0o700
 
@@ -154,7 +154,7 @@ def test_threads_take_turns(store: JobStore) -> None:
     (won,) = [job for job in opened if isinstance(job, Job)]
     won.close()
     with store.open(shared.name, IDENTITY) as again:
-        assert dict(again.results) == {index: result(index) for index in range(60)}
+        assert dict(again.results) == {item(index): result(index) for index in range(60)}
 
 
 def test_jobs_are_listed_while_they_are_worked_on(store: JobStore) -> None:
