@@ -155,6 +155,7 @@ def set_up_log() -> None:
     logging.raiseExceptions = False
     logging.captureWarnings(True)
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)  # else it tells of each change of a file
 
 
 def registry() -> Registry:

@@ -23,7 +23,7 @@ from typing import Any, Final
 from workbench import paths
 from workbench.errors import JobBusy, JobChanged, JobRefused, UsageError, did_you_mean
 from workbench.files import fsync_folder, said_plainly
-from workbench.jobs.checkpoint import Checkpoint, Identity, read_checkpoint, write_checkpoint
+from workbench.jobs.checkpoint import Checkpoint, Identity, State, read_checkpoint, write_checkpoint
 from workbench.jobs.job import LOG, Job
 from workbench.jobs.segments import ItemResult, SegmentLog, read_results
 from workbench.lock import Lock, is_held
@@ -51,8 +51,13 @@ class JobInfo:
         return self.folder.name
 
     @property
+    def state(self) -> State | None:
+        """As it is on disk: what is running and not held was interrupted. None: it is refused."""
+        return self.checkpoint.state if self.checkpoint else None
+
+    @property
     def is_over(self) -> bool:
-        return self.checkpoint is not None and self.checkpoint.state.is_over
+        return self.state is not None and self.state.is_over
 
     def position(self) -> float:
         """Seconds on the timeline: where the last window ends of which results are stored. Raises `InputError`."""
@@ -142,6 +147,11 @@ class JobStore:
             return []
         with self._claims():
             return [self._info(folder) for folder in sorted(self._folders(), reverse=True)]
+
+    def info(self, name: str) -> JobInfo:
+        """One of them. Raises `UsageError` when there is none, `OutputError`."""
+        with self._claims():
+            return self._info(self._find(name))
 
     def remove(self, name: str) -> None:
         """Delete a job with all it holds: it is gone, or as it was. Raises `JobBusy`, `UsageError`, `OutputError`."""
