@@ -23,7 +23,7 @@ from workbench import events
 from workbench.audio.recent import RecentAudio
 from workbench.edge import Edge
 from workbench.engines import Capture, Recognizer, Settings, StageKind
-from workbench.errors import UnsupportedLanguage, first_error
+from workbench.errors import UnsupportedLanguage, first_error, is_expected
 from workbench.interim import Interim
 from workbench.kept import Attempts, Given, Item, Kept
 from workbench.listening import Listener
@@ -383,7 +383,7 @@ class Pipeline:
                 self._failing_from = getattr(item, "start", 0.0)
             problem = explained(kind, name, getattr(item, "start", 0.0), error)
             if failures >= self._tolerance or is_out_of_memory(error):
-                raise problem from error
+                raise problem from problem.__cause__
             self._emit(events.Error(code=problem.code, message=problem.message, hint=problem.hint, stage=kind))
 
         async def took(item: In, value: Out) -> None:

@@ -28,19 +28,22 @@ def named(kind: StageKind, name: str, position: float) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise explained(kind, name, position, error) from error
+        problem = explained(kind, name, position, error)
+        raise problem from problem.__cause__
 
 
 def explained(kind: StageKind, name: str, position: float, error: Exception) -> WorkbenchError:
-    """An error that says itself what is to be done stays as it is."""
+    """An error that says itself what is to be done stays as it is; of another, `error` is the cause."""
     if isinstance(error, UsageError | MissingError | InputError):
         return error
     ours = isinstance(error, WorkbenchError)
     minutes, seconds = divmod(position, 60)
-    return StageError(
+    problem = StageError(
         f"{kind} engine {name!r} failed at {minutes:.0f}:{seconds:04.1f}: {error if ours else in_one_line(error)}",
         hint=(error.hint if isinstance(error, WorkbenchError) else "") or f"Details: {paths.log_file()}",
     )
+    problem.__cause__ = error
+    return problem
 
 
 def is_temporary(error: BaseException) -> bool:
