@@ -12,7 +12,7 @@ from workbench.hookspecs import EngineClass
 from workbench.loading import Pools, explained
 from workbench.models.states import ModelState, ModelStates, Phase, Wanted, Watch
 from workbench.pipeline import Stages
-from workbench.plan import Choice, Plan, attributed
+from workbench.plan import Choice, Key, Plan, attributed
 from workbench.plugins import Registry, how_to_take_up
 from workbench.pool import Pool
 from workbench.profiles.options import Chosen, check_options, split_options
@@ -38,6 +38,7 @@ class Session:
         self.registry = registry
         self._states = ModelStates()
         self._pools = Pools(self._states)
+        self._held: list[set[Key]] = []
         self.adopt(profile)
 
     def adopt(self, profile: Profile) -> None:
@@ -48,17 +49,18 @@ class Session:
     def beside(self, profile: Profile) -> Session:
         """Another profile over the same loaded engines, which stay this session's: do not enter it.
 
-        Raises `ProfileError`.
+        How far they are is among the states of this session; what is missing for the other profile is not. Raises
+        `ProfileError`.
         """
         other = Session(profile, self.registry)
-        other._states, other._pools = self._states, self._pools
+        other._pools, other._held = self._pools, self._held
         return other
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.release(None)
+        await self._pools.release(set())
 
     def plan(self, settings: Settings, *, speak: bool = False, detect: bool = True, recognize: bool = True) -> Plan:
         """Choose engines. Raises what makes it impossible, before anything is loaded.
@@ -114,9 +116,23 @@ class Session:
             check=plan.check,
         )
 
+    def hold(self, plan: Plan) -> Callable[[], None]:
+        """Let `release` spare what `plan` needs, whoever calls it. Returns what ends that."""
+        held = {choice.key for choice in plan.choices}
+        self._held.append(held)
+
+        def let_go() -> None:
+            self._held[:] = [other for other in self._held if other is not held]
+
+        return let_go
+
     async def release(self, keep: Plan | None) -> None:
-        """Unload all engines that `keep` does not need. Returns when their memory is free, even when cancelled."""
-        await self._pools.release({choice.key for choice in keep.choices} if keep else set())
+        """Unload all engines that neither `keep` needs nor somebody holds.
+
+        Returns when their memory is free, even when cancelled.
+        """
+        kept = {choice.key for choice in keep.choices} if keep else set()
+        await self._pools.release(kept.union(*self._held))
 
     @property
     def states(self) -> tuple[ModelState, ...]:

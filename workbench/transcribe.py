@@ -120,14 +120,15 @@ async def transcribe(
     capture: Capture | None = None,
     kept: Kept | None = None,
     tolerance: int = 1,
+    began: Callable[[Pipeline], None] = lambda pipeline: None,
 ) -> Result:
     """Make `targets`. Files appear under their names when they are complete, or not at all.
 
     `capture` gives the audio of the file, by default as the profile has it read. `kept` and `tolerance` are the
-    pipeline's; where windows failed and it went on, nothing is written. Raises `InputError`, `StageError`,
-    `OutputError` and what else `Pipeline.run` raises.
+    pipeline's; where windows failed and it went on, nothing is written. `began` gets the pipeline.
+    Raises `InputError`, `StageError`, `OutputError` and what else `Pipeline.run` raises.
     """
-    began = time.perf_counter()
+    started = time.perf_counter()
     capture = capture or session.capture(targets.path)
     outputs = tuple((session.exporter(format), format, path) for format, path in targets.subtitles)
     told = Captions()
@@ -149,6 +150,7 @@ async def transcribe(
     ):
         play = _player(wav) if wav else None
         pipeline = Pipeline(capture, stages, settings, listen, play=play, tolerance=tolerance, kept=kept)
+        began(pipeline)
         await pipeline.run()
         if failures:
             raise _incomplete(failures)
@@ -164,7 +166,7 @@ async def transcribe(
         rendered=tuple(file.data for file in files if file.path is None),
         language=language,
         duration=duration,
-        elapsed=time.perf_counter() - began,
+        elapsed=time.perf_counter() - started,
         captions=tuple(told.found),
         cues=max((len(file.cues) for file in files), default=0),
         warnings=warnings,

@@ -13,14 +13,14 @@ from typing import Any, Final, Self, TypeAlias
 
 from workbench import events
 from workbench.errors import DiskFull, UsageError, WorkbenchError, in_one_line, is_expected
-from workbench.jobs.checkpoint import State
+from workbench.jobs.checkpoint import Checkpoint, Identity, State
 from workbench.jobs.job import Job
 from workbench.jobs.request import Request, request_of
 from workbench.jobs.store import JobInfo, JobStore
-from workbench.jobs.work import Looked, is_done, look, status_of, work
+from workbench.jobs.work import Looked, Running, is_done, look, status_of, work
 from workbench.profiles.schema import Profile
 from workbench.session import Session
-from workbench.threads import to_thread
+from workbench.threads import to_thread, uninterrupted
 from workbench.transcribe import Result
 
 AT_ONCE: Final = 4
@@ -73,17 +73,29 @@ class Queue:
     """
 
     def __init__(
-        self, session: Session, store: JobStore, *, at_once: int = AT_ONCE, observe: Observe = lambda entry, event: None
+        self,
+        session: Session,
+        store: JobStore,
+        *,
+        at_once: int = AT_ONCE,
+        observe: Observe = lambda entry, event: None,
+        left_as: State = State.PAUSED,
     ) -> None:
-        """`observe` gets the events of each file; it must neither block nor raise."""
+        """`observe` gets the events of each file; it must neither block nor raise.
+
+        `left_as`: what a file that runs becomes when the queue is left. `restore` goes on with one that is `QUEUED`,
+        and has one that is `PAUSED` wait.
+        """
         self._session = session
         self._store = store
         self._at_once = at_once
         self._observe = observe
+        self._left_as = left_as
         self._entries: dict[int, Entry] = {}
         self._last = 0
         self._running: dict[int, asyncio.Task[None]] = {}
         self._stopped_as: dict[int, State] = {}
+        self._at_work: dict[int, Running] = {}
         self._looked: dict[int, Looked] = {}
         self._looking: int | None = None
         self._watchers: list[Watch] = []
@@ -106,6 +118,10 @@ class Queue:
     def entries(self) -> Sequence[Entry]:
         """In the order in which they were put in."""
         return list(self._entries.values())
+
+    def running(self, number: int) -> Running | None:
+        """What works on an entry; None: nothing does, or its engines are being loaded."""
+        return self._at_work.get(number)
 
     def watch(self, callback: Watch) -> Callable[[], None]:
         """Call `callback` with each entry that changed. Returns what ends that."""
@@ -142,6 +158,7 @@ class Queue:
                 name=info.name,
                 position=position,
                 duration=info.checkpoint.duration,
+                error=_last_error(info.checkpoint) if waits else None,
             )
             self._put(entry)
             found.append(entry)
@@ -243,6 +260,7 @@ class Queue:
     def _ended(self, number: int, task: asyncio.Task[None]) -> None:
         del self._running[number]
         self._stopped_as.pop(number, None)
+        self._at_work.pop(number, None)
         self._start()
         self._settled.set()
 
@@ -256,18 +274,22 @@ class Queue:
                 job.close()
                 self._change(number, state=State.FINISHED, was_done=True)
                 return
-            stopped_as = lambda: self._stopped_as.get(number, State.PAUSED)  # noqa: E731
-            result = await work(job, request, self._session, partial(self._observed, number), stopped_as)
+            stopped_as = lambda: self._stopped_as.get(number, self._left_as)  # noqa: E731
+            emit, began = partial(self._observed, number), partial(self._at_work.__setitem__, number)
+            result = await work(job, request, self._session, emit, stopped_as, began)
             self._change(number, state=State.FINISHED, result=result, position=result.duration)
         except asyncio.CancelledError:
-            self._change(number, state=self._stopped_as.get(number, State.PAUSED))
+            self._change(number, state=self._stopped_as.get(number, self._left_as))
             if number not in self._stopped_as:  # the queue is left
                 raise
         except Exception as error:
-            ours = error if isinstance(error, WorkbenchError) else WorkbenchError(in_one_line(error))
-            if not is_expected(error):
-                _log.error("a job failed", exc_info=error)
-            self._change(number, state=State.PAUSED if isinstance(error, DiskFull) else State.FAILED, error=ours)
+            self._failed(number, error)
+
+    def _failed(self, number: int, error: Exception) -> None:
+        ours = error if isinstance(error, WorkbenchError) else WorkbenchError(in_one_line(error))
+        if not is_expected(error):
+            _log.error("a job failed", exc_info=error)
+        self._change(number, state=State.PAUSED if isinstance(error, DiskFull) else State.FAILED, error=ours)
 
     async def _take(self, number: int) -> tuple[Job, Request]:
         entry, looked = self._entries[number], self._looked.pop(number, None)
@@ -276,8 +298,17 @@ class Queue:
         if looked.duration is not None:
             self._change(number, duration=looked.duration)
         request = replace(looked.request, priority=entry.request.priority)
-        job = await to_thread(self._store.take, looked.identity, request.targets.path, request.to_dict())
-        return job, request
+        return await self._opened(looked.identity, request), request
+
+    async def _opened(self, identity: Identity, request: Request) -> Job:
+        taking = to_thread(self._store.take, identity, request.targets.path, request.to_dict())
+        opening = asyncio.ensure_future(taking)
+        try:
+            return await uninterrupted(opening)
+        except asyncio.CancelledError:
+            if opening.exception() is None:  # nobody else would let go of it
+                opening.result().close()
+            raise
 
     def _observed(self, number: int, event: events.Event) -> None:
         entry = self._entries[number]
@@ -303,20 +334,24 @@ class Queue:
         entry = self._entries[number]
         try:
             looked = await look(entry.request, self._session)
-            job = await to_thread(
-                self._store.take, looked.identity, entry.request.targets.path, looked.request.to_dict()
-            )
+            job = await self._opened(looked.identity, looked.request)
             job.close()
             if self._entries.get(number) is entry:  # nobody wants something else of it by now
                 self._looked[number] = looked
                 self._change(number, name=job.name, duration=looked.duration)
-        except WorkbenchError as error:
+        except Exception as error:
             if self._entries.get(number) is entry:
-                self._change(number, state=State.FAILED, error=error)
+                self._failed(number, error)
         finally:
             self._looking = None
             self._start()
             self._settled.set()
+
+
+def _last_error(checkpoint: Checkpoint) -> WorkbenchError | None:
+    """What ended the last run of a job, if it was an error."""
+    failure = next((failure for failure in reversed(checkpoint.failures) if failure.item is None), None)
+    return WorkbenchError(failure.message, hint=failure.hint) if failure else None
 
 
 def _unfinished(store: JobStore) -> list[tuple[JobInfo, Request, float]]:

@@ -18,7 +18,8 @@ from workbench.jobs.job import Job
 from workbench.jobs.keeper import Keeper, failure_of
 from workbench.jobs.request import Request, pinned, request_of
 from workbench.outputs import refuse_taken
-from workbench.pipeline import Emit
+from workbench.pipeline import Emit, Pipeline, Stages
+from workbench.plan import Plan
 from workbench.session import Session
 from workbench.speech.cache import ActivityCache, activity_key
 from workbench.threads import to_thread, uninterrupted
@@ -40,6 +41,15 @@ class Looked:
     """Seconds of audio; None: the file does not say."""
     status: tuple[int, int] | None
     """Size and time of the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What works on a job."""
+
+    plan: Plan
+    stages: Stages
+    pipeline: Pipeline
 
 
 async def look(request: Request, session: Session) -> Looked:
@@ -73,12 +83,18 @@ def is_done(job: Job, request: Request) -> bool:
 
 
 async def work(
-    job: Job, request: Request, session: Session, emit: Emit, stopped_as: Callable[[], State] = lambda: State.PAUSED
+    job: Job,
+    request: Request,
+    session: Session,
+    emit: Emit,
+    stopped_as: Callable[[], State] = lambda: State.PAUSED,
+    began: Callable[[Running], None] = lambda running: None,
 ) -> Result:
     """Do what is left of `job`, and close it: how it ended, its checkpoint says.
 
-    When cancelled it is in the state that `stopped_as` tells then, when the disk is full it is paused. Raises
-    `UsageError` when files are in its way, and what `transcribe` raises.
+    `began` gets what works on it, when its engines are loaded. When cancelled it is in the state that `stopped_as`
+    tells then, when the disk is full it is paused. Raises `UsageError` when files are in its way, and what `transcribe`
+    raises.
     """
     try:
         if job.checkpoint.state is State.QUEUED and not job.results and not request.targets.overwrite:
@@ -86,7 +102,7 @@ async def work(
         await to_thread(prepare, request.targets)
         path = request.targets.path.absolute()
         await _save(job, state=State.RUNNING, path=path, request=request.to_dict())
-        result = await _run(job, request, session.beside(request.profile), emit)
+        result = await _run(job, request, session.beside(request.profile), emit, began)
     except asyncio.CancelledError:
         await _end(job, stopped_as())
         raise
@@ -100,11 +116,21 @@ async def work(
         job.close()
 
 
-async def _run(job: Job, request: Request, session: Session, emit: Emit) -> Result:
+async def _run(job: Job, request: Request, session: Session, emit: Emit, began: Callable[[Running], None]) -> Result:
+    plan = session.plan(request.settings, speak=request.targets.speech is not None)
+    let_go = session.hold(plan)
+    try:
+        stages = await session.load(plan)
+        return await _transcribe(job, request, session, stages, emit, lambda pipe: began(Running(plan, stages, pipe)))
+    finally:
+        let_go()
+
+
+async def _transcribe(
+    job: Job, request: Request, session: Session, stages: Stages, emit: Emit, began: Callable[[Pipeline], None]
+) -> Result:
     targets, settings = request.targets, request.settings
-    plan = session.plan(settings, speak=targets.speech is not None)
     capture = session.capture(targets.path)
-    stages = await session.load(plan)
     activities = ActivityCache(paths.cache_dir() / "activity")
     key = _activity_key(job.checkpoint.identity)
     keeper = Keeper(job, activities, key, await to_thread(activities.get, key))
@@ -118,7 +144,15 @@ async def _run(job: Job, request: Request, session: Session, emit: Emit) -> Resu
         async with asyncio.TaskGroup() as tasks:
             writing = tasks.create_task(keeper.write())
             result = await transcribe(
-                session, stages, targets, settings, observe, capture=capture, kept=keeper, tolerance=TOLERANCE
+                session,
+                stages,
+                targets,
+                settings,
+                observe,
+                capture=capture,
+                kept=keeper,
+                tolerance=TOLERANCE,
+                began=began,
             )
             writing.cancel()
     except BaseExceptionGroup as group:

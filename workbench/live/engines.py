@@ -56,6 +56,7 @@ class Engines:
         self._told = told
         self._hand_over = hand_over
         self._failure: WorkbenchError | None = None
+        self._let_go: Callable[[], None] = lambda: None
         self._applying = False
         self._asked = asyncio.Event()
         self._settled = asyncio.Event()
@@ -104,10 +105,17 @@ class Engines:
         self.session.adopt(wanted.profile)
         self.session.queued(None)
         plan = self._plan(wanted)
-        stages = await self.session.load(plan)
+        let_go = self.session.hold(plan)
+        try:
+            stages = await self.session.load(plan)
+        except BaseException:
+            let_go()
+            raise
         self.loaded, self.usable = Loaded(plan, stages, wanted.profile, wanted.settings), True
         self._changed.set()
         await self._hand_over()
+        self._let_go()
+        self._let_go = let_go
         await self.session.release(plan)
 
     def _plan(self, wanted: Wanted) -> Plan:

@@ -15,7 +15,7 @@ from workbench.audio.levels import Meter
 from workbench.engines import Capture, Settings
 from workbench.errors import UsageError, WorkbenchError, in_one_line, is_expected
 from workbench.live.engines import Engines, Wanted
-from workbench.live.status import LivePhase, LiveStatus, Source, StageStatus, stage_status
+from workbench.live.status import LivePhase, LiveStatus, Source, StageStatus, stage_statuses
 from workbench.live.take import Take
 from workbench.models.states import ModelState, Watch
 from workbench.plugins import Registry
@@ -133,21 +133,13 @@ class Live:
             done=take.position if take else 0.0,
             reached=take.reached if take else 0.0,
             overflows=recorder.overflows if recorder else 0,
-            stages=tuple(self._stage_statuses()),
+            stages=self._stages(),
         )
 
-    def _stage_statuses(self) -> Iterator[StageStatus]:
-        if (loaded := self._engines.loaded) is None:
-            return
-        plan, stages, edges = loaded.plan, loaded.stages, self._take.statistics() if self._take else {}
-        for choice, pool, edge in (
-            (plan.detector, stages.detector, "chunks"),
-            (plan.recognizer, stages.recognizer, "windows"),
-            (plan.translator, stages.translator, "transcripts"),
-            (plan.synthesizer, stages.synthesizer, "translations"),
-        ):
-            if choice is not None and pool is not None:
-                yield stage_status(choice, pool.statistics(), edges.get(edge, {}))
+    def _stages(self) -> tuple[StageStatus, ...]:
+        loaded = self._engines.loaded
+        edges = self._take.statistics() if self._take else {}
+        return tuple(stage_statuses(loaded.plan, loaded.stages, edges)) if loaded else ()
 
     # which engines
 

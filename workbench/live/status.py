@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from workbench.engines import StageKind
-from workbench.plan import Choice
+from workbench.pipeline import Stages
+from workbench.plan import Choice, Plan
 from workbench.pool import PoolStatistics
 
 
@@ -52,6 +53,8 @@ class StageStatus:
     failed: int
     calls: int = 0
     """Items that ended, well or not."""
+    running: int = 0
+    """Items that are being worked on."""
 
 
 def stage_status(choice: Choice, counted: PoolStatistics, edge: Mapping[str, Any]) -> StageStatus:
@@ -67,7 +70,20 @@ def stage_status(choice: Choice, counted: PoolStatistics, edge: Mapping[str, Any
         dropped=counted.superseded,
         failed=counted.failed,
         calls=counted.items,
+        running=counted.running,
     )
+
+
+def stage_statuses(plan: Plan, stages: Stages, edges: Mapping[str, Any]) -> Iterator[StageStatus]:
+    """Of all stages of a stream. `edges`: what `Pipeline.statistics` gives; empty where nothing runs."""
+    for choice, pool, edge in (
+        (plan.detector, stages.detector, "chunks"),
+        (plan.recognizer, stages.recognizer, "windows"),
+        (plan.translator, stages.translator, "transcripts"),
+        (plan.synthesizer, stages.synthesizer, "translations"),
+    ):
+        if choice is not None and pool is not None:
+            yield stage_status(choice, pool.statistics(), edges.get(edge, {}))
 
 
 @dataclass(frozen=True, slots=True)

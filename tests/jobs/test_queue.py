@@ -1,0 +1,158 @@
+"""A queue of jobs, with engines that write as many windows as a test allows."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import fakes
+from tests.jobs.scribe import PROFILE, Scribe, scribes
+from workbench.engines import Settings, StageKind
+from workbench.jobs.checkpoint import State
+from workbench.jobs.queue import Entry, Queue
+from workbench.jobs.request import Request
+from workbench.jobs.store import JobStore
+from workbench.outputs import Targets
+from workbench.profiles.schema import Profile
+from workbench.session import Session
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DATA", "STATE", "CACHE"):
+        monkeypatch.setenv(f"WORKBENCH_{name}_DIR", str(tmp_path / name.lower()))
+    Scribe.reset()
+
+
+@pytest.fixture
+def request_of(tmp_path: Path) -> Callable[..., Request]:
+    def make(name: str = "a", seconds: int = 12, **more: Any) -> Request:
+        path = tmp_path / f"{name}.wav"
+        path.write_text(f"{seconds} seconds of {name}")
+        targets = Targets(path, (("srt", path.with_suffix(".srt")),))
+        profile = Profile.model_validate(PROFILE)
+        return Request(targets=targets, settings=Settings(language="en"), profile=profile, **more)
+
+    return make
+
+
+def work(test: Callable[[Queue, Session], Awaitable[None]], **options: Any) -> None:
+    async def opened() -> None:
+        session = Session(Profile.model_validate(PROFILE), scribes())
+        async with session, Queue(session, JobStore(), **options) as queue:
+            await test(queue, session)
+
+    fakes.run(opened)
+
+
+def entry(queue: Queue, number: int = 1) -> Entry:
+    return next(entry for entry in queue.entries if entry.number == number)
+
+
+@pytest.mark.parametrize(("left_as", "goes_on"), [(State.QUEUED, True), (State.PAUSED, False)])
+def test_what_runs_when_the_queue_is_left_goes_on_in_the_next_one_if_so_wanted(
+    request_of: Any, left_as: State, goes_on: bool
+) -> None:
+    async def leave(queue: Queue, session: Session) -> None:
+        queue.submit(request_of())
+        await fakes.until(lambda: len(Scribe.written) == 1)
+        Scribe.allow(1)  # the engine has one in hand, which is waited for
+
+    async def come_back(queue: Queue, session: Session) -> None:
+        (found,) = await queue.restore()
+        assert found.state is left_as
+        Scribe.allow(10)
+        if not goes_on:
+            queue.resume(found.number)
+        await queue.settled()
+        assert entry(queue, found.number).state is State.FINISHED
+        assert len(Scribe.written) == 3
+
+    Scribe.reset(1)
+    work(leave, left_as=left_as)
+    work(come_back)
+
+
+def test_a_failed_job_is_restored_with_what_went_wrong(request_of: Any) -> None:
+    async def fail(queue: Queue, session: Session) -> None:
+        Scribe.error = ValueError("a crumb")
+        queue.submit(request_of(seconds=4))
+        await queue.settled()
+
+    async def come_back(queue: Queue, session: Session) -> None:
+        (found,) = await queue.restore()
+        assert found.state is State.FAILED
+        assert found.error is not None
+        assert "a crumb" in found.error.message
+
+    work(fail)
+    work(come_back)
+
+
+def test_a_bug_met_while_a_file_is_looked_into_fails_that_file_alone(
+    request_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look_into(*_: object) -> None:
+        raise ZeroDivisionError("divided by nothing")
+
+    async def test(queue: Queue, session: Session) -> None:
+        monkeypatch.setattr(Session, "look_into", look_into)
+        for number in range(6):
+            queue.submit(request_of(f"a{number}"))
+        await queue.settled()
+        assert {entry.state for entry in queue.entries} == {State.FAILED}
+
+    work(test)
+
+
+def test_a_job_that_is_paused_while_it_is_opened_can_be_resumed(
+    request_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, go_on = threading.Event(), threading.Event()
+    take = JobStore.take
+
+    def slowly(self: JobStore, *what: Any) -> Any:
+        job = take(self, *what)
+        opened.set()
+        assert go_on.wait(10)
+        return job
+
+    async def test(queue: Queue, session: Session) -> None:
+        monkeypatch.setattr(JobStore, "take", slowly)
+        number = queue.submit(request_of()).number
+        await fakes.until(opened.is_set)
+        queue.pause(number)
+        go_on.set()
+        await queue.settled()
+        assert entry(queue, number).state is State.PAUSED
+        queue.resume(number)
+        await queue.settled()
+        assert (entry(queue, number).state, entry(queue, number).error) == (State.FINISHED, None)
+
+    work(test)
+
+
+def test_a_running_job_tells_what_works_on_it_and_keeps_its_engines_loaded(request_of: Any) -> None:
+    async def test(queue: Queue, session: Session) -> None:
+        number = queue.submit(request_of()).number
+        await fakes.until(lambda: len(Scribe.written) == 1)
+        running = queue.running(number)
+        assert running is not None
+        assert running.plan.recognizer is not None
+        assert running.plan.recognizer.engine is Scribe
+        assert running.pipeline.statistics()["windows"]["items"] >= 1
+        await session.release(None)
+        assert {state.kind for state in session.states} == {StageKind.VAD, StageKind.ASR}
+        Scribe.allow(10)
+        await queue.settled()
+        assert queue.running(number) is None
+        assert Scribe.made == ["small"]
+        await session.release(None)
+        assert session.states == ()
+
+    Scribe.reset(1)
+    work(test)
