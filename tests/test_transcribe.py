@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from workbench.builtin.subtitles import SubtitleExporter
 from workbench.engines import Exporter, Settings
 from workbench.errors import EngineError, OutputError, StageError
 from workbench.outputs import Targets
+from workbench.pipeline import Emit
 from workbench.profiles.schema import parse_profile
 from workbench.session import Session
 from workbench.subtitles import Caption
@@ -124,17 +126,25 @@ def run(
     translator: Any = Bridge,
     speak: bool = False,
 ) -> tuple[Result, list[events.Event]]:
-    registry = fakes.registry(Tape, Ear, recognizer, translator, Singer, SubtitleExporter, Torn)
     seen = list[events.Event]()
+    engines = (recognizer, translator)
+    return asyncio.run(made(targets, settings, seen.append, engines=engines, speak=speak)), seen
 
-    async def work() -> Result:
-        profile = parse_profile('schema = 1\nname = "test"\n[vad]\nengine = "ear"\noptions.speech_pad_ms = 100\n')
-        given = settings or Settings(language="en")
-        async with asyncio.timeout(20), Session(profile, registry) as session:
-            stages = await session.load(session.plan(given, speak=speak))
-            return await transcribe(session, stages, targets, given, seen.append)
 
-    return asyncio.run(work()), seen
+async def made(
+    targets: Targets,
+    settings: Settings | None = None,
+    emit: Emit = lambda event: None,
+    *,
+    engines: Sequence[Any] = (Reader, Bridge),
+    speak: bool = False,
+) -> Result:
+    registry = fakes.registry(Tape, Ear, *engines, Singer, SubtitleExporter, Torn)
+    profile = parse_profile('schema = 1\nname = "test"\n[vad]\nengine = "ear"\noptions.speech_pad_ms = 100\n')
+    given = settings or Settings(language="en")
+    async with asyncio.timeout(20), Session(profile, registry) as session:
+        stages = await session.load(session.plan(given, speak=speak))
+        return await transcribe(session, stages, targets, given, emit)
 
 
 def wanted(tmp_path: Path, *formats: str, **more: Any) -> Targets:
@@ -277,6 +287,29 @@ def test_what_appeared_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
     assert (tmp_path / "a.srt").read_text() == "mine"
     run(wanted(tmp_path, "srt", overwrite=True))
     assert SPOKEN[0] in (tmp_path / "a.srt").read_text()
+
+
+def test_who_cancels_does_not_wait_for_the_rest_of_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = threading.Event()
+    stopped: list[bool] = []
+
+    def copy(*_: Any, stop: threading.Event, **__: Any) -> list[str]:
+        started.set()
+        stopped.append(stop.wait(10))
+        raise OutputError("stopped")
+
+    monkeypatch.setattr("workbench.transcribe.mux", copy)
+    targets = wanted(tmp_path, "srt", copy=tmp_path / "a.mkv")
+
+    async def test() -> None:
+        making = asyncio.create_task(made(targets))
+        await asyncio.to_thread(started.wait, 10)
+        making.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await making
+
+    fakes.run(test)
+    assert stopped == [True]
 
 
 def test_preparing_makes_the_folder_and_nothing_else(tmp_path: Path) -> None:

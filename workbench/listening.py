@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Self
 
+import numpy as np
+
 from workbench import events
 from workbench.engines import Detector, Settings, StageKind
 from workbench.errors import WorkbenchError
@@ -79,7 +81,7 @@ class Listener:
             try:
                 with named(StageKind.VAD, self.name, chunk.start):
                     if self._spare is None:
-                        return await self._stage.process(chunk)
+                        return _checked(await self._stage.process(chunk))
                     return await to_thread(_all, self._spare.process, chunk, self._state)
             except WorkbenchError as error:
                 self._take_spare(error)
@@ -89,7 +91,7 @@ class Listener:
             return self._known_until(self._known, math.inf)
         with named(StageKind.VAD, self.name, self._end):
             if self._spare is None:
-                return await self._stage.flush()
+                return _checked(await self._stage.flush())
             return await to_thread(_all, self._spare.flush, self._state)
 
     def _known_until(self, known: Activity, end: float) -> Sequence[Activity]:
@@ -117,6 +119,16 @@ def _spares() -> list[Detector[Any]]:
     from workbench.builtin.fixed import FixedDetector
 
     return [EnergyDetector(EnergyDetector.Options()), FixedDetector(FixedDetector.Options())]
+
+
+def _checked(found: Sequence[Any]) -> Sequence[Activity]:
+    """Raises `TypeError` or `ValueError` for what is no probability of speech."""
+    for activity in found:
+        if not isinstance(activity, Activity):
+            raise TypeError(f"it gave a {type(activity).__name__}, not an Activity")
+        if np.isnan(activity.probabilities).any():
+            raise ValueError("it gave a probability that is not a number")
+    return found
 
 
 def _all(function: Callable[..., Any], *args: Any) -> Sequence[Activity]:

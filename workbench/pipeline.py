@@ -384,6 +384,7 @@ class Pipeline:
             problem = explained(kind, name, getattr(item, "start", 0.0), error)
             if failures >= self._tolerance or is_out_of_memory(error):
                 raise problem from problem.__cause__
+            _log.warning("%s", problem, exc_info=None if is_expected(problem) else problem)
             self._emit(events.Error(code=problem.code, message=problem.message, hint=problem.hint, stage=kind))
 
         async def took(item: In, value: Out) -> None:

@@ -134,6 +134,7 @@ async def transcribe(
     told = Captions()
     duration = 0.0
     failures: list[events.Error] = []
+    notes: list[str] = []
 
     def listen(event: events.Event) -> None:
         nonlocal duration
@@ -141,7 +142,9 @@ async def transcribe(
         match event:
             case events.Done():
                 duration = event.duration
-            case events.Error() if event.stage != StageKind.VAD:
+            case events.Error(stage=StageKind.VAD):
+                notes.append(f"{event.message}. {event.hint}")
+            case events.Error():
                 failures.append(event)
         emit(event)
 
@@ -157,7 +160,7 @@ async def transcribe(
         language = pipeline.settings.language or most_common_language(told.found)
         files = await to_thread(render, outputs, told.found, language, targets.show)
         await to_thread(_write, targets, files, wav)
-    warnings = (*getattr(capture, "warnings", ()), *(line for file in files[:1] for line in file.warnings()))
+    warnings = (*notes, *getattr(capture, "warnings", ()), *(line for file in files[:1] for line in file.warnings()))
     if targets.copy is not None:
         warnings += tuple(await _make_copy(targets, targets.copy, session.exporter("srt"), told.found, language))
     return Result(

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import json
-import threading
 from pathlib import Path
 from typing import Any
 
 import av
 import pytest
 
-from tests import fakes
 from tests.cli.conftest import Child, Command
 from tests.videos import write_video
-from workbench.builtin.subtitles import SubtitleExporter
-from workbench.cli.transcribe import _with_copy
-from workbench.errors import OutputError
 from workbench.subtitles import FORMATS, STYLES, CueRules, read, write
-from workbench.transcribe import Job, Result
 from workbench.types import Cue
 
 GOOD = [Cue(1, 3, "Hello there."), Cue(3.5, 5.5, "And the rest\nof it.")]
@@ -240,36 +233,11 @@ def test_a_copy_that_is_there_is_kept_unless_force_is_given(command: Command, to
     tone("a.wav")
     Path("a.subtitled.mkv").write_bytes(b"mine")
     result = command("transcribe", "a.wav", "--mux")
-    assert result.exit_code == 74
+    assert result.exit_code == 2
     assert "exists already" in result.stderr
     assert (Path("a.subtitled.mkv").read_bytes(), Path("a.srt").exists()) == (b"mine", False)
     assert command("transcribe", "a.wav", "--mux", "--force").exit_code == 0
     assert tracks("a.subtitled.mkv") == [("eng", True)]
-
-
-def test_who_cancels_does_not_wait_for_the_rest_of_a_copy(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    started = threading.Event()
-    stopped: list[bool] = []
-
-    def copy(*_: Any, stop: threading.Event, **__: Any) -> list[str]:
-        started.set()
-        stopped.append(stop.wait(10))
-        raise OutputError("stopped")
-
-    monkeypatch.setattr("workbench.cli.transcribe.mux_subtitles", copy)
-    exporter = SubtitleExporter(SubtitleExporter.Options())
-    job = Job(Path("a.wav"), ((exporter, "srt", Path("a.srt")),))
-    result = Result(job.path, (), (), "en", 1.0, 1.0, (), 0, ())
-
-    async def test() -> None:
-        copying = asyncio.create_task(_with_copy(job, result, exporter))
-        await asyncio.to_thread(started.wait, 10)
-        copying.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await copying
-
-    fakes.run(test)
-    assert stopped == [True]
 
 
 def test_every_rule_and_style_is_described() -> None:

@@ -75,6 +75,7 @@ def test_json_is_one_object_a_file_and_nothing_else(command: Command, tone: Tone
     assert sorted(row["file"] for row in rows) == ["a.wav", "b.wav"]
     for row in rows:
         assert row.pop("elapsed") > 0
+        assert row.pop("segmentation")["covered"] == 1.0
         name = Path(row.pop("file")).stem
         assert row == {
             "output": [f"{name}.xx.srt"],
@@ -112,11 +113,13 @@ def test_a_file_that_fails_has_its_error_in_json(command: Command, tone: Tone) -
     assert [rows[name]["error"]["code"] for name in ("bad.wav", "missing.wav")] == ["input", "usage"]
 
 
-def test_what_ends_it_for_all_files_is_said_once_and_in_the_json_of_each(command: Command, tone: Tone) -> None:
+def test_what_to_do_is_said_once_for_files_that_fail_alike(command: Command, tone: Tone) -> None:
     result = command("transcribe", tone("a.wav"), tone("b.wav"), "--json", "--option", "asr.fault=broken")
-    refused(result, 1, "the weights are damaged", "Fetch them again.")
+    assert result.exit_code == 1
+    assert result.stderr.count("the weights are damaged") == 2
+    assert result.stderr.count("Fetch them again.") == 1
     rows = [json.loads(line) for line in result.stdout.splitlines()]
-    assert [row["file"] for row in rows] == ["a.wav", "b.wav"]
+    assert sorted(row["file"] for row in rows) == ["a.wav", "b.wav"]
     assert {row["error"]["code"] for row in rows} == {"engine"}
 
 
@@ -344,7 +347,7 @@ def _video_only() -> None:
 
 BAD: dict[str, tuple[Callable[[], Any], int, str]] = {
     "missing": (lambda: None, 2, "no such file: 'bad.wav'"),
-    "a directory": (lambda: Path("bad.wav").mkdir(), 2, "'bad.wav' is a directory"),
+    "an empty folder": (lambda: Path("bad.wav").mkdir(), 2, "there is no audio or video file in 'bad.wav'"),
     "empty": (lambda: Path("bad.wav").touch(), 1, "'bad.wav' is empty"),
     "text": (lambda: Path("bad.wav").write_text("hello"), 1, "'bad.wav' is not audio"),
     "a picture track only": (_video_only, 1, "'bad.wav' has no audio track"),
@@ -423,8 +426,6 @@ FAULTS = {
     "asr.fault=constructor": "asr engine 'echo' failed to load: RuntimeError: no luck in constructor and",
     "asr.fault=exit": "asr engine 'echo' failed to load: SystemExit: 5",
     "vad.fault=constructor": "vad engine 'always' failed to load: RuntimeError: no luck in constructor",
-    "vad.fault=process": "talk.wav: vad engine 'always' failed at 0:00.0: RuntimeError: no luck in process",
-    "vad.fault=garbage": "talk.wav: vad engine 'always' failed at 0:00.0: AttributeError: 'str'",
     "asr.fault=detection": "talk.wav: asr engine 'echo' failed at 0:00.0: RuntimeError: no luck in detection",
     "asr.fault=process": "talk.wav: asr engine 'echo' failed at 0:00.0: RuntimeError: no luck in process",
     "asr.fault=garbage": "failed at 0:00.0: TypeError: it gave a str, not a Transcript",
@@ -446,8 +447,21 @@ def test_a_plugin_that_fails_is_named_and_its_traceback_is_in_the_log(
     refused(result, 1, FAULTS[option], f"Details: {log}")
     assert files() == ["talk.wav"]
     told = log.read_text()
-    assert "Traceback" in told
-    assert "workbench_outside.py" in told or "garbage" in option
+    assert ("Traceback" in told and "workbench_outside.py" in told) or "garbage" in option
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [("process", "RuntimeError: no luck in process"), ("garbage", "TypeError: it gave a str, not an Activity")],
+)
+def test_a_detector_that_fails_is_told_and_another_takes_over(
+    command: Command, tone: Tone, fault: str, reason: str
+) -> None:
+    result = command("transcribe", tone(), "--option", f"vad.fault={fault}")
+    assert result.exit_code == 0, result.stderr
+    assert f"note: vad engine 'always' failed at 0:00.0: {reason}" in result.stderr
+    assert "speech is found by the detector 'energy'" in result.stderr
+    assert "Hello there." in Path("talk.srt").read_text()
 
 
 def test_a_detected_language_that_cannot_be_translated_is_told_as_detected(command: Command, tone: Tone) -> None:

@@ -30,6 +30,9 @@ NAME_WIDTH: Final = 40
 class Display(ABC):
     """Tells people how far the files are. Data never goes this way."""
 
+    _hint = ""
+    """What was said last, and is not said twice in a row."""
+
     @abstractmethod
     def loading(self) -> Fetched | None:
         """Engines are being loaded. Gives who is told, in any thread, how far weights are fetched for them."""
@@ -60,7 +63,8 @@ class Display(ABC):
         said = str(error)
         if str(path) not in said and repr(str(path)) not in said:
             said = f"{_one_line(path)}: {said}"
-        self._line(f"workbench: {said}" + (f"\n  {error.hint}" if error.hint else ""))
+        self._line(f"workbench: {said}" + (f"\n  {error.hint}" if error.hint not in ("", self._hint) else ""))
+        self._hint = error.hint
 
 
 class Lines(Display):
