@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from workbench.errors import UsageError
@@ -31,6 +31,17 @@ class Targets:
     def paths(self) -> list[Path]:
         """All files it writes."""
         return [path for path in (*(path for _, path in self.subtitles), self.speech, self.copy) if path]
+
+    def absolute(self) -> Targets:
+        """The same files, whatever the working folder."""
+        return replace(
+            self,
+            path=self.path.absolute(),
+            subtitles=tuple((format, path and path.absolute()) for format, path in self.subtitles),
+            speech=self.speech and self.speech.absolute(),
+            folder=self.folder and self.folder.absolute(),
+            copy=self.copy and self.copy.absolute(),
+        )
 
 
 def chosen_formats(given: str | None, output: str | None, known: Sequence[str]) -> list[str]:

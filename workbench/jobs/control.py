@@ -1,7 +1,7 @@
 """Pauses and cancels jobs that another process works on: a file in the job's folder asks for it.
 
-Whoever works on jobs is told of the file by an event of the file system. What the file holds means nothing, and one that
-was left behind asks for nothing.
+Whoever works on jobs is told of the file by an event of the file system. What the file holds means nothing, and one
+that was left behind asks for nothing.
 """
 
 from __future__ import annotations

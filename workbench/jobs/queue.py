@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final, Self, TypeAlias
@@ -14,6 +14,7 @@ from typing import Any, Final, Self, TypeAlias
 from workbench import events
 from workbench.errors import DiskFull, UsageError, WorkbenchError, in_one_line, is_expected
 from workbench.jobs.checkpoint import Checkpoint, Identity, State
+from workbench.jobs.control import STOPPABLE, listen
 from workbench.jobs.job import Job
 from workbench.jobs.request import Request, request_of
 from workbench.jobs.store import JobInfo, JobStore
@@ -69,6 +70,8 @@ Observe: TypeAlias = Callable[[Entry, events.Event], None]
 class Queue:
     """An async context manager: leaving pauses what runs, and returns when all of it is on disk.
 
+    While it is open, other processes can pause and cancel its jobs.
+
     All methods are called on the loop. What is asked of an entry in a state that does not allow it raises `UsageError`.
     """
 
@@ -105,12 +108,13 @@ class Queue:
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
+        self._listening = self._tasks.create_task(listen(self._store, self._asked))
         self._is_open = True
         return self
 
     async def __aexit__(self, *details: Any) -> None:
         self._is_open = False
-        for task in self._running.values():
+        for task in (self._listening, *self._running.values()):
             task.cancel()
         await self._tasks.__aexit__(*details)
 
@@ -143,12 +147,15 @@ class Queue:
         self._start()
         return self._entries[entry.number]
 
-    async def restore(self) -> list[Entry]:
+    async def restore(self, names: Collection[str] | None = None) -> list[Entry]:
         """Put in what other runs left unfinished, and nobody works on: what was queued or interrupted goes on, what was
-        paused or failed waits to be asked for. Raises `OutputError` when the folder of jobs is not accessible.
+        paused or failed waits to be asked for. `names`: only those jobs.
+
+        One fails whose file or engines have changed since. Raises `OutputError` when the folder of jobs is not
+        accessible.
         """
         found = []
-        for info, request, position in await to_thread(_unfinished, self._store):
+        for info, request, position in await to_thread(_unfinished, self._store, names):
             assert info.checkpoint is not None
             waits = info.checkpoint.state in (State.PAUSED, State.FAILED)
             entry = Entry(
@@ -167,11 +174,11 @@ class Queue:
 
     def pause(self, number: int) -> None:
         """It goes on from where it is when it is resumed."""
-        self._stop(number, State.PAUSED, {State.QUEUED, State.RUNNING})
+        self._stop(number, State.PAUSED)
 
     def cancel(self, number: int) -> None:
         """It will not be done; what was made of it stays until jobs are cleaned up."""
-        self._stop(number, State.CANCELLED, {State.QUEUED, State.RUNNING, State.PAUSED, State.FAILED})
+        self._stop(number, State.CANCELLED)
 
     def resume(self, number: int) -> None:
         """Go on with what was paused, or try again what failed or was cancelled."""
@@ -215,14 +222,21 @@ class Queue:
         for watcher in list(self._watchers):
             watcher(entry)
 
-    def _expect(self, number: int, states: set[State]) -> Entry:
+    def _expect(self, number: int, states: Set[State]) -> Entry:
         entry = self._entries[number]
         if entry.state not in states:
             raise UsageError(f"{str(entry.request.targets.path)!r} is {entry.state}", hint="Choose another one.")
         return entry
 
-    def _stop(self, number: int, state: State, allowed: set[State]) -> None:
-        self._expect(number, allowed)
+    def _asked(self, name: str, state: State) -> None:
+        """Another process wants it: see `workbench.jobs.control`."""
+        for entry in self.entries:
+            asked_before = self._stopped_as.get(entry.number) is state
+            if entry.name == name and entry.state in STOPPABLE[state] and not asked_before:
+                self._stop(entry.number, state)
+
+    def _stop(self, number: int, state: State) -> None:
+        self._expect(number, STOPPABLE[state])
         if number in self._running:
             self._stopped_as[number] = state
             self._running[number].cancel()
@@ -293,15 +307,20 @@ class Queue:
 
     async def _take(self, number: int) -> tuple[Job, Request]:
         entry, looked = self._entries[number], self._looked.pop(number, None)
+        begun = entry.name if looked is None else ""
         if looked is None or looked.status != status_of(entry.request.targets.path):
             looked = await look(entry.request, self._session)
         if looked.duration is not None:
             self._change(number, duration=looked.duration)
         request = replace(looked.request, priority=entry.request.priority)
-        return await self._opened(looked.identity, request), request
+        return await self._opened(looked.identity, request, begun), request
 
-    async def _opened(self, identity: Identity, request: Request) -> Job:
-        taking = to_thread(self._store.take, identity, request.targets.path, request.to_dict())
+    async def _opened(self, identity: Identity, request: Request, begun: str = "") -> Job:
+        """The job called `begun`, if it was begun with `identity`; without a name, any such or a new one."""
+        if begun:
+            taking = to_thread(self._store.open, begun, identity)
+        else:
+            taking = to_thread(self._store.take, identity, request.targets.path, request.to_dict())
         opening = asyncio.ensure_future(taking)
         try:
             return await uninterrupted(opening)
@@ -354,11 +373,11 @@ def _last_error(checkpoint: Checkpoint) -> WorkbenchError | None:
     return WorkbenchError(failure.message, hint=failure.hint) if failure else None
 
 
-def _unfinished(store: JobStore) -> list[tuple[JobInfo, Request, float]]:
+def _unfinished(store: JobStore, names: Collection[str] | None) -> list[tuple[JobInfo, Request, float]]:
     """What can go on and nobody works on, the oldest first. Blocks."""
     found = []
     for info in reversed(store.jobs()):
-        if info.checkpoint is None or info.is_held or info.is_over:
+        if info.checkpoint is None or info.is_held or info.is_over or (names is not None and info.name not in names):
             continue
         try:
             found.append((info, request_of(info.checkpoint), info.position()))

@@ -28,7 +28,7 @@ class Request:
     def to_dict(self) -> dict[str, Any]:
         """For `Checkpoint.request`."""
         return {
-            "targets": asdict(self.targets),
+            "targets": asdict(self.targets.absolute()),
             "settings": asdict(self.settings),
             "profile": self.profile.to_dict(),
             "priority": self.priority,

@@ -162,17 +162,19 @@ class JobStore:
             with said_plainly(folder):
                 self._discard(folder)
 
-    def clean(self, *, keep: timedelta, most_bytes: int) -> list[str]:
+    def clean(self, *, keep: timedelta, most_bytes: int, keep_over: timedelta | None = None) -> list[str]:
         """Remove jobs that nobody holds, and what killed processes left. Gives the names of the jobs.
 
-        A job goes when nothing of it was written for `keep`; those that are over go, the oldest first, while all jobs
-        together hold more than `most_bytes`. What can go on is not removed to make room. Raises `OutputError`.
+        A job goes when nothing of it was written for `keep`, or for `keep_over` where that is given and it is over.
+        Those that are over go, the oldest first, while all jobs together hold more than `most_bytes`. What can go on is
+        not removed to make room. Raises `OutputError`.
         """
         self._sweep()
         jobs = sorted(self.jobs(), key=lambda job: job.touched)
         excess, removed = sum(job.size for job in jobs) - most_bytes, []
         for job in jobs:
-            if not job.is_held and (_now() - job.touched > keep or (job.is_over and excess > 0)):
+            longest = keep_over if job.is_over and keep_over is not None else keep
+            if not job.is_held and (_now() - job.touched > longest or (job.is_over and excess > 0)):
                 with suppress(JobBusy, UsageError):  # somebody was faster
                     self.remove(job.name)
                     removed.append(job.name)

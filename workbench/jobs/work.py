@@ -79,7 +79,7 @@ def is_done(job: Job, request: Request) -> bool:
     if job.checkpoint.state is not State.FINISHED or request.targets.overwrite or not request.targets.paths:
         return False
     made = request_of(job.checkpoint).targets
-    return made == request.targets and all(path.exists() for path in request.targets.paths)
+    return made == request.targets.absolute() and all(path.exists() for path in request.targets.paths)
 
 
 async def work(
