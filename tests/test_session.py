@@ -552,6 +552,20 @@ def test_the_capture_engine_of_the_profile_gets_the_path() -> None:
     assert capture.options == Tape.Options(path=Path("a.wav"), track=2)
 
 
+def test_a_capture_engine_that_can_map_files_does_as_the_hardware_or_its_own_option_says() -> None:
+    class Mapped(Tape):
+        class Options(Tape.Options):
+            memory_mapping: bool = False
+
+    def mapping(text: str) -> bool:
+        return Session(profile(text), registry(Mapped)).capture(Path("a.wav")).options.memory_mapping  # type: ignore
+
+    assert not mapping("")
+    assert mapping("[hardware]\nmemory_mapping = true\n")
+    own = '[capture]\nengine = "file"\noptions = { memory_mapping = false }\n'
+    assert not mapping(f"[hardware]\nmemory_mapping = true\n{own}")
+
+
 def test_a_capture_engine_without_a_path_reads_no_files() -> None:
     session = Session(profile('[capture]\nengine = "microphone"\n'), registry(Tape, Microphone))
     with pytest.raises(UsageError, match="'microphone' reads no files") as raised:

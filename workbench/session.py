@@ -16,7 +16,7 @@ from workbench.plan import Choice, Key, Plan, attributed
 from workbench.plugins import Registry, how_to_take_up
 from workbench.pool import Pool
 from workbench.profiles.options import Chosen, check_options, split_options
-from workbench.profiles.schema import Profile
+from workbench.profiles.schema import Hardware, Profile
 from workbench.speech.packer import PackerOptions
 from workbench.speech.segmenter import SegmenterOptions
 
@@ -174,7 +174,7 @@ class Session:
         engine = cast(type[Capture], named.engine if named else self.registry.find(StageKind.CAPTURE, "file"))
         if not _reads_files(engine):
             raise UsageError(f"capture engine {engine.name!r} reads no files", hint="Use --engine capture=file.")
-        return _capture(engine, named, path=path)
+        return _capture(engine, named, self.profile.hardware, path=path)
 
     def source(self, device: str | None, path: Path | None, pace: float) -> Capture:
         """What live audio comes from: a file, played at `pace` times real time, or else a device; None: the default.
@@ -187,8 +187,9 @@ class Session:
         default = "microphone" if path is None else "file"
         engine = cast(type[Capture], named.engine if named else self.registry.find(StageKind.CAPTURE, default))
         if path is not None:
-            return _capture(engine, named, path=path, **{"pace": pace} if "pace" in engine.Options.model_fields else {})
-        return _capture(engine, named, **{"device": device} if device is not None else {})
+            paced = {"pace": pace} if "pace" in engine.Options.model_fields else {}
+            return _capture(engine, named, self.profile.hardware, path=path, **paced)
+        return _capture(engine, named, self.profile.hardware, **{"device": device} if device is not None else {})
 
     def look_into(self, path: Path, settings: Settings) -> float | None:
         """Refuse a file that cannot be read, before engines are loaded for it. Blocks: call it in a thread.
@@ -272,9 +273,11 @@ def _reads_files(engine: EngineClass) -> bool:
     return "path" in engine.Options.model_fields
 
 
-def _capture(engine: type[Capture], named: Chosen | None, **more: Any) -> Capture:
-    """With the profile's options, where it names this engine, and `more`."""
+def _capture(engine: type[Capture], named: Chosen | None, hardware: Hardware, **more: Any) -> Capture:
+    """With the profile's options, where it names this engine, and `more`; what it says of memory mapping is usual."""
+    knows_mapping = "memory_mapping" in engine.Options.model_fields
+    usual = {"memory_mapping": hardware.memory_mapping} if knows_mapping else {}
     given = named.options.model_dump(exclude_unset=True) if named else {}
-    options, _ = split_options(StageKind.CAPTURE, given | more, engine)
+    options, _ = split_options(StageKind.CAPTURE, usual | given | more, engine)
     with attributed(engine, "to load"):
         return engine(options)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import struct
 import threading
 import time
 from pathlib import Path
@@ -10,11 +13,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given as given_examples
+from hypothesis import settings
+from hypothesis import strategies as st
 
+from tests.audio.wavs import chunk, fmt, riff
+from workbench.audio.decode import decode
 from workbench.audio.wav import WavWriter
 from workbench.builtin.file import FileCapture
 from workbench.engines import Settings
 from workbench.errors import InputError, UsageError
+from workbench.types import Samples
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+WAYS = pytest.mark.parametrize("memory_mapping", [False, True], ids=["pread", "mmap"])
+FORMS = [(1, 8), (1, 16), (1, 24), (1, 32), (3, 32), (3, 64), (6, 8), (7, 8)]
 
 
 def capture(path: Path, track: int | str | None = None) -> FileCapture:
@@ -56,6 +69,145 @@ def test_a_file_that_was_cut_off_warns_when_it_ends(tone: Path) -> None:
     assert "may be cut off" in file.warnings[0]
 
 
+def read(path: Path, *, memory_mapping: bool = False) -> tuple[Samples, list[str]]:
+    """All samples of a file and its warnings. Chunks are 10 s but for the last, without holes."""
+    file = FileCapture(FileCapture.Options(path=path, memory_mapping=memory_mapping))
+    parts = list(file.open(Settings()))
+    assert [part.start for part in parts] == [10.0 * number for number in range(len(parts))]
+    assert {part.duration for part in parts[:-1]} <= {10.0}
+    return np.concatenate([np.zeros(0, np.float32), *(part.samples for part in parts)]), file.warnings
+
+
+def decoded(path: Path) -> tuple[Samples, list[str]]:
+    warnings: list[str] = []
+    parts = [part.samples for part in decode(path, warnings=warnings)]
+    return np.concatenate([np.zeros(0, np.float32), *parts]), warnings
+
+
+def noise(tag: int, bits: int, values: int) -> bytes:
+    rng = np.random.default_rng(bits + tag)
+    if tag == 3:
+        return bytes(rng.uniform(-1.2, 1.2, values).astype(f"<f{bits // 8}").tobytes())
+    return bytes(rng.integers(0, 256, values * bits // 8, np.uint8).tobytes())
+
+
+def make(path: Path, audio: bytes, head: bytes | None = None) -> Path:
+    path.write_bytes(riff(fmt() if head is None else head, chunk(b"data", audio)))
+    return path
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    caplog.set_level(logging.INFO, "workbench.builtin.file")
+    return caplog
+
+
+@WAYS
+@pytest.mark.parametrize("form", FORMS, ids=str)
+@pytest.mark.parametrize(("channels", "mask"), [(1, None), (2, 0x3), (6, 0x3F)])
+def test_a_wav_at_16_khz_is_read_in_ranges_to_the_bit_as_it_is_decoded(
+    tmp_path: Path,
+    log: pytest.LogCaptureFixture,
+    form: tuple[int, int],
+    channels: int,
+    mask: int | None,
+    memory_mapping: bool,
+) -> None:
+    tag, bits = form
+    head = fmt(tag=tag, bits=bits, channels=channels, mask=mask)
+    path = make(tmp_path / "audio.wav", noise(tag, bits, 16_000 * 21 * channels), head)
+    samples, warnings = read(path, memory_mapping=memory_mapping)
+    np.testing.assert_allclose(samples, decoded(path)[0], rtol=0, atol=0 if channels < 3 else 1e-6)  # the sum's order
+    assert warnings == []
+    way = "memory mapping" if memory_mapping else "pread"
+    assert log.messages == [f"'audio.wav' is read by {way}, 10 s at a time: 0.6 MB instead of 1.3 MB for all of it"]
+
+
+@settings(max_examples=25, deadline=None)
+@given_examples(
+    rate=st.sampled_from([8_000, 11_025, 22_050, 32_000, 44_100, 48_000, 96_000]), length=st.integers(1, 1_100_000)
+)
+def test_a_wav_at_another_usual_rate_is_as_decoded_across_the_edges_of_ranges(
+    tmp_path_factory: pytest.TempPathFactory, rate: int, length: int
+) -> None:
+    path = make(tmp_path_factory.mktemp("file") / "audio.wav", noise(1, 16, length), fmt(rate=rate))
+    samples, expected = read(path)[0], decoded(path)[0]
+    assert len(samples) == len(expected)
+    np.testing.assert_allclose(samples, expected, atol=1e-5)
+
+
+def damaged(path: Path, what: str) -> Path:
+    audio = noise(1, 16, 16_000 * 25)
+    match what:
+        case "cut off":
+            make(path, audio)
+            os.truncate(path, path.stat().st_size - 200_001)
+        case "still growing":
+            path.write_bytes(riff(fmt(), struct.pack("<4sI", b"data", 0xFFFFFFFF), audio))
+        case "never finished":
+            path.write_bytes(riff(fmt(), struct.pack("<4sI", b"data", 0), audio))
+        case "torn in a sample":
+            make(path, audio[:-1])
+        case "no numbers":
+            values = np.linspace(-1, 1, 16_000 * 25, dtype="<f4")
+            values[16_000 * 15] = np.nan
+            make(path, values.tobytes(), fmt(tag=3, bits=32))
+    return path
+
+
+@WAYS
+@pytest.mark.parametrize(
+    "what",
+    ["cut off", "still growing", "never finished", "torn in a sample", "no numbers"],
+)
+def test_a_wav_with_anything_wrong_gives_what_decoding_gives_and_its_warnings(
+    tmp_path: Path, log: pytest.LogCaptureFixture, what: str, memory_mapping: bool
+) -> None:
+    path = damaged(tmp_path / "audio.wav", what)
+    samples, warnings = read(path, memory_mapping=memory_mapping)
+    expected, expected_warnings = decoded(path)
+    assert np.array_equal(samples, expected)
+    assert warnings == expected_warnings
+    assert "is decoded from its start" in log.messages[-1]
+
+
+@pytest.mark.parametrize("audio", [b"", np.full(16_000, np.nan, "<f4").tobytes()], ids=["empty", "nan"])
+def test_a_wav_without_sound_is_refused_as_when_it_is_decoded(tmp_path: Path, audio: bytes) -> None:
+    path = make(tmp_path / "audio.wav", audio, fmt(tag=3, bits=32))
+    with pytest.raises(InputError, match=r"without samples|no sample that is a number"):
+        read(path)
+
+
+@WAYS
+def test_a_wav_that_is_cut_off_while_it_is_read_goes_on_with_what_is_left(tmp_path: Path, memory_mapping: bool) -> None:
+    path = make(tmp_path / "audio.wav", noise(1, 16, 16_000 * 35))
+    file = FileCapture(FileCapture.Options(path=path, memory_mapping=memory_mapping))
+    chunks = file.open(Settings())
+    given = [next(chunks)]
+    os.truncate(path, 44 + 2 * 16_000 * 15)
+    given += chunks
+    assert [(part.start, part.duration) for part in given] == [(0.0, 10.0), (10.0, 5.0)]
+    assert np.array_equal(np.concatenate([part.samples for part in given]), decoded(path)[0])
+    assert len(file.warnings) == 1
+    assert "may be cut off" in file.warnings[0]
+
+
+def test_what_is_no_wav_is_decoded(tmp_path: Path, log: pytest.LogCaptureFixture) -> None:
+    path = SAMPLES / "dialogue.flac"
+    assert np.array_equal(read(path)[0], decoded(path)[0])
+    assert log.messages == ["'dialogue.flac' is decoded from its start, 10 s at a time: it is no WAV of plain samples"]
+
+
+@WAYS
+def test_closing_half_way_frees_the_file(tone: Path, memory_mapping: bool) -> None:
+    open_before = len(os.listdir("/dev/fd"))
+    chunks: Any = FileCapture(FileCapture.Options(path=tone, memory_mapping=memory_mapping)).open(Settings())
+    next(chunks)
+    assert len(os.listdir("/dev/fd")) > open_before
+    chunks.close()
+    assert len(os.listdir("/dev/fd")) == open_before
+
+
 def paced(path: Path, pace: float) -> Any:
     """A file as if it were said now."""
     return FileCapture(FileCapture.Options(path=path, pace=pace))
@@ -72,10 +224,10 @@ def test_at_a_pace_each_chunk_leaves_when_it_would_have_been_said(tone: Path, pa
     chunks = paced(tone, pace).open(Settings())
     begin = time.monotonic()
     late = []
-    for chunk in chunks:
-        assert chunk.duration <= 0.1
-        late.append(time.monotonic() - begin - chunk.end / pace)
-    assert chunk.end == pytest.approx(12.0)
+    for part in chunks:
+        assert part.duration <= 0.1
+        late.append(time.monotonic() - begin - part.end / pace)
+    assert part.end == pytest.approx(12.0)
     assert min(late) >= 0
     assert np.median(late[-20:]) < 0.05  # nothing adds up
 

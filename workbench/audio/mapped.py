@@ -50,6 +50,8 @@ class MemoryMappedAudio:
         `UsageError` where there is no such file. What is appended to the file from now on is not seen.
         """
         self.path = path
+        self.has_wrong_values = False
+        """Whether values that are no numbers were read so far: they count as silence."""
         self._file = open_file(path)
         try:
             self._layout = self._read_header()
@@ -65,6 +67,11 @@ class MemoryMappedAudio:
     def is_mapped(self) -> bool:
         """Whether it is read by memory mapping: not on file systems that cannot, even where that was asked for."""
         return self._map is not None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it holds what its header promises: not where it was cut off, or is still being written."""
+        return self._layout.is_whole
 
     @property
     def sample_rate(self) -> int:
@@ -153,8 +160,11 @@ class MemoryMappedAudio:
     def _mixed(self, first: int, count: int) -> Samples:
         layout = self._layout
         data = self._data(layout.start + first * layout.step, count * layout.step)
-        channels = _scaled(data, layout).reshape(count, layout.channels).T
-        return mix(channels, list(layout.places))
+        samples = _scaled(data, layout)
+        if layout.encoding == "float" and not (are_numbers := np.isfinite(samples)).all():
+            self.has_wrong_values = True
+            samples[~are_numbers] = 0.0
+        return mix(samples.reshape(count, layout.channels).T, list(layout.places))
 
     def _data(self, place: int, count: int) -> bytes | memoryview:
         try:
@@ -184,13 +194,11 @@ def _opened(path: Path, memory_mapping: bool) -> MemoryMappedAudio:
 
 
 def _scaled(data: bytes | memoryview, layout: PcmLayout) -> Samples:
-    """All channels as they lie, in [-1, 1]; values that are no numbers are silence, as when decoding."""
+    """All channels as they lie, in [-1, 1], but for values that are no numbers."""
     if layout.encoding == "float":
         stored = np.frombuffer(data, f"<f{layout.width}")
         with np.errstate(over="ignore"):
-            samples = stored.astype(np.float32)
-        samples[~np.isfinite(samples)] = 0.0
-        return samples
+            return stored.astype(np.float32)
     if layout.encoding != "integer":
         return _companded(layout.encoding)[np.frombuffer(data, np.uint8)]
     if layout.width == 3:

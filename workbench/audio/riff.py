@@ -59,6 +59,8 @@ class PcmLayout:
     """Byte at which the first sample lies."""
     length: int
     """Samples of each channel that the file holds, whatever its header promises."""
+    is_whole: bool
+    """Whether that is what its header promises, to the byte."""
 
     @property
     def step(self) -> int:
@@ -85,7 +87,8 @@ def pcm_layout(file: IO[bytes], size: int) -> PcmLayout:
         if name == b"data":
             if kind != b"RIFF" and claimed == 0xFFFFFFFF:
                 claimed = large_size
-            return _layout(found, place, size - place if claimed in _TO_THE_END else min(claimed, size - place))
+            octets = size - place if claimed in _TO_THE_END else min(claimed, size - place)
+            return _layout(found, place, octets, claimed == octets)
         if name == b"fmt ":
             found = _exactly(file, min(claimed, _MOST_FORMAT))
         elif name == b"ds64":
@@ -101,8 +104,8 @@ def _exactly(file: IO[bytes], count: int) -> bytes:
     return data
 
 
-def _layout(described: bytes, start: int, octets: int) -> PcmLayout:
-    """From the body of a `fmt ` chunk, for so many bytes of audio."""
+def _layout(described: bytes, start: int, octets: int, is_kept: bool) -> PcmLayout:
+    """From the body of a `fmt ` chunk, for so many bytes of audio, and whether the header promises as many."""
     if len(described) < 16:
         raise NotPcmWav("this WAV does not say how its audio is stored", hint=_DECODE)
     tag, channels, rate, step, bits = struct.unpack_from("<HHI4xHH", described)
@@ -115,7 +118,8 @@ def _layout(described: bytes, start: int, octets: int) -> PcmLayout:
         raise NotPcmWav(f"this WAV holds no plain samples (format {tag:#06x}, {bits} bits)", hint=_DECODE)
     if not 1 <= channels <= MOST_CHANNELS or rate not in SAMPLE_RATES:
         raise NotPcmWav(f"this WAV claims {channels} channels at {rate} Hz", hint=_DECODE)
-    return PcmLayout(encoding, width, rate, channels, _speakers(mask, channels), start, octets // step)
+    is_whole = is_kept and octets % step == 0
+    return PcmLayout(encoding, width, rate, channels, _speakers(mask, channels), start, octets // step, is_whole)
 
 
 def _speakers(mask: int, channels: int) -> tuple[str, ...]:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import threading
 import time
 from collections.abc import Generator, Iterator
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pydantic import Field
 
 import workbench
-from workbench.audio.decode import decode, probe
+from workbench.audio.decode import FileInfo, decode, probe
+from workbench.audio.mapped import MemoryMappedAudio, NotPcmWav
+from workbench.errors import InputError
 
+_RATE: Final = 16_000
+_CHUNK_S: Final = 10
 _LIVE_CHUNK_S: Final = 0.1
+"""Too little for ranges, which resample whole seconds around each."""
+_log = logging.getLogger(__name__)
 
 
 class FileCapture(workbench.Capture):
@@ -28,6 +38,8 @@ class FileCapture(workbench.Capture):
         """Audio track by number, from 1, or by language; none: the file's default one."""
         pace: float = Field(default=0.0, ge=0.0)
         """How fast it is played: 1 is as fast as people speak, 2 twice that; 0 is as fast as it is asked for."""
+        memory_mapping: bool = False
+        """Map WAV files into memory instead of reading them; usually as the profile's hardware says."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -43,11 +55,48 @@ class FileCapture(workbench.Capture):
         if path is None:
             raise workbench.UsageError("there is no file to read", hint="Set capture.path.")
         info = probe(path)
-        info.track(self.options.track)
+        track = info.track(self.options.track)
         self.duration, self.label = info.duration, path.name
         if not pace:
-            return decode(path, track=self.options.track, warnings=self.warnings)
+            return self._chunks(info, is_pcm=info.container == "wav" and track.codec.startswith("pcm_"))
         return _Paced(decode(path, track=self.options.track, chunk_s=_LIVE_CHUNK_S, warnings=self.warnings), pace)
+
+    def _chunks(self, info: FileInfo, *, is_pcm: bool) -> Generator[workbench.AudioChunk, None, None]:
+        """By ranges as far as nothing is wrong with the file; decoding gives the rest, and says what is."""
+        given = 0
+        try:
+            with closing(_ranges(info, is_pcm, self.options.memory_mapping)) as ranges:
+                for chunk in ranges:
+                    yield chunk
+                    given += 1
+            return
+        except InputError as error:
+            _log.info("%r is decoded from its start, %d s at a time: %s", info.path.name, _CHUNK_S, error.message)
+        options: Any = {"track": self.options.track, "warnings": self.warnings}
+        with closing(decode(info.path, sample_rate=_RATE, chunk_s=_CHUNK_S, **options)) as decoded:
+            yield from islice(decoded, given, None)
+
+
+def _ranges(info: FileInfo, is_pcm: bool, memory_mapping: bool) -> Generator[workbench.AudioChunk, None, None]:
+    """The same chunks as decoding gives. Raises `InputError` when anything is wrong with the file."""
+    if not is_pcm:
+        raise NotPcmWav("it is no WAV of plain samples")
+    with MemoryMappedAudio(info.path, memory_mapping=memory_mapping) as audio:
+        if not audio.is_whole or not audio.duration:
+            raise InputError("it does not hold what its header promises")
+        _log.info(
+            "%r is read by %s, %d s at a time: %.1f MB instead of %.1f MB for all of it",
+            info.path.name,
+            "memory mapping" if audio.is_mapped else "pread",
+            _CHUNK_S,
+            *(seconds * _RATE * 4 / 1e6 for seconds in (min(_CHUNK_S, audio.duration), audio.duration)),
+        )
+        for start in map(float, range(0, math.ceil(audio.duration), _CHUNK_S)):
+            samples = audio.read(start, start + _CHUNK_S, sample_rate=_RATE)
+            if audio.has_wrong_values:
+                raise InputError("it holds values that are no numbers")
+            if len(samples):
+                yield workbench.AudioChunk(samples, _RATE, start)
 
 
 class _Paced(Iterator[workbench.AudioChunk]):
