@@ -28,6 +28,8 @@ def media_files(folder: Path, *, recursive: bool = False) -> list[Path]:
     found: list[Path] = []
 
     def failed(error: OSError) -> None:
+        if isinstance(error, FileNotFoundError) and error.filename != str(folder):
+            return  # one inside that went meanwhile
         name = repr(str(error.filename or folder))
         raise InputError(f"{name} cannot be read: {error.strerror}", hint="Check its permissions.") from error
 
