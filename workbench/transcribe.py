@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from workbench import events
 from workbench.audio.wav import SpeechTrack, WavWriter
 from workbench.captions import Captions
+from workbench.disk import Priority, disk
+from workbench.disk import Priority, disk
 from workbench.engines import Capture, Exporter, Settings, StageKind
 from workbench.errors import StageError
-from workbench.export import SubtitleFile, most_common_language, render, soft_subtitles, write_files
+from workbench.export import most_common_language, render, soft_subtitles, write_files
 from workbench.files import NewFile, said_plainly
 from workbench.kept import Kept
 from workbench.outputs import Targets
@@ -61,6 +63,7 @@ class Result:
             "segments": [segment(caption) for caption in self.captions],
             "repeated": repeated_segments(self.captions),
             "segmentation": self.quality.to_dict() if self.quality else None,
+            "warnings": list(self.warnings),
         }
 
 
@@ -159,7 +162,9 @@ async def transcribe(
             raise _incomplete(failures)
         language = pipeline.settings.language or most_common_language(told.found)
         files = await to_thread(render, outputs, told.found, language, targets.show)
-        await to_thread(_write, targets, files, wav)
+        await disk().run(partial(write_files, files, overwrite=targets.overwrite))
+        if wav is not None:
+            await disk().run(wav.commit, tries=1)
     warnings = (*notes, *getattr(capture, "warnings", ()), *(line for file in files[:1] for line in file.warnings()))
     if targets.copy is not None:
         warnings += tuple(await _make_copy(targets, targets.copy, session.exporter("srt"), told.found, language))
@@ -192,13 +197,6 @@ def _player(wav: WavWriter) -> Callable[[Speech], Awaitable[None]]:
     return play
 
 
-def _write(targets: Targets, files: Sequence[SubtitleFile], wav: WavWriter | None) -> None:
-    """In a worker thread. Everything is rendered before the first file is written."""
-    write_files(files, overwrite=targets.overwrite)
-    if wav is not None:
-        wav.commit()
-
-
 async def _make_copy(
     targets: Targets, copy: Path, exporter: Exporter, captions: Sequence[Caption], language: str | None
 ) -> list[str]:
@@ -209,10 +207,4 @@ async def _make_copy(
         tracks = soft_subtitles(exporter, captions, language)
         return mux(targets.path, tracks, copy, overwrite=targets.overwrite, stop=stop)
 
-    copying = asyncio.ensure_future(to_thread(make))
-    try:
-        return await asyncio.shield(copying)
-    except asyncio.CancelledError:
-        stop.set()
-        await asyncio.gather(copying, return_exceptions=True)
-        raise
+    return await disk().run(make, priority=Priority.COPY, stop=stop)

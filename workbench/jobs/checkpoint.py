@@ -5,21 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import stat
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import TypeAdapter
 
+from workbench.disk import Priority, disk
 from workbench.errors import InputError, JobRefused
 from workbench.files import write_atomically
 from workbench.jobs.sealed import seal, unseal
 from workbench.kept import Item
-from workbench.threads import to_thread
 
 NAME: Final = "checkpoint.json"
 VERSION: Final = 1
@@ -91,6 +90,16 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepDown:
+    """That a job goes on with less than was asked for."""
+
+    profile: dict[str, Any]
+    """With which it goes on; plain JSON values."""
+    said: str
+    """What is different, and why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
     """Changed by `dataclasses.replace` and `Job.save`."""
 
@@ -109,6 +118,12 @@ class Checkpoint:
     """Seconds of audio, where that is known."""
     failures: tuple[Failure, ...] = ()
     """The oldest first."""
+    steps: tuple[StepDown, ...] = ()
+    """The last one is what the job goes on with, another day too.
+
+    Its identity stays what was asked for: what was made before a step counts, and who asks for the same again finds
+    this job, rather than running out of memory anew.
+    """
 
     def failed_tries(self, item: Item | None) -> int:
         """Of one item; None: of the job."""
@@ -152,9 +167,11 @@ async def content_hash(path: Path) -> tuple[int, str]:
     SHA-256 is the fastest where the processor has instructions for it. Raises `InputError`.
     """
     digest, size = hashlib.sha256(), 0
-    while count := await to_thread(_update, path, size, digest.update):
+    while True:
+        digest, count = await disk().run(partial(_hashed, path, size, digest), priority=Priority.PIECE)
+        if not count:
+            return size, digest.hexdigest()
         size += count
-    return size, digest.hexdigest()
 
 
 def check_regular(path: Path) -> int:
@@ -165,20 +182,21 @@ def check_regular(path: Path) -> int:
     return status.st_size
 
 
-def _update(path: Path, offset: int, update: Callable[[memoryview], None]) -> int:
-    buffer, count = memoryview(bytearray(1 << 20)), 0
+def _hashed(path: Path, offset: int, before: hashlib._Hash) -> tuple[hashlib._Hash, int]:
+    """`before` with the next bytes, and how many. It stays as it is, so this can be tried again."""
+    digest, buffer, count = before.copy(), memoryview(bytearray(1 << 20)), 0
     try:
         if not path.is_file():
             raise OSError("it is not a file" if path.exists() else "there is no such file")
         with path.open("rb", buffering=0) as file:
             file.seek(offset)
             while count < _HOP_BYTES and (read := file.readinto(buffer)):
-                update(buffer[:read])
+                digest.update(buffer[:read])
                 count += read
     except OSError as error:
         reason = f"{str(path)!r} cannot be read: {error.strerror or error}"
         raise InputError(reason, hint="Check the path, its permissions and its disk.") from error
-    return count
+    return digest, count
 
 
 def _unsealed(line: bytes) -> dict[str, Any]:

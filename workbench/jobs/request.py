@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -41,6 +41,17 @@ def request_of(checkpoint: Checkpoint) -> Request:
         return _adapter().validate_python(checkpoint.request)
     except ValidationError as error:
         message = f"the job of {str(checkpoint.path)!r} does not say what is to be made"
+        raise JobRefused(message, hint="Start the file afresh.") from error
+
+
+def stepped_down(request: Request, checkpoint: Checkpoint) -> Request:
+    """`request` with the profile that its job goes on with. Raises `JobRefused`."""
+    if not checkpoint.steps:
+        return request
+    try:
+        return replace(request, profile=Profile.model_validate(checkpoint.steps[-1].profile))
+    except ValidationError as error:
+        message = f"the job of {str(checkpoint.path)!r} does not say what it goes on with"
         raise JobRefused(message, hint="Start the file afresh.") from error
 
 

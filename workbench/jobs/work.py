@@ -6,22 +6,27 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from workbench import events, paths
+from workbench.disk import disk
+from workbench.disk import disk
 from workbench.engines import StageKind
 from workbench.errors import DiskFull, OutputError, first_error
-from workbench.jobs.checkpoint import Identity, State
+from workbench.jobs.checkpoint import Identity, State, StepDown
 from workbench.jobs.identity import identify
 from workbench.jobs.job import Job
 from workbench.jobs.keeper import Keeper, failure_of
-from workbench.jobs.request import Request, pinned, request_of
+from workbench.jobs.request import Request, pinned, request_of, stepped_down
 from workbench.outputs import refuse_taken
 from workbench.pipeline import Emit, Pipeline, Stages
 from workbench.plan import Plan
+from workbench.profiles.stepping import step_down
 from workbench.session import Session
 from workbench.speech.cache import ActivityCache, activity_key
+from workbench.stage_errors import is_out_of_memory
 from workbench.threads import to_thread, uninterrupted
 from workbench.transcribe import Result, prepare, transcribe
 
@@ -58,7 +63,7 @@ async def look(request: Request, session: Session) -> Looked:
     Raises what makes it impossible: what `Session.plan` and `Session.look_into` raise, and `InputError`.
     """
     beside, path = session.beside(request.profile), request.targets.path
-    plan = beside.plan(request.settings, speak=request.targets.speech is not None)
+    plan = _plan(beside, request)
     request = replace(request, profile=pinned(request.profile, plan))
     duration = await to_thread(beside.look_into, path, request.settings)
     status = status_of(path)
@@ -92,6 +97,9 @@ async def work(
 ) -> Result:
     """Do what is left of `job`, and close it: how it ended, its checkpoint says.
 
+    Where memory runs out it goes on with less, step by step, as `workbench.profiles.stepping` has it; the steps are
+    among the warnings of what it makes.
+
     `began` gets what works on it, when its engines are loaded. When cancelled it is in the state that `stopped_as`
     tells then, when the disk is full it is paused. Raises `UsageError` when files are in its way, and what `transcribe`
     raises.
@@ -99,10 +107,10 @@ async def work(
     try:
         if job.checkpoint.state is State.QUEUED and not job.results and not request.targets.overwrite:
             refuse_taken(request.targets.paths)
-        await to_thread(prepare, request.targets)
+        await disk().run(partial(prepare, request.targets))
         path = request.targets.path.absolute()
         await _save(job, state=State.RUNNING, path=path, request=request.to_dict())
-        result = await _run(job, request, session.beside(request.profile), emit, began)
+        result = await _with_what_fits(job, request, session, emit, began)
     except asyncio.CancelledError:
         await _end(job, stopped_as())
         raise
@@ -116,8 +124,36 @@ async def work(
         job.close()
 
 
+async def _with_what_fits(
+    job: Job, request: Request, session: Session, emit: Emit, began: Callable[[Running], None]
+) -> Result:
+    """Run with less and less until memory is enough. What is stored is taken up each time."""
+    while True:
+        request = stepped_down(request, job.checkpoint)
+        try:
+            result = await _run(job, request, session.beside(request.profile), emit, began)
+        except Exception as error:
+            language = request.settings.language or job.checkpoint.language
+            step = step_down(request.profile, session.registry, language) if is_out_of_memory(error) else None
+            if step is None:
+                raise
+            _log.warning("job %s: %s (%s)", job.name, step.said, error)
+            failures = (*job.checkpoint.failures, failure_of(error))
+        else:
+            said = (step.said for step in job.checkpoint.steps)
+            return replace(result, warnings=(*said, *result.warnings))
+        taken = StepDown(profile=step.profile.to_dict(), said=step.said)
+        await _save(job, steps=(*job.checkpoint.steps, taken), failures=failures)
+        await session.release(None)  # or there would have to be memory for both
+        emit(events.Resumed(position=0.0))
+
+
+def _plan(session: Session, request: Request) -> Plan:
+    return session.plan(request.settings, speak=request.targets.speech is not None)
+
+
 async def _run(job: Job, request: Request, session: Session, emit: Emit, began: Callable[[Running], None]) -> Result:
-    plan = session.plan(request.settings, speak=request.targets.speech is not None)
+    plan = _plan(session, request)
     let_go = session.hold(plan)
     try:
         stages = await session.load(plan)
@@ -171,7 +207,7 @@ def _activity_key(identity: Identity) -> str:
 
 
 async def _save(job: Job, **changes: Any) -> None:
-    await to_thread(lambda: job.save(replace(job.checkpoint, **changes)))
+    await disk().run(lambda: job.save(replace(job.checkpoint, **changes)))
 
 
 async def _end(job: Job, state: State, error: Exception | None = None) -> None:
