@@ -11,6 +11,23 @@ import typer
 from workbench.errors import UsageError
 from workbench.subtitles import Show
 
+Output: TypeAlias = Annotated[
+    str | None, typer.Option("--output", "-o", metavar="PATH", help="A file, a folder, or - for standard output.")
+]
+Format: TypeAlias = Annotated[
+    str | None, typer.Option("--format", "-f", metavar="F,F", help="srt, vtt, ass, ttml, json, txt. Default: srt.")
+]
+Translate: TypeAlias = Annotated[
+    str | None, typer.Option("--translate", "-t", metavar="L", help="Write subtitles in this language.")
+]
+Mux: TypeAlias = Annotated[
+    bool, typer.Option("--mux", help="Also write FILE.subtitled.mkv or .mp4: a copy with the subtitles in it.")
+]
+Speak: TypeAlias = Annotated[bool, typer.Option("--speak", help="Also write a WAV that speaks the text.")]
+Recursive: TypeAlias = Annotated[bool, typer.Option("--recursive", "-r", help="Take folders inside folders, too.")]
+Force: TypeAlias = Annotated[bool, typer.Option("--force", help="Overwrite files.")]
+JsonLines: TypeAlias = Annotated[bool, typer.Option("--json", help="One JSON object a file on standard output.")]
+Plain: TypeAlias = Annotated[bool, typer.Option("--plain", help="Progress as plain lines.")]
 Language: TypeAlias = Annotated[
     str | None, typer.Option("--language", "-l", metavar="L", help="What is spoken. Default: detected.")
 ]

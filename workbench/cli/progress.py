@@ -44,6 +44,15 @@ class Display(ABC):
     def make_way(self) -> None:
         """Data is about to go to standard output, maybe through a pipe to this terminal: draw no more."""
 
+    def say(self, text: str) -> None:
+        """A line for people."""
+        self._line(text)
+
+    def stopped(self, path: Path, state: str, name: str) -> None:
+        """Somebody wanted that. `name` is that of the job, if it was begun."""
+        how = f"resume {name}" if state == "paused" else f"retry {name}"
+        self._line(f"{_one_line(path)}: {state}." + (f" To go on: workbench jobs {how}" if name else ""))
+
     @abstractmethod
     def _line(self, text: str) -> None: ...
 
@@ -144,6 +153,14 @@ class _Bars(Display):
     def finished(self, result: Result) -> None:
         self._remove(result.path)
         super().finished(result)
+
+    def was_done(self, path: Path, outputs: Sequence[Path]) -> None:
+        self._remove(path)
+        super().was_done(path, outputs)
+
+    def stopped(self, path: Path, state: str, name: str) -> None:
+        self._remove(path)
+        super().stopped(path, state, name)
 
     def failed(self, path: Path, error: WorkbenchError) -> None:
         self._remove(path)

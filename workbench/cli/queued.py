@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 from workbench import events
-from workbench.cli import console
 from workbench.cli.report import Report
 from workbench.clock import clock
+from workbench.jobs import retention
 from workbench.jobs.checkpoint import State
 from workbench.jobs.queue import Entry, Queue
-from workbench.jobs.request import Request
 from workbench.jobs.store import JobStore
-from workbench.models import loading_progress
 from workbench.session import Session
+from workbench.threads import to_thread
+
+Feed: TypeAlias = Callable[[Queue], Awaitable[None]]
+"""Puts jobs into a queue, and returns when there will be no more."""
 
 
-async def run_jobs(session: Session, requests: Sequence[Request], report: Report) -> None:
-    """Do all of them. When cancelled, what was made is on disk when this returns, and people are told."""
-    loading_progress.set(report.shown.loading())
+async def run_jobs(session: Session, report: Report, feed: Feed) -> None:
+    """Do all that `feed` puts in, then clean up old jobs.
+
+    When cancelled, what was made is on disk when this returns, and people are told. Raises what `feed` does, and
+    `UsageError` when the table [jobs] of config.toml is wrong.
+    """
+    kept, store = retention.chosen(), JobStore()
     follower = Follower(report)
-    queue = Queue(session, JobStore(), observe=follower.observe)
+    queue = Queue(session, store, observe=follower.observe)
     queue.watch(follower.changed)
-    async with queue:
-        for request in requests:
-            queue.submit(request)
-        await queue.settled()
+    try:
+        async with queue:
+            await feed(queue)
+            await queue.settled()
+    finally:
+        if waiting := sum(entry.state is State.QUEUED and bool(entry.name) for entry in queue.entries):
+            report.shown.say(f"{waiting} more waited. To go on with them: workbench jobs resume")
+        await to_thread(kept.apply, store)
 
 
 class Follower:
@@ -47,12 +58,12 @@ class Follower:
             case State.RUNNING if entry.name and entry.number not in self._begun:
                 self._begun.add(entry.number)
                 if entry.position:
-                    console.say(f"{path}: going on at {clock(entry.position)}, where job {entry.name} ended")
+                    self._report.shown.say(f"{path}: going on at {clock(entry.position)}, where job {entry.name} ended")
             case State.FINISHED if entry.result is not None:
                 self._report.finished(entry.result)
             case State.FINISHED:
                 self._report.was_done(entry)
             case State.FAILED | State.PAUSED if entry.error is not None:
                 self._report.failed(path, entry.error)
-            case State.PAUSED:
-                console.say(f"{path}: paused. To go on: workbench jobs resume {entry.name}".rstrip())
+            case State.PAUSED | State.CANCELLED:
+                self._report.stopped(entry)

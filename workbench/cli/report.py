@@ -13,7 +13,7 @@ from workbench.jobs.queue import Entry
 from workbench.transcribe import Result
 
 PARTLY: Final = 3
-"""Exit code: some files failed."""
+"""Exit code: some files failed, or were paused or cancelled."""
 
 
 class Report:
@@ -22,9 +22,14 @@ class Report:
     def __init__(self, files: Sequence[Path], *, as_json: bool) -> None:
         self.shown: Display = Lines(progress=False)
         self._as_json = as_json
-        self._open = dict.fromkeys(files)
+        self._open = list(files)
         self._count = len(self._open)
         self._codes: list[int] = []
+
+    def add(self, path: Path) -> None:
+        """One more file."""
+        self._open.append(path)
+        self._count += 1
 
     def finished(self, result: Result) -> None:
         if result.rendered:
@@ -33,7 +38,7 @@ class Report:
             console.write(data)
         if self._as_json:
             console.print_json(result.to_dict())
-        self._open.pop(result.path)
+        self._open.remove(result.path)
         self.shown.finished(result)
 
     def was_done(self, entry: Entry) -> None:
@@ -43,8 +48,17 @@ class Report:
             console.print_json(
                 {"file": str(path), "output": list(map(str, outputs)), "job": entry.name, "done": "before"}
             )
-        self._open.pop(path)
+        self._open.remove(path)
         self.shown.was_done(path, outputs)
+
+    def stopped(self, entry: Entry) -> None:
+        """It was paused or cancelled, here or by another process."""
+        path = entry.request.targets.path
+        self._codes.append(PARTLY)
+        if self._as_json:
+            console.print_json({"file": str(path), "job": entry.name, "state": entry.state})
+        self._open.remove(path)
+        self.shown.stopped(path, entry.state, entry.name)
 
     def failed(self, path: Path, error: Exception) -> None:
         console.log_error(error)
@@ -67,7 +81,7 @@ class Report:
         return self._codes[0] if len(set(self._codes)) == 1 else 1
 
     def _print_error(self, path: Path, error: WorkbenchError) -> None:
-        self._open.pop(path)
+        self._open.remove(path)
         if self._as_json:
             about = {"code": error.code, "message": str(error), "hint": error.hint}
             console.print_json({"file": str(path), "error": about})

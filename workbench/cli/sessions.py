@@ -17,7 +17,7 @@ from workbench.clock import clock
 from workbench.errors import UsageError
 from workbench.export import Output, Span, parse_time
 from workbench.files import said_plainly
-from workbench.outputs import Targets, check_free, chosen_formats, targets
+from workbench.outputs import Targets, chosen_formats, refuse_taken, targets
 from workbench.session import Session
 from workbench.sessions import Recording, RecordingInfo, State
 from workbench.subtitles import Show
@@ -125,7 +125,7 @@ def export(
     texts = [(format, path) for format, path in target.subtitles if format != "wav"]
     _check(info, target, texts)
     if not force:
-        check_free([target])
+        refuse_taken(target.paths)
     if target.folder is not None:
         with said_plainly(target.folder):
             target.folder.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,53 +12,50 @@ from workbench.cli.options import (
     Bilingual,
     EngineOptions,
     Engines,
+    Force,
+    Format,
     Hotwords,
+    JsonLines,
     Language,
     Model,
+    Mux,
+    Output,
+    Plain,
     ProfileName,
     Prompt,
+    Recursive,
     Shown,
+    Speak,
+    Translate,
     Voice,
     refuse_standard_input,
-    what_to_show,
 )
 from workbench.cli.overrides import overridden, settings_of
 from workbench.cli.progress import display
 from workbench.cli.queued import run_jobs
 from workbench.cli.report import Report
+from workbench.cli.wanted import Wanted, note_stand_ins, prepare_process
 from workbench.engines import Settings
 from workbench.errors import UsageError, WorkbenchError
 from workbench.jobs.folders import media_files
+from workbench.jobs.queue import Queue
 from workbench.jobs.request import Request
-from workbench.outputs import Targets, chosen_formats, targets
-from workbench.plugins import DISABLED, Registry
-from workbench.profiles import affinity
-from workbench.profiles.hardware import CoreHardwareDetector
-from workbench.profiles.schema import Profile, mismatches
+from workbench.models import loading_progress
+from workbench.plugins import Registry
+from workbench.profiles.schema import Profile
 from workbench.session import Session
-from workbench.subtitles import Show
-from workbench.subtitles.mux import subtitled
-from workbench.threads import limit_arenas
 
 
 def transcribe(
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Audio or video files, or folders of them.")],
-    output: Annotated[
-        str | None, typer.Option("--output", "-o", metavar="PATH", help="A file, a folder, or - for standard output.")
-    ] = None,
-    format: Annotated[
-        str | None, typer.Option("--format", "-f", metavar="F,F", help="srt, vtt, ass, ttml, json, txt. Default: srt.")
-    ] = None,
+    output: Output = None,
+    format: Format = None,
     language: Language = None,
-    translate: Annotated[
-        str | None, typer.Option("--translate", "-t", metavar="L", help="Write subtitles in this language.")
-    ] = None,
+    translate: Translate = None,
     show: Shown = None,
     bilingual: Bilingual = False,
-    mux: Annotated[
-        bool, typer.Option("--mux", help="Also write FILE.subtitled.mkv or .mp4: a copy with the subtitles in it.")
-    ] = False,
-    speak: Annotated[bool, typer.Option("--speak", help="Also write a WAV that speaks the text.")] = False,
+    mux: Mux = False,
+    speak: Speak = False,
     voice: Voice = None,
     model: Model = None,
     prompt: Prompt = None,
@@ -67,10 +63,10 @@ def transcribe(
     profile: ProfileName = None,
     engine: Engines = None,
     option: EngineOptions = None,
-    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Take folders inside folders, too.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite files.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a file on standard output.")] = False,
-    plain: Annotated[bool, typer.Option("--plain", help="Progress as plain lines.")] = False,
+    recursive: Recursive = False,
+    force: Force = False,
+    as_json: JsonLines = False,
+    plain: Plain = False,
 ) -> None:
     """Make subtitles, translations or speech from audio and video files.
 
@@ -78,7 +74,7 @@ def transcribe(
     where it was when the same command is given again.
     """
     files = _expanded(files, recursive=recursive)
-    request = _Request(files, output, format, show, bilingual, mux, speak, force, as_json)
+    wanted = Wanted(output=output, formats=format, show=show, bilingual=bilingual, mux=mux, speak=speak, force=force)
     report = Report(files, as_json=as_json)
     try:
         registry = console.registry()
@@ -86,32 +82,16 @@ def transcribe(
         settings = settings_of(
             chosen, language=language, target_language=translate, voice=voice, prompt=prompt, hotwords=hotwords
         )
-        _check(request, voice)
-        _note(chosen, registry)
-        affinity.apply(chosen.hardware.cpu_affinity)
-        limit_arenas()
+        refuse_standard_input(files)
+        wanted.check(as_json=as_json, voice=voice)
+        prepare_process(chosen, registry)
         with display(plain=plain, shares_terminal=as_json or output == "-") as shown:
             report.shown = shown
-            console.run(_run(chosen, registry, settings, request, report))
+            console.run(_run(files, chosen, registry, settings, wanted, report))
     except WorkbenchError as error:
         report.give_up(error)
         raise
     raise typer.Exit(report.exit_code())
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """What the command line asks for, beside the settings of the stream."""
-
-    files: list[Path]
-    output: str | None
-    formats: str | None
-    show: Show | None
-    bilingual: bool
-    mux: bool
-    speak: bool
-    force: bool
-    as_json: bool
 
 
 def _expanded(files: list[Path], *, recursive: bool) -> list[Path]:
@@ -127,56 +107,17 @@ def _expanded(files: list[Path], *, recursive: bool) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def _check(request: _Request, voice: str | None) -> None:
-    """Refuse options that contradict each other, or would have no effect."""
-    refuse_standard_input(request.files)
-    if request.as_json and request.output == "-":
-        raise UsageError("--json and -o - both want standard output", hint="Leave one of them out.")
-    if request.mux and request.output == "-":
-        raise UsageError("--mux writes a file, and -o - none", hint="Leave one of them out.")
-    if voice is not None and not request.speak:
-        raise UsageError("--voice needs --speak", hint="Add --speak to get a WAV, or leave --voice out.")
-
-
-def _note(profile: Profile, registry: Registry) -> None:
-    """Say what is amiss and stops nothing."""
-    notes = [f"plugin {p.name!r} is left out: {p.error}" for p in registry.plugins if p.error not in ("", DISABLED)]
-    notes += dict.fromkeys(registration.error for registration in registry.registrations if registration.error)
-    if profile.source:
-        notes += mismatches(profile, CoreHardwareDetector().detect())
-    for note in notes:
-        console.say(f"note: {note}")
-
-
-async def _run(profile: Profile, registry: Registry, settings: Settings, request: _Request, report: Report) -> None:
+async def _run(
+    files: list[Path], profile: Profile, registry: Registry, settings: Settings, wanted: Wanted, report: Report
+) -> None:
     """What can be refused for all files is, before any of them is looked into."""
     async with Session(profile, registry) as session:
-        plan = session.plan(settings, speak=request.speak)
-        for choice in plan.choices:
-            for reason in choice.instead_of:
-                console.say(f"note: {choice.engine.kind} engine {choice.engine.name!r} stands in: {reason}")
-        wanted = _targets(session, settings, request)
-        await run_jobs(session, [Request(targets=one, settings=settings, profile=profile) for one in wanted], report)
+        note_stand_ins(session.plan(settings, speak=wanted.speak))
+        targets = wanted.targets(files, session, settings)
 
+        async def submit(queue: Queue) -> None:
+            loading_progress.set(report.shown.loading())
+            for one in targets:
+                queue.submit(Request(targets=one, settings=settings, profile=profile))
 
-def _targets(session: Session, settings: Settings, request: _Request) -> list[Targets]:
-    """Raises `UsageError` for what cannot be written where it was asked for."""
-    known = session.formats()
-    formats = chosen_formats(request.formats, request.output, known)
-    translator = settings.target_language or ("translated" if session.translates(settings) else None)
-    hint, translated = "Say which: --translate LANGUAGE", translator is not None
-    show = what_to_show(request.show, bilingual=request.bilingual, translated=translated, hint=hint)
-    found = targets(
-        request.files,
-        formats,
-        known,
-        output=request.output,
-        translation=translator if show != "source" else None,
-        speech=(settings.target_language or "speech") if request.speak else None,
-    )
-    return [replace(one, show=show, overwrite=request.force, copy=_copy(one) if request.mux else None) for one in found]
-
-
-def _copy(targets: Targets) -> Path:
-    """Where the copy with subtitles goes: beside the subtitles."""
-    return targets.paths[0].with_name(subtitled(targets.path).name)
+        await run_jobs(session, report, submit)
