@@ -15,7 +15,6 @@ from workbench import events
 from workbench.audio.wav import SpeechTrack, WavWriter
 from workbench.captions import Captions
 from workbench.disk import Priority, disk
-from workbench.disk import Priority, disk
 from workbench.engines import Capture, Exporter, Settings, StageKind
 from workbench.errors import StageError
 from workbench.export import most_common_language, render, soft_subtitles, write_files

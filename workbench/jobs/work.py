@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from workbench import events, paths
 from workbench.disk import disk
-from workbench.disk import disk
 from workbench.engines import StageKind
 from workbench.errors import DiskFull, OutputError, first_error
 from workbench.jobs.checkpoint import Identity, State, StepDown

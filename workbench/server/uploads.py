@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -15,6 +16,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
+from workbench.disk import disk
 from workbench.files import said_plainly
 from workbench.server.problems import Problem
 from workbench.threads import to_thread
@@ -130,7 +132,7 @@ class _Reading:
     async def store(self) -> None:
         parts, self._parts = self._parts, []
         if parts or (self.form.path is not None and self._file is None):
-            await to_thread(self._write, parts)
+            await disk().run(partial(self._write, parts), tries=1)
 
     def _write(self, parts: list[bytes]) -> None:
         with said_plainly(self._folder):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workbench.disk import disk
 from workbench.export import Output
 from workbench.session import Session
 from workbench.sessions import Recording
@@ -35,7 +37,7 @@ async def ask(app: WorkbenchApp, found: Found) -> None:
             question = Ask(_("There is already: {names}", names=", ".join(taken)), {"o": _("overwrite")})
             if await app.push_screen_wait(question) != "o":
                 return
-        await to_thread(export, session, found.recording, wanted, overwrite=bool(taken))
+        await disk().run(partial(export, session, found.recording, wanted, overwrite=bool(taken)))
         app.notice(_("Written: {path}", path=", ".join(str(path) for path in paths)))
 
 
