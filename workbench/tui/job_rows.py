@@ -1,0 +1,176 @@
+"""What the screen of jobs says of the files of a queue. Pure: `now` is by `time.monotonic`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from rich.cells import cell_len
+
+from workbench.clock import clock
+from workbench.jobs.checkpoint import State
+from workbench.tui.texts import _
+from workbench.tui.widgets.panel import Line, Part, fit, spread
+from workbench.tui.widgets.stages import kind_name
+
+if TYPE_CHECKING:
+    from workbench.jobs.queue import Entry
+    from workbench.live import StageStatus
+
+BAR: Final = 10
+"""Cells of the bar of a file."""
+_SEPARATOR: Final = "   "
+_STAGE: Final = 12
+_FIGURES: Final = 42
+
+
+def state_part(entry: Entry, stopping: Collection[int] = ()) -> Part:
+    """In a word and a sign. `stopping`: numbers of files that are to stop when an engine has done what it has."""
+    if entry.state is State.RUNNING and entry.number in stopping:
+        return _("stopping ◌"), "warn"
+    if entry.state is State.RUNNING and entry.run_began is None:
+        return _("starting ◌"), "mark"
+    if entry.state is State.FINISHED and entry.was_done:
+        return _("was done ✓"), "good"
+    words: dict[State, Part] = {
+        State.QUEUED: (_("waiting ·"), "dim"),
+        State.RUNNING: (_("running ▶"), "mark"),
+        State.PAUSED: (_("paused ‖"), "warn"),
+        State.FINISHED: (_("done ✓"), "good"),
+        State.FAILED: (_("failed ✗"), "bad"),
+        State.CANCELLED: (_("cancelled –"), "dim"),
+    }
+    return words[entry.state]
+
+
+def share_done(entry: Entry) -> float | None:
+    """From 0 to 1; None: not known."""
+    if entry.state is State.FINISHED:
+        return 1.0
+    return min(1.0, entry.position / entry.duration) if entry.duration else None
+
+
+def progress_text(entry: Entry) -> str:
+    """A bar, and percent rounded down: it says 100 % when all is done."""
+    share = share_done(entry)
+    if share is None:
+        return clock(entry.position) if entry.position else ""
+    full = int(share * BAR)
+    return f"{'█' * full}{'░' * (BAR - full)} {int(share * 100):>3} %"
+
+
+def left_text(entry: Entry, now: float) -> str:
+    left = entry.left_s(now)
+    return "" if left is None else _("{time} left", time=clock(left))
+
+
+def speed(entry: Entry, now: float) -> float | None:
+    """Seconds of audio a second, of this run; None: that cannot be told."""
+    if entry.state is State.RUNNING and entry.run_began is not None and now > entry.run_began:
+        return (entry.position - entry.run_from) / (now - entry.run_began)
+    if entry.result is not None and entry.result.elapsed > 0:
+        return max(0.0, entry.result.duration - entry.run_from) / entry.result.elapsed
+    return None
+
+
+def speed_text(entry: Entry, now: float) -> str:
+    found = speed(entry, now)
+    return f"{found:.1f}" if found else ""
+
+
+def priority_text(entry: Entry) -> str:
+    return f"{entry.request.priority:+d}" if entry.request.priority else "0"
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    count: int
+    """Files, but those that were cancelled."""
+    done: int
+    running: int
+    failed: int
+    audio_left_s: float
+    """Of files that run or wait, as far as their length is known."""
+    is_known: bool
+    """Whether it is, of all of them."""
+    left_s: float | None
+    """Until all of these are done, 0 or more; None: that cannot be told yet."""
+
+
+def totals(entries: Iterable[Entry], now: float) -> Totals:
+    found = [entry for entry in entries if entry.state is not State.CANCELLED]
+    running = [entry for entry in found if entry.state is State.RUNNING]
+    ahead = running + [entry for entry in found if entry.state is State.QUEUED]
+    audio_left = sum(max(0.0, entry.duration - entry.position) for entry in ahead if entry.duration)
+    rate = sum(speed(entry, now) or 0.0 for entry in running)
+    slowest = max((entry.left_s(now) or 0.0 for entry in running), default=0.0)
+    return Totals(
+        count=len(found),
+        done=sum(entry.state is State.FINISHED for entry in found),
+        running=len(running),
+        failed=sum(entry.state is State.FAILED for entry in found),
+        audio_left_s=audio_left,
+        is_known=all(entry.duration is not None for entry in ahead),
+        left_s=max(slowest, audio_left / rate) if rate > 0 else None,
+    )
+
+
+def total_line(found: Totals, width: int) -> Line:
+    words = [_("{done} of {count} files done", done=found.done, count=found.count)]
+    if found.running:
+        words.append(_("{count} running", count=found.running))
+    failed: Line = ((_SEPARATOR + _("{count} failed ✗", count=found.failed), "bad"),) if found.failed else ()
+    right = []
+    if found.audio_left_s:
+        least = "" if found.is_known else "> "
+        right.append(_("{time} of audio", time=least + clock(found.audio_left_s)))
+        if found.left_s is not None:
+            right.append(_("{time} left", time=least + clock(found.left_s)))
+    return spread(((_SEPARATOR.join(words), "head"), *failed), ((_SEPARATOR.join(right), ""),), width)
+
+
+def detail_lines(entry: Entry | None) -> tuple[Line, Line]:
+    """What went wrong, and what to do next; else what is made of a file, and how."""
+    if entry is None:
+        return ((_("a adds files and folders."), "dim"),), ()
+    if entry.error is not None:
+        message, hint = " ".join(str(entry.error).split()), " ".join(entry.error.hint.split())
+        again = _("R tries again.") if entry.state is State.FAILED else _("p goes on.")
+        kept = _("What was done is kept.") if entry.position else ""
+        return (("✗ " + message, "bad"),), ((" ".join(filter(None, [hint, again, kept])), "warn"),)
+    return ((_("To: "), "dim"), (", ".join(map(str, entry.request.targets.paths)), "")), tuple(_how(entry))
+
+
+def _how(entry: Entry) -> Iterator[Part]:
+    request = entry.request
+    spoken = request.settings.language or _("language: find out")
+    yield " → ".join(filter(None, [spoken, request.settings.target_language])), ""
+    yield _SEPARATOR + _("profile {name}", name=request.profile.name), "dim"
+    if entry.duration is not None:
+        yield f"{_SEPARATOR}{clock(entry.position)} / {clock(entry.duration)}", "dim"
+    if entry.result is not None and entry.result.warnings:
+        yield f"{_SEPARATOR}! {' '.join(entry.result.warnings[0].split())}", "warn"
+
+
+def stage_lines(stages: Sequence[StageStatus], width: int) -> list[Line]:
+    """For each stage how many items are worked on, how many wait, and what one takes; under a line of titles."""
+    if not stages:
+        return []
+    room = max(0, width - _STAGE - _FIGURES)
+    titles = ((_("busy"), 6), (_("wait"), 6), (_("most"), 6), (_("fail"), 6), (_("p50 / p95"), 18))
+    head = "".join(" " * (size - cell_len(title)) + title for title, size in titles)
+    lines: list[Line] = [spread(((_("Stages"), "head"),), ((head, "dim"),), width)]
+    for stage in stages:
+        name = f"{stage.engine} {stage.model}".rstrip()
+        left: Line = ((fit(kind_name(stage.kind), _STAGE), ""), (fit(name, room), "dim"))
+        lines.append(spread(left, tuple(_figures(stage)), width))
+    return lines
+
+
+def _figures(stage: StageStatus) -> Iterator[Part]:
+    yield f"{stage.running:>6}", "mark" if stage.running else "dim"
+    yield f"{stage.depth:>6}{stage.high_water:>6}", "" if stage.depth else "dim"
+    yield f"{f'!{stage.failed}' if stage.failed else '0':>6}", "bad" if stage.failed else "dim"
+    latency = f"{stage.latency_p50_s:.2f} / {stage.latency_p95_s:.2f} s" if stage.latency_p95_s else "-"
+    yield f"{latency:>18}", "" if stage.latency_p95_s else "dim"
