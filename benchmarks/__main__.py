@@ -26,6 +26,7 @@ NAMES = (
     "accuracy",
     "memory",
     "commit",
+    "jobs",
     "live",
     "interface",
     "terminal",
