@@ -40,8 +40,8 @@ class Kept(Protocol):
     def find(self, item: Item) -> Sequence[Any] | None:
         """What was made of `item` before; None: nothing that is complete."""
 
-    def keep(self, item: Item, values: Sequence[Any]) -> None:
-        """All that was made of `item`."""
+    def keep(self, item: Item, values: Sequence[Any], stored: Callable[[], None]) -> None:
+        """All that was made of `item`. `stored` is called on the loop when it would survive a crash."""
 
     def keep_language(self, language: str) -> None: ...
 

@@ -35,7 +35,7 @@ class Keeper:
         self._job = job
         self._activities = activities
         self._activity_key = activity_key
-        self._results: list[ItemResult] = []
+        self._results: list[tuple[ItemResult, Callable[[], None]]] = []
         self._changes: list[Callable[[Checkpoint], Checkpoint]] = []
         self._heard: Sequence[Activity] = ()
         self._tries: Counter[Item] = Counter()
@@ -47,9 +47,9 @@ class Keeper:
             return None
         return found.transcripts if item.kind is StageKind.ASR else found.translations
 
-    def keep(self, item: Item, values: Sequence[Any]) -> None:
+    def keep(self, item: Item, values: Sequence[Any], stored: Callable[[], None]) -> None:
         made = {"transcripts" if item.kind is StageKind.ASR else "translations": tuple(values)}
-        self._results.append(ItemResult(item=item, **made))
+        self._results.append((ItemResult(item=item, **made), stored))
         self._changed.set()
 
     def keep_language(self, language: str) -> None:
@@ -86,12 +86,13 @@ class Keeper:
     async def settle(self) -> None:
         """Everything that came so far is on disk when this returns. Raises `OutputError`: it can be called again."""
         self._changed.clear()
-        await to_thread(self._write)
+        for stored in await to_thread(self._write):
+            stored()
 
-    def _write(self) -> None:
-        """What comes meanwhile stands behind what is written, and stays."""
+    def _write(self) -> list[Callable[[], None]]:
+        """Gives whom to tell of results. What comes meanwhile stands behind what is written, and stays."""
         if results := self._results[:]:
-            self._job.commit(results)
+            self._job.commit([result for result, _ in results])
             del self._results[: len(results)]
         if changes := self._changes[:]:
             checkpoint = self._job.checkpoint
@@ -102,6 +103,7 @@ class Keeper:
         if heard := self._heard:
             self._activities.put(self._activity_key, heard)
             self._heard = ()
+        return [stored for _, stored in results]
 
 
 def failure_of(error: Exception, item: Item | None = None) -> Failure:
