@@ -20,6 +20,7 @@ from workbench.errors import UsageError, WorkbenchError, did_you_mean
 COMMANDS: Final = {
     "live": ("workbench.cli.live:live", "Captions of what a microphone hears, line by line."),
     "transcribe": ("workbench.cli.transcribe:transcribe", "Make subtitles, translations or speech from files."),
+    "jobs": ("workbench.cli.jobs:app", "List, pause, resume and clean up file jobs; watch a folder."),
     "serve": ("workbench.cli.serve:serve", "Offer the engines to other programs, over HTTP and WebSocket."),
     "devices": ("workbench.cli.devices:devices", "List microphones, monitors and outputs."),
     "sessions": ("workbench.cli.sessions:app", "List, show, search, export and finish what was recorded."),

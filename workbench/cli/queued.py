@@ -45,20 +45,18 @@ class Follower:
     def __init__(self, report: Report) -> None:
         self._report = report
         self._observers: dict[int, Callable[[events.Event], None]] = {}
-        self._begun: set[int] = set()
 
     def observe(self, entry: Entry, event: events.Event) -> None:
         if entry.number not in self._observers:
-            self._observers[entry.number] = self._report.shown.observer(entry.request.targets.path)
+            path = entry.request.targets.path
+            if entry.position:
+                self._report.shown.say(f"{path}: going on at {clock(entry.position)}, where job {entry.name} ended")
+            self._observers[entry.number] = self._report.shown.observer(path)
         self._observers[entry.number](event)
 
     def changed(self, entry: Entry) -> None:
         path = entry.request.targets.path
         match entry.state:
-            case State.RUNNING if entry.name and entry.number not in self._begun:
-                self._begun.add(entry.number)
-                if entry.position:
-                    self._report.shown.say(f"{path}: going on at {clock(entry.position)}, where job {entry.name} ended")
             case State.FINISHED if entry.result is not None:
                 self._report.finished(entry.result)
             case State.FINISHED:

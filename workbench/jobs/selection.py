@@ -1,0 +1,41 @@
+"""Which jobs a user means: by name, by how it begins, or the newest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from workbench.errors import UsageError, did_you_mean
+from workbench.jobs.store import JobInfo
+
+_LIST = "To see them: workbench jobs"
+
+
+def one_of(jobs: Sequence[JobInfo], name: str | None, *, last: bool = False) -> JobInfo:
+    """The job of that name, or the only one that begins so; `last`: the newest. `jobs` has the newest first.
+
+    Raises `UsageError`.
+    """
+    return some_of(jobs, [name] if name is not None else [], last=last)[0]
+
+
+def some_of(jobs: Sequence[JobInfo], names: Sequence[str] | None, *, last: bool = False) -> list[JobInfo]:
+    """The jobs of these names, each once, at least one. Raises as `one_of`."""
+    if last and names:
+        raise UsageError("a name and --last contradict each other", hint="Leave one of them out.")
+    if not last and not names:
+        raise UsageError("no job is named", hint=f"Name one, or add --last. {_LIST}")
+    if not jobs:
+        raise UsageError("there is no job yet", hint="To make one: workbench transcribe FILE")
+    found = [_find(jobs, name) for name in names] if names else [jobs[0]]
+    return list({info.name: info for info in found}.values())
+
+
+def _find(jobs: Sequence[JobInfo], name: str) -> JobInfo:
+    exact = [info for info in jobs if info.name == name]
+    matching = exact or [info for info in jobs if name and info.name.startswith(name)]
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        shown = ", ".join(info.name for info in matching[:5]) + (", ..." if len(matching) > 5 else "")
+        raise UsageError(f"{len(matching)} jobs are called {name!r}...", hint=f"Say which: {shown}")
+    raise UsageError(f"there is no job {name!r}{did_you_mean(name, [info.name for info in jobs])}", hint=_LIST)
