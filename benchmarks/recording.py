@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import wave
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -44,12 +44,12 @@ def real_clips() -> list[Clip]:
     return [Clip(TRANSCRIPTS.parent / row["file"], _said(row["text"]), row["language"]) for row in rows]
 
 
-def samples(found: Iterable[Clip]) -> Samples:
+def samples(found: Iterable[Clip], pauses_s: Sequence[float] = PAUSES_S) -> Samples:
     """All clips one after the other at 16 kHz, with pauses between them."""
     parts = []
     for index, clip in enumerate(found):
         parts += [chunk.samples for chunk in decode(clip.path)]
-        parts.append(np.zeros(round(PAUSES_S[index % len(PAUSES_S)] * RATE), np.float32))
+        parts.append(np.zeros(round(pauses_s[index % len(pauses_s)] * RATE), np.float32))
     return np.concatenate(parts)
 
 
