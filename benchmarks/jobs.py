@@ -204,8 +204,8 @@ def report(figures: dict[str, Any]) -> str:
             f"{figures['vad_s']} s; CPU {figures['cpu_s']} s: {figures['wall']} times what cannot be less "
             f"(target {targets['wall']})",
             f"{figures['slow_s']} s, {figures['slow_pauses']:.0%} of it pauses: recognition {asr_s['guided']} s in "
-            f"guided windows, {asr_s['fixed']} s in fixed: {figures['saved']:.0%} less (target {targets['saved']:.0%}); "
-            f"WER {wer['guided']} and {wer['fixed']}",
+            f"guided windows, {asr_s['fixed']} s in fixed: {figures['saved']:.0%} less "
+            f"(target {targets['saved']:.0%}); WER {wer['guided']} and {wer['fixed']}",
             f"{SHORT_FILES} files of a minute: {alone} s alone, {behind} s behind one of {LONG_MINUTES} minutes: "
             f"{figures['short_files']} times (target {targets['short_files']})",
         ]
