@@ -32,7 +32,7 @@ REOPENED: Final = 6
 
 
 def main(root: Path, call: str) -> None:
-    idle_call = _idle_calls(root)[call]
+    idle_call = idle_calls(root)[call]
     told = mmap.mmap(-1, mmap.PAGESIZE)  # what children say without a system call
     found = []
     for calls_before in range(CHILDREN):
@@ -95,10 +95,10 @@ def steps(store: JobStore, jobs: list[Job]) -> list[Callable[[], None]]:
     return [*taken, remove] if store.root.parent.name == "removes" else taken
 
 
-def _idle_calls(root: Path) -> dict[str, Callable[[], object]]:
+def idle_calls(root: Path) -> dict[str, Callable[[], object]]:
     file, folder = os.open(root / "idle", os.O_CREAT | os.O_RDWR), os.open(root, os.O_RDONLY)
     moved = root / "moved"
-    moved.mkdir()
+    moved.mkdir(exist_ok=True)
 
     def unlink() -> None:
         with suppress(FileNotFoundError):
