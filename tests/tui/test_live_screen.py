@@ -217,15 +217,15 @@ def test_a_translation_is_only_waited_for_where_an_engine_makes_one(make: Make, 
 def test_nothing_is_drawn_while_nothing_moves(make: Make, live: FakeLive) -> None:
     async def test(pilot: Pilot[int]) -> None:
         live.become(VAD)
-        await pauses(pilot, lambda: screen(app)._timer is None)
+        await pauses(pilot, lambda: not screen(app)._moves)
         live.become(ModelState(StageKind.ASR, "faster-whisper", "tiny.en", Phase.LOADING))
-        assert screen(app)._timer is not None
+        assert screen(app)._moves
         live.become(ASR)
-        assert screen(app)._timer is None
+        assert not screen(app)._moves
         await pilot.press("r")
-        await pauses(pilot, lambda: screen(app)._timer is not None)
+        await pauses(pilot, lambda: screen(app)._moves)
         await pilot.press("r")
-        await pauses(pilot, lambda: screen(app)._timer is None)
+        await pauses(pilot, lambda: not screen(app)._moves)
         await pauses(pilot, lambda: "CPU  ░░░░   - %" in "\n".join(lines(app)))
 
     drive(app := make("live"), test)

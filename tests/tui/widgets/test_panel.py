@@ -93,3 +93,24 @@ def test_only_the_cells_that_changed_are_painted() -> None:
             assert painted == [Region(6, 0, 2, 1), Region(0, 1, 4, 1)]
 
     asyncio.run(run())
+
+
+def test_colours_follow_the_theme() -> None:
+    class Coloured(App[None]):
+        def compose(self) -> ComposeResult:
+            yield Panel()
+
+    async def run() -> None:
+        app = Coloured()
+        async with app.run_test(size=(20, 4)) as pilot:
+            panel, colours = app.query_one(Panel), []
+            panel.show([(("level", "dim"),)])
+            for app.theme in ("textual-dark", "textual-light"):
+                await pilot.pause()
+                (segment, *_rest) = panel.render_line(0)
+                assert segment.style is not None
+                colours.append(segment.style.color)
+                assert segment.style == panel.get_component_rich_style("dim")
+            assert colours[0] != colours[1]
+
+    asyncio.run(run())

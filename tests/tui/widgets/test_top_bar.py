@@ -11,10 +11,12 @@ from textual.pilot import Pilot
 
 from tests import fakes
 from tests.tui.conftest import FakeLive, drive, lines
+from workbench import events
 from workbench.engines import StageKind
 from workbench.live import LivePhase
 from workbench.models.states import ModelState, Phase
 from workbench.tui.app import WorkbenchApp
+from workbench.tui.widgets.top_bar import LOOK_S, TopBar
 
 Make = Callable[..., WorkbenchApp]
 
@@ -69,6 +71,24 @@ def test_a_change_is_on_screen_in_a_moment(make: Make, live: FakeLive) -> None:
         await fakes.until(lambda: lines(app)[0].endswith("LOADING ◌ 0/1"))
 
     drive(app := make(), test)
+
+
+def test_what_is_told_shortly_before_a_look_is_painted_together_with_all_that_moves(make: Make, live: FakeLive) -> None:
+    async def test(pilot: Pilot[int]) -> None:
+        bar = app.screen.query_one(TopBar)
+        bar._looked -= LOOK_S
+        tell(captured=761.2)
+        assert lines(app)[0].endswith("REC ● 12:41  lag 0.0 s")
+        tell(captured=762.2)  # a moment later: the next look is not soon
+        assert lines(app)[0].endswith("REC ● 12:41  lag 0.0 s")
+        await fakes.until(lambda: lines(app)[0].endswith("REC ● 12:42  lag 0.0 s"))
+
+    def tell(captured: float) -> None:
+        live.given = replace(live.given, captured=captured, done=captured, reached=captured)
+        live.tell(events.SpeechStarted(segment_id=0, start=captured))
+
+    live.phase = LivePhase.RECORDING
+    drive(app := make("live"), test)
 
 
 def test_in_a_narrow_terminal_only_the_current_screen_is_named(make: Make, live: FakeLive) -> None:

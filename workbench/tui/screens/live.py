@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from textual import events as ui
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Vertical
-from textual.timer import Timer
+from textual.containers import Vertical
+from textual.widget import Widget
 from textual.worker import Worker
 
 from workbench import events
@@ -32,7 +32,7 @@ from workbench.tui.widgets.captions import CaptionView
 from workbench.tui.widgets.input_panel import InputPanel
 from workbench.tui.widgets.stages import StagePanel
 from workbench.tui.widgets.system import SystemPanel
-from workbench.tui.widgets.top_bar import LOOK_S
+from workbench.tui.widgets.top_bar import TopBar
 
 if TYPE_CHECKING:
     from workbench.recording import Recording
@@ -45,10 +45,10 @@ _LOOKS_A_SAMPLE: Final = 4
 class LiveScreen(Frame):
     DEFAULT_CSS = """
     LiveScreen {
-        #live { height: 1fr; padding: 0 1; }
+        #content { padding: 0 1; }
         #left { height: 1fr; }
         #side { height: auto; }
-        &.-wide #live { layout: horizontal; }
+        &.-wide #content { layout: horizontal; }
         &.-wide #left { width: 1fr; height: 100%; }
         &.-wide #side { width: 48; height: 100%; padding: 0 0 0 2; }
         &.-wide SystemPanel { margin: 1 0 0 0; }
@@ -86,22 +86,25 @@ class LiveScreen(Frame):
         self._dropping: Ask | None = None
         """Asks whether to drop what is not recognized yet."""
         self._phases: list[Phase] = []
-        self._timer: Timer | None = None
+        self._moves = False
+        """Something here changes by itself."""
         self._phase = LivePhase.IDLE
         self._looks = 0
         self._figures: tuple[StageStatus, ...] = ()
         """Of the stages, as they are shown."""
         self._has_looked_around = False
 
+    def top(self) -> Widget:
+        return TopBar(self._look_on)
+
     def content(self) -> ComposeResult:
-        with Container(id="live"):
-            with Vertical(id="left"):
-                yield InputPanel(self.live.meter)
-                yield CaptionHead(id="caption-head")
-                yield CaptionView()
-            with Vertical(id="side"):
-                yield StagePanel()
-                yield SystemPanel()
+        with Vertical(id="left"):
+            yield InputPanel(self.live.meter)
+            yield CaptionHead(id="caption-head")
+            yield CaptionView()
+        with Vertical(id="side"):
+            yield StagePanel()
+            yield SystemPanel()
 
     def on_mount(self) -> None:
         self._source = Source(device=self.workbench.choices.device)
@@ -140,35 +143,33 @@ class LiveScreen(Frame):
     def _input(self) -> InputPanel:
         return self.query_one(InputPanel)
 
-    def _wake(self) -> None:
-        if self._timer is None:
-            self._timer = self.set_interval(LOOK_S, self._look)
+    def _look_on(self) -> None:
+        if self._moves:
+            self._look()
 
     def _look(self) -> None:
         """Show what is now; look again soon if something moves."""
         status = self.live.status()
-        moving = status.phase is not LivePhase.IDLE or self._listening or not _MOVING.isdisjoint(self._phases)
-        if moving:
-            self._wake()
-        elif self._timer is not None:
-            self._timer.stop()
-            self._timer, self._looks = None, 0
+        moved = self._moves
+        self._moves = status.phase is not LivePhase.IDLE or self._listening or not _MOVING.isdisjoint(self._phases)
+        if moved and not self._moves:
+            self._looks = 0
         if status.phase is not self._phase:
             self._phase = status.phase
             self.refresh_bindings()
             if status.phase is LivePhase.IDLE and self._dropping is not None and self._dropping.is_current:
                 self._dropping.dismiss("")  # nothing is left to drop
         if self in self.app.screen_stack and self.size:
-            self._show(status, moving=moving)
+            self._show(status)
             if self._looks % _LOOKS_A_SAMPLE == 0 and self.query_one(SystemPanel).display:
                 self.run_worker(self._sample(), group="system", exclusive=True)
             self._looks += 1
 
-    def _show(self, status: LiveStatus, *, moving: bool) -> None:
+    def _show(self, status: LiveStatus) -> None:
         """What is read at leisure is shown at fewer looks, but at one that may be the last for long."""
-        if not moving or self._looks % _LOOKS_A_SAMPLE == 0:
+        if not self._moves or self._looks % _LOOKS_A_SAMPLE == 0:
             self._figures = status.stages
-        all_of_it = not moving or self._looks % 2 == 0
+        all_of_it = not self._moves or self._looks % 2 == 0
         self._input.show_input(status, self._label, listening=self._listening, all_of_it=all_of_it)
         self.query_one(StagePanel).show_stages(self.live.states, self._figures, compact=self.has_class("-short"))
         self._show_caption_head()
@@ -183,7 +184,7 @@ class LiveScreen(Frame):
         self.refresh_bindings()
 
     async def _sample(self) -> None:
-        await self.query_one(SystemPanel).sample(lines=self.has_class("-wide"), steady=self._timer is not None)
+        await self.query_one(SystemPanel).sample(lines=self.has_class("-wide"), steady=self._moves)
 
     def on_resize(self, event: ui.Resize) -> None:
         self.call_after_refresh(self._look)
@@ -199,7 +200,8 @@ class LiveScreen(Frame):
     def _take(self, event: events.Event) -> None:
         self._input.take(event)
         self._captions.take(event, self._target_language)
-        self._wake()
+        self._moves = True
+        self.query_one(TopBar).look_along()
 
     def _look_at_states(self, states: tuple[ModelState, ...]) -> None:
         phases = [state.phase for state in states]

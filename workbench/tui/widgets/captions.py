@@ -9,7 +9,6 @@ from dataclasses import replace
 from itertools import zip_longest
 from typing import Any, ClassVar
 
-from rich.style import Style
 from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.events import Click, Resize
@@ -23,10 +22,10 @@ from workbench import events
 from workbench.tui.caption_rows import CaptionRows, Layout, Shape
 from workbench.tui.captions import Caption, Captions, Change
 from workbench.tui.texts import _
-from workbench.tui.widgets.panel import Line, changed
+from workbench.tui.widgets.panel import Line, Styled, changed
 
 
-class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
+class CaptionView(Styled, ScrollView, can_focus=True, inherit_bindings=False):
     """Renders the lines that are seen; what it keeps is text and where its lines break."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"plain", "dim", "stable", "interim", "translation", "cursor", "match"}
@@ -304,6 +303,3 @@ class CaptionView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def selection_updated(self, selection: Selection | None) -> None:
         self.refresh()
-
-    def _style(self, name: str) -> Style:
-        return self.get_component_rich_style(name or "plain")

@@ -19,7 +19,28 @@ Part: TypeAlias = tuple[str, str]
 Line: TypeAlias = tuple[Part, ...]
 
 
-class Panel(Widget):
+class Styled(Widget):
+    """Has styles by their names in `COMPONENT_CLASSES`.
+
+    Textual works a style out anew after every refresh; here each one stays until the styles change.
+    """
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._styles_by_name: dict[str, Style] = {}
+
+    def notify_style_update(self) -> None:
+        self._styles_by_name.clear()
+        super().notify_style_update()
+
+    def _style(self, name: str) -> Style:
+        """`name` may be empty: text without a style of its own is "plain"."""
+        if name not in self._styles_by_name:
+            self._styles_by_name[name] = self.get_component_rich_style(name or "plain")
+        return self._styles_by_name[name]
+
+
+class Panel(Styled):
     """Shows lines that are given to it. What does not fit is cut off."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"plain", "head", "dim", "good", "warn", "bad", "mark", "wave"}
@@ -55,9 +76,6 @@ class Panel(Widget):
         line = self._lines[y] if y < len(self._lines) else ()
         segments = [Segment(text, self._style(name)) for text, name in line]
         return Strip(segments).adjust_cell_length(self.size.width, self._style("")).simplify()
-
-    def _style(self, name: str) -> Style:
-        return self.get_component_rich_style(name or "plain")
 
 
 def joined(cells: Iterable[Part]) -> Line:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final, cast
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 LOOK_S: Final = 0.25
 """Between two looks at what moves: over SSH, too, it writes little."""
+_SOON_S: Final = 0.1
+"""Before the next look, at most: it is had now rather than in a paint of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +47,40 @@ TABS: Final = (
 
 
 class TopBar(Horizontal):
-    """One line: the tabs, which stay as they are, and beside them what changes several times a second."""
+    """One line: the tabs, which stay as they are, and beside them what changes several times a second.
+
+    All that moves on a screen is looked at in the same moment: what a paint costs hardly depends on how much it paints.
+    """
 
     DEFAULT_CSS = "TopBar { height: 1; background: $panel; color: $foreground; }"
 
+    def __init__(self, look: Callable[[], None] = lambda: None) -> None:
+        """`look` is called every `LOOK_S`, to show what moves on the rest of the screen."""
+        super().__init__()
+        self._state, self._look_too = SessionState(), look
+
     def compose(self) -> ComposeResult:
         yield Tabs()
-        yield SessionState()
+        yield self._state
+
+    def on_mount(self) -> None:
+        self._look_from_now_on()
+
+    def look_along(self) -> None:
+        """Something is painted now, out of turn: if the next look is soon, look now."""
+        if time.monotonic() >= self._looked + LOOK_S - _SOON_S:
+            self._timer.stop()
+            self._look_from_now_on()
+            self._look()
+
+    def _look_from_now_on(self) -> None:
+        self._looked = time.monotonic()
+        self._timer = self.set_interval(LOOK_S, self._look)
+
+    def _look(self) -> None:
+        self._looked = time.monotonic()
+        self._state.look()
+        self._look_too()
 
 
 class Tabs(Widget):
@@ -107,17 +137,16 @@ class SessionState(Panel):
     def on_mount(self) -> None:
         app = cast("WorkbenchApp", self.app)
         if app.is_open:
-            self._unwatch = app.live.watch(lambda _states: self._look())
-        self.set_interval(LOOK_S, self._look)
-        self._look()
+            self._unwatch = app.live.watch(lambda _states: self.look())
+        self.look()
 
     def on_unmount(self) -> None:
         self._unwatch()
 
     def on_show(self) -> None:
-        self._look()
+        self.look()
 
-    def _look(self) -> None:
+    def look(self) -> None:
         app = cast("WorkbenchApp", self.app)
         text = " " + (state_text(app.live) if app.is_open else _("Starting")) + " "
         if [text] != self.plain:
