@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -311,6 +313,21 @@ def test_who_cancels_does_not_wait_for_the_rest_of_a_copy(tmp_path: Path, monkey
 
     fakes.run(test)
     assert stopped == [True]
+
+
+def test_subtitles_are_written_when_the_disk_is_no_longer_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, failures = os.link, iter(range(2))
+
+    def link(*paths: Any) -> None:
+        if next(failures, None) is not None:
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+        real(*paths)
+
+    monkeypatch.setattr("workbench.disk.FIRST_WAIT_S", 0.0001)
+    monkeypatch.setattr(os, "link", link)
+    run(wanted(tmp_path, "srt", "vtt"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.srt", "a.vtt"]
+    assert SPOKEN[0] in (tmp_path / "a.srt").read_text()
 
 
 def test_preparing_makes_the_folder_and_nothing_else(tmp_path: Path) -> None:

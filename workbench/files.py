@@ -37,11 +37,16 @@ class NewFile:
         with said_plainly(self.path):
             self.file.write(data)
 
-    def commit(self) -> None:
-        """Put the file on disk, then under its name. A file that appeared there meanwhile stays, unless `overwrite`."""
+    def sync(self) -> None:
+        """Put on disk what was written so far, so that little is left for `commit` of a large file."""
         with said_plainly(self.path):
             self.file.flush()
             os.fsync(self.file.fileno())
+
+    def commit(self) -> None:
+        """Put the file on disk, then under its name. A file that appeared there meanwhile stays, unless `overwrite`."""
+        self.sync()
+        with said_plainly(self.path):
             self.file.close()
             if self.overwrite:
                 os.replace(self._temporary, self.path)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -137,6 +139,41 @@ def test_a_file_is_hashed_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert run(lambda: content_hash(tmp_path / "file")) == (len(data), hashlib.sha256(data).hexdigest())
     (tmp_path / "empty").touch()
     assert run(lambda: content_hash(tmp_path / "empty")) == (0, hashlib.sha256().hexdigest())
+
+
+def test_a_part_that_cannot_be_read_for_a_moment_is_hashed_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_HOP_BYTES", 2 << 20)
+    monkeypatch.setattr("workbench.disk.FIRST_WAIT_S", 0.0001)
+    data = os.urandom(5 << 20)
+    (tmp_path / "file").write_bytes(data)
+    real, reads = Path.open, 0
+
+    class Torn:
+        """Fails at the second read of the second part, after one that went well."""
+
+        def __init__(self, file: Any) -> None:
+            self._file = file
+
+        def __enter__(self) -> Torn:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self._file.close()
+
+        def seek(self, offset: int) -> None:
+            self._file.seek(offset)
+
+        def readinto(self, buffer: memoryview) -> int:
+            nonlocal reads
+            reads += 1
+            if reads == 4:
+                raise OSError(errno.ETIMEDOUT, "Connection timed out")
+            return int(self._file.readinto(buffer))
+
+    monkeypatch.setattr(Path, "open", lambda path, *arguments, **options: Torn(real(path, *arguments, **options)))
+    assert run(lambda: content_hash(tmp_path / "file")) == (len(data), hashlib.sha256(data).hexdigest())
 
 
 def test_hashing_ends_soon_when_it_is_cancelled(tmp_path: Path) -> None:

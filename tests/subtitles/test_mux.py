@@ -230,6 +230,32 @@ def test_it_stops_when_it_is_told_to_and_leaves_nothing_behind(videos: dict[str,
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_copy_goes_to_disk_as_it_is_made_and_can_be_stopped_half_way(
+    videos: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workbench.subtitles.mux._BUFFER_BYTES", 1024)
+    monkeypatch.setattr("workbench.subtitles.mux._SYNC_BYTES", 2048)
+    stop, synced = threading.Event(), list[int]()
+
+    class Watched(NewFile):
+        def sync(self) -> None:
+            super().sync()
+            synced.append(self.file.tell())
+            if is_to_stop and len(synced) == 2:
+                stop.set()
+
+    monkeypatch.setattr("workbench.subtitles.mux.NewFile", Watched)
+    is_to_stop = False
+    mux(videos[".mkv"], [Track(CUES)], tmp_path / "out.mkv", stop=stop)
+    whole = (tmp_path / "out.mkv").stat().st_size
+    assert len(synced) >= whole // 3072
+    is_to_stop, synced[:] = True, []
+    with pytest.raises(OutputError, match="stopped"):
+        mux(videos[".mkv"], [Track(CUES)], tmp_path / "other.mkv", stop=stop)
+    assert synced[-1] < whole
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mkv"]
+
+
 def test_what_is_no_video_or_holds_no_subtitles_is_refused(videos: dict[str, Path], tmp_path: Path) -> None:
     text = tmp_path / "talk.mkv"
     text.write_text("not a video")

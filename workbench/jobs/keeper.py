@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
+from workbench.disk import disk
 from workbench.engines import StageKind
 from workbench.errors import WorkbenchError, in_one_line
 from workbench.jobs.checkpoint import Checkpoint, Failure
@@ -17,7 +18,6 @@ from workbench.jobs.segments import ItemResult
 from workbench.kept import Item
 from workbench.speech.cache import ActivityCache
 from workbench.stage_errors import is_temporary
-from workbench.threads import to_thread
 from workbench.types import Activity
 
 MOST_TRIES: Final = 3
@@ -86,14 +86,19 @@ class Keeper:
     async def settle(self) -> None:
         """Everything that came so far is on disk when this returns. Raises `OutputError`: it can be called again."""
         self._changed.clear()
-        for stored in await to_thread(self._write):
+        for stored in await disk().run(self._commit):
             stored()
+        if self._changes or self._heard:
+            await disk().run(self._save)
 
-    def _write(self) -> list[Callable[[], None]]:
+    def _commit(self) -> list[Callable[[], None]]:
         """Gives whom to tell of results. What comes meanwhile stands behind what is written, and stays."""
         if results := self._results[:]:
             self._job.commit([result for result, _ in results])
             del self._results[: len(results)]
+        return [stored for _, stored in results]
+
+    def _save(self) -> None:
         if changes := self._changes[:]:
             checkpoint = self._job.checkpoint
             for change in changes:
@@ -103,7 +108,6 @@ class Keeper:
         if heard := self._heard:
             self._activities.put(self._activity_key, heard)
             self._heard = ()
-        return [stored for _, stored in results]
 
 
 def failure_of(error: Exception, item: Item | None = None) -> Failure:

@@ -34,6 +34,10 @@ _MS: Final = Fraction(1, 1000)
 _MOST_BYTES: Final = 0xFFFF
 """Of a cue in MP4."""
 _ASS: Final = "ass"
+_BUFFER_BYTES: Final = 1 << 17
+"""Written at once: each time takes the interpreter from others, and larger ones cost more to get than they save."""
+_SYNC_BYTES: Final = 32 << 20
+"""Left to the system at most: a sync at the end could not be stopped, and all other syncs would wait with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ def mux(
     with open_media(video) as source, NewFile(output, overwrite=overwrite) as new:
         disk = _Disk(new)
         try:
-            with av.open(disk, "w", format=format) as target:
+            with av.open(disk, "w", format=format, buffer_size=_BUFFER_BYTES) as target:
                 left_out = _fill(source, target, tracks, order, stop or threading.Event())
         except (av.FFmpegError, ValueError) as error:
             disk.check()
@@ -109,11 +113,16 @@ class _Disk:
     def __init__(self, new: NewFile) -> None:
         self.seek, self.tell = new.file.seek, new.file.tell
         self._new = new
+        self._unsynced = 0
         self._error: OutputError | None = None
 
     def write(self, data: bytes) -> int:
         try:
             self._new.write(data)
+            self._unsynced += len(data)
+            if self._unsynced >= _SYNC_BYTES:
+                self._new.sync()
+                self._unsynced = 0
         except OutputError as error:
             self._error = error
             raise

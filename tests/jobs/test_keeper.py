@@ -1,0 +1,78 @@
+"""What a run hands over is put on disk, also where the disk is busy for a moment."""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import fakes
+from tests.jobs.jobs import FILE, IDENTITY, item, result
+from workbench import disk
+from workbench.errors import OutputError
+from workbench.jobs import job as job_module
+from workbench.jobs import segments
+from workbench.jobs.keeper import Keeper
+from workbench.jobs.store import JobStore
+from workbench.speech.cache import ActivityCache
+
+
+class Failing:
+    """Raises an error of the system so many times, then does what `real` does."""
+
+    def __init__(self, real: Any, number: int, times: int) -> None:
+        self.real, self.number, self.times = real, number, times
+
+    def __call__(self, *arguments: Any) -> Any:
+        self.times -= 1
+        if self.times >= 0:
+            raise OSError(self.number, os.strerror(self.number))
+        return self.real(*arguments)
+
+
+@pytest.mark.parametrize(("module", "name"), [(segments, "_sync_data"), (job_module, "write_checkpoint")])
+def test_what_the_disk_does_not_take_at_once_is_stored_and_told_of_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: Any, name: str
+) -> None:
+    monkeypatch.setattr(disk, "FIRST_WAIT_S", 0.0001)
+    told: list[str] = []
+
+    async def test() -> None:
+        store = JobStore(tmp_path / "jobs")
+        with store.take(IDENTITY, FILE, {}) as job:
+            keeper = Keeper(job, ActivityCache(tmp_path / "cache"), "key", None)
+            monkeypatch.setattr(module, name, Failing(getattr(module, name), errno.EAGAIN, times=2))
+            keeper.keep(item(0), result(0).transcripts, lambda: told.append("stored"))
+            keeper.change(lambda checkpoint: replace(checkpoint, language="de"))
+            await keeper.settle()
+            assert job.results[item(0)] == result(0)
+        with store.take(IDENTITY, FILE, {}) as job:
+            assert (list(job.results), job.checkpoint.language) == ([item(0)], "de")
+
+    fakes.run(test)
+    assert told == ["stored"]
+
+
+def test_where_the_disk_stays_busy_that_is_said_and_the_same_can_be_stored_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk, "FIRST_WAIT_S", 0.0001)
+    told: list[str] = []
+
+    async def test() -> None:
+        with JobStore(tmp_path / "jobs").take(IDENTITY, FILE, {}) as job:
+            keeper = Keeper(job, ActivityCache(tmp_path / "cache"), "key", None)
+            monkeypatch.setattr(segments, "_sync_data", Failing(os.fsync, errno.EAGAIN, times=disk.TRIES))
+            keeper.keep(item(0), result(0).transcripts, lambda: told.append("stored"))
+            with pytest.raises(OutputError, match="unavailable"):
+                await keeper.settle()
+            assert told == []
+            await keeper.settle()
+            assert list(job.results) == [item(0)]
+
+    fakes.run(test)
+    assert told == ["stored"]
