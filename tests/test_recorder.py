@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,6 +15,8 @@ import pytest
 from workbench import events
 from workbench.audio.gate import Gate
 from workbench.audio.levels import Meter
+from workbench.audio.wav import WavWriter
+from workbench.builtin.file import FileCapture
 from workbench.engines import Capture, Settings
 from workbench.errors import DeviceLost, EngineError, InputError, MissingError, OutputError
 from workbench.recorder import Recorder
@@ -279,6 +282,22 @@ def test_it_stops_after_the_chunk_at_hand() -> None:
     desk = Desk()
     desk._sources = iter([Script(tone(0.1), lambda: desk.recorder.stop(), tone(0.1), tone(9.0))])
     assert len(desk.record()) == RATE // 5
+
+
+@pytest.mark.parametrize("early", [False, True], ids=["while it waits", "before it waits"])
+def test_a_file_that_waits_for_its_time_is_stopped_at_once(tmp_path: Path, early: bool) -> None:
+    with WavWriter(tmp_path / "slow.wav", RATE) as writer:
+        writer.write(tone(1))
+        writer.commit()
+    desk = Desk(FileCapture(FileCapture.Options(path=tmp_path / "slow.wav", pace=0.001)))
+    desk.recorder.open(desk.source, Settings())
+    stopping = threading.Timer(0.05, desk.recorder.stop)
+    desk.recorder.stop() if early else stopping.start()
+    begin = time.monotonic()
+    desk.recorder.record(desk.store)
+    assert time.monotonic() - begin < 1
+    assert desk.store.end == 0
+    assert desk.told == []
 
 
 def test_it_stops_where_enough_is_stored() -> None:

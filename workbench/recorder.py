@@ -89,6 +89,7 @@ class Recorder:
         self._source: OpenSource | None = None
         self._settings = Settings()
         self._opened: _Opened | None = None
+        self._taken: _Opened | None = None  # what `record` takes audio from
         self._changed = threading.Event()
         self._until = math.inf
         self._paused = False
@@ -114,9 +115,11 @@ class Recorder:
         self._changed.set()
 
     def stop(self) -> None:
-        """Let `record` return after the chunk at hand."""
+        """Let `record` return after the chunk at hand; a source that has `stop` need not wait for that one."""
         self._stopping = True
         self._changed.set()
+        if (taken := self._taken) is not None:
+            taken.stop()
 
     def open(self, source: OpenSource, settings: Settings) -> None:
         """Blocks. Raises `InputError`, `MissingError` when it cannot be opened; else `record` or `close` is next."""
@@ -160,6 +163,9 @@ class Recorder:
     def _take(self, opened: _Opened) -> bool:
         """Store what comes. True: the source has ended, or it is enough. False: another one or a pause is wanted."""
         overflows = opened.capture.overflows
+        self._taken = opened
+        if self._stopping:  # before it could be told to
+            opened.stop()
         with closing(opened):
             for chunk in opened.chunks:
                 self.label = opened.label
@@ -296,6 +302,11 @@ class _Opened:
     def resume(self) -> None:
         if resume := getattr(self.chunks, "resume", None):
             resume()
+
+    def stop(self) -> None:
+        """From any thread; does not block."""
+        if stop := getattr(self.chunks, "stop", None):
+            stop()
 
     def close(self) -> None:
         if close := getattr(self.chunks, "close", None):

@@ -123,7 +123,11 @@ class _Paced(Iterator[workbench.AudioChunk]):
         if self._began is not None:
             self._began += time.monotonic() - self._due
 
-    def close(self) -> None:
+    def stop(self) -> None:
+        """From any thread, at once: nothing more is given, and a wait in `next` ends."""
         self._closed.set()
+
+    def close(self) -> None:
+        self.stop()
         with self._decoding:
             self._chunks.close()
