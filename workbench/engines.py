@@ -137,6 +137,10 @@ class BatchEngine(Engine[In, Out, State]):
     def process_batch(self, work: Sequence[tuple[In, State]]) -> Sequence[Iterable[Out]]:
         """One result for each item, in order; or raises, with every state as it was."""
 
+    def joins(self, item: In) -> bool:
+        """Whether `item` may share a call with others. Called on the loop; microseconds."""
+        return True
+
     def process(self, item: In, state: State) -> Iterable[Out]:
         return self.process_batch([(item, state)])[0]
 

@@ -21,6 +21,7 @@ from typing import Any, Final, TypeAlias, TypeVar, cast
 
 from workbench import events
 from workbench.audio.recent import RecentAudio
+from workbench.drifting import DriftCheck
 from workbench.edge import Edge
 from workbench.engines import Capture, Recognizer, Settings, StageKind
 from workbench.errors import UnsupportedLanguage, first_error, is_expected
@@ -30,6 +31,7 @@ from workbench.listening import Listener
 from workbench.pool import Pool, Results, Stage
 from workbench.pool.results import Values
 from workbench.speech.cache import joined
+from workbench.speech.drift import Drift
 from workbench.speech.packer import Packer, PackerOptions
 from workbench.speech.quality import Quality, Span, quality
 from workbench.speech.repeats import RepeatFilter
@@ -106,6 +108,7 @@ class Pipeline:
         self._activities: list[Activity] = []  # of a file
         self._spans: list[Span] = []
         self._interim: Interim | None = None
+        self._check: DriftCheck | None = None
         self._handing_over = False
         self._unrecognized: deque[Window] = deque()
         self._untranslated: deque[float] = deque()  # seconds on the timeline: where transcripts start
@@ -177,6 +180,11 @@ class Pipeline:
         """How well a file was cut into segments, once it was; None where that is not known."""
         activity = joined(self._activities)
         return quality(self._spans, activity, self._stages.segmenter.threshold) if activity else None
+
+    @property
+    def drift(self) -> Drift | None:
+        """How far texts of windows that were recognized together are from those of each alone; None: not compared."""
+        return self._check.drift if self._check and self._check.drift.windows else None
 
     def statistics(self) -> dict[str, Any]:
         edges: dict[str, Edge[Any]] = {
@@ -307,6 +315,8 @@ class Pipeline:
                 self._tell_progress()
 
         if (pool := self._stages.recognizer) is not None:
+            if pool.max_batch > 1 and not self._live:
+                self._check = DriftCheck(self._capture.duration)
             first = await self._windows.peek()
             if self._kept and self._kept.language and self.settings.language is None:
                 self._is_spoken(self._kept.language)
@@ -400,18 +410,22 @@ class Pipeline:
         if await items.peek() is None:
             return
         async with pool.open(self.settings) as stage:  # only now: the language of the stream is known
-            at_once = pool.engine.concurrency * pool.maximum
-            slots = asyncio.Semaphore(at_once)
+            slots = asyncio.Semaphore(pool.at_once)
             is_paced = self._kept is not None and kind is StageKind.ASR
             free = slots.release if is_paced else lambda: None
             await stage.fan_out(
                 _paced(items, slots) if is_paced else items,
                 took,
                 failed,
-                ahead=at_once + 1,
-                begin=lambda item: begun(item) or self._begin(kind, stage, item, free),
+                ahead=pool.at_once + 1,
+                begin=lambda item: begun(item) or self._checked(stage, item, self._begin(kind, stage, item, free)),
                 done=done,
             )
+
+    def _checked(self, stage: Stage[In, Out], item: In, values: Values[Out]) -> Values[Out]:
+        if self._check is None or not isinstance(item, Window):
+            return values
+        return cast(Values[Out], self._check.beside(cast(Any, stage), item, self.settings, cast(Any, values)))
 
     def _begin(self, kind: StageKind, stage: Stage[In, Out], item: In, free: Callable[[], None]) -> Values[Out]:
         """What was made of `item` before, or else put it to work. `free` is called when no crash can cost it."""

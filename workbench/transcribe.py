@@ -23,6 +23,7 @@ from workbench.kept import Kept
 from workbench.outputs import Targets
 from workbench.pipeline import Emit, Pipeline, Stages
 from workbench.session import Session
+from workbench.speech.drift import Drift
 from workbench.speech.quality import Quality
 from workbench.subtitles import Caption
 from workbench.subtitles.mux import mux
@@ -32,6 +33,10 @@ from workbench.types import Speech
 
 SPEECH_RATE = 24_000
 """Hertz of the WAV that `--speak` writes."""
+
+
+class Drifted(StageError):
+    """Windows that are recognized together give other texts than each alone. Nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,8 @@ class Result:
     warnings: tuple[str, ...]
     quality: Quality | None = None
     """Of the segments."""
+    drift: Drift | None = None
+    """Where windows were recognized together: how far their texts are from those of each alone; None: not compared."""
 
     def to_dict(self) -> dict[str, Any]:
         """What `workbench transcribe --json` prints."""
@@ -62,6 +69,7 @@ class Result:
             "segments": [segment(caption) for caption in self.captions],
             "repeated": repeated_segments(self.captions),
             "segmentation": self.quality.to_dict() if self.quality else None,
+            "drift": self.drift.to_dict() if self.drift else None,
             "warnings": list(self.warnings),
         }
 
@@ -122,12 +130,15 @@ async def transcribe(
     capture: Capture | None = None,
     kept: Kept | None = None,
     tolerance: int = 1,
+    may_drift: bool = True,
     began: Callable[[Pipeline], None] = lambda pipeline: None,
 ) -> Result:
     """Make `targets`. Files appear under their names when they are complete, or not at all.
 
     `capture` gives the audio of the file, by default as the profile has it read. `kept` and `tolerance` are the
-    pipeline's; where windows failed and it went on, nothing is written. `began` gets the pipeline.
+    pipeline's; where windows failed and it went on, nothing is written. `began` gets the pipeline. Texts of windows
+    that were recognized together `may_drift` far from those of each alone, with a warning; or else `Drifted` is raised.
+
     Raises `InputError`, `StageError`, `OutputError` and what else `Pipeline.run` raises.
     """
     started = time.perf_counter()
@@ -159,6 +170,10 @@ async def transcribe(
         await pipeline.run()
         if failures:
             raise _incomplete(failures)
+        if (drift := pipeline.drift) and drift.is_too_much:
+            if not may_drift:
+                raise Drifted(str(drift), hint="Set batch_size to 1.")
+            notes.append(str(drift))
         language = pipeline.settings.language or most_common_language(told.found)
         files = await to_thread(render, outputs, told.found, language, targets.show)
         await disk().run(partial(write_files, files, overwrite=targets.overwrite))
@@ -178,6 +193,7 @@ async def transcribe(
         cues=max((len(file.cues) for file in files), default=0),
         warnings=warnings,
         quality=pipeline.quality,
+        drift=drift,
     )
 
 

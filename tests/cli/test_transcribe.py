@@ -94,6 +94,7 @@ def test_json_is_one_object_a_file_and_nothing_else(command: Command, tone: Tone
                 }
             ],
             "repeated": [],
+            "drift": None,
             "warnings": [],
         }
 

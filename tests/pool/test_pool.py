@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests import fakes
-from tests.fakes import Doing, DoingAtOnce, DoingBatches, Gate, Loads, Steps, fail, generate, give
+from tests.fakes import Deed, Doing, DoingAtOnce, DoingBatches, Gate, Loads, Steps, fail, generate, give
 from workbench.errors import EngineError, EngineHung, PoolBusy, PoolClosed
 from workbench.pool import Pool, Reply
 
@@ -56,6 +56,20 @@ def test_a_batch_holds_items_of_like_size() -> None:
         async with Pool(loads) as pool:
             await asyncio.gather(*(pool.open().process(Sized(cost)) for cost in (1.0, 30.0, 2.0, 25.0, 3.9)))
         assert loads.engines[0].sizes == [3, 2]
+
+    fakes.run(test)
+
+
+def test_an_item_that_does_not_join_others_is_a_batch_of_its_own() -> None:
+    class Choosy(DoingBatches):
+        def joins(self, item: Deed) -> bool:
+            return self.cost(item) < 5.0
+
+    async def test() -> None:
+        loads = Loads(Choosy)
+        async with Pool(loads) as pool:
+            await asyncio.gather(*(pool.open().process(Sized(cost)) for cost in (1.0, 2.0, 6.0, 7.0)))
+        assert sorted(loads.engines[0].sizes) == [1, 1, 2]
 
     fakes.run(test)
 

@@ -58,6 +58,12 @@ class Job:
             self._log.append(results)
             self._results = self._results | {result.item: result for result in results}
 
+    def forget(self) -> None:
+        """Drop all results that are stored, on disk when this returns. Raises as `commit` does."""
+        with self._writing, self._safe():
+            self._results = {}
+            self._log.clear()
+
     def save(self, checkpoint: Checkpoint) -> None:
         """Replace the checkpoint, on disk when this returns. Raises as `commit` does, and nothing has changed then."""
         if checkpoint.identity.key != self.checkpoint.identity.key:

@@ -54,6 +54,7 @@ class SegmentLog:
     def __init__(self, path: Path, key: str) -> None:
         """Make the file, or go on after its last good line; what follows is cut off. Raises as `read_results` does."""
         self.path = path
+        self._key = key
         self.results, self._end, self._seed = read_results(path, key)
         with said_plainly(path):
             if not path.exists():
@@ -89,6 +90,13 @@ class SegmentLog:
                 raise
         self._end, self._seed = self._end + len(data), seed
         self.results += results
+
+    def clear(self) -> None:
+        """Drop all results, on disk when this returns. Raises `OutputError`; they do not count any more then either."""
+        self.results, self._end, self._seed = [], 0, self._key.encode()
+        with said_plainly(self.path):
+            self._file.truncate(0)
+            _sync_data(self._file.fileno())
 
     def close(self) -> None:
         self._file.close()

@@ -22,12 +22,12 @@ from workbench.jobs.request import Request, pinned, request_of, stepped_down
 from workbench.outputs import refuse_taken
 from workbench.pipeline import Emit, Pipeline, Stages
 from workbench.plan import Plan
-from workbench.profiles.stepping import step_down
+from workbench.profiles.stepping import Step, one_by_one, step_down
 from workbench.session import Session
 from workbench.speech.cache import ActivityCache, activity_key
 from workbench.stage_errors import is_out_of_memory
 from workbench.threads import to_thread, uninterrupted
-from workbench.transcribe import Result, prepare, transcribe
+from workbench.transcribe import Drifted, Result, prepare, transcribe
 
 TOLERANCE: Final = 5
 """Items of one stage that fail in a row and end a job; of fewer, the rest is done first."""
@@ -126,18 +126,21 @@ async def work(
 async def _with_what_fits(
     job: Job, request: Request, session: Session, emit: Emit, began: Callable[[Running], None]
 ) -> Result:
-    """Run with less and less until memory is enough. What is stored is taken up each time."""
+    """Run with less and less until memory is enough, and windows one by one where texts drift.
+
+    What is stored is taken up each time, but for texts that drifted.
+    """
     while True:
         request = stepped_down(request, job.checkpoint)
         try:
             result = await _run(job, request, session.beside(request.profile), emit, began)
         except Exception as error:
-            language = request.settings.language or job.checkpoint.language
-            step = step_down(request.profile, session.registry, language) if is_out_of_memory(error) else None
-            if step is None:
+            if (step := _next_step(job, request, session, error)) is None:
                 raise
             _log.warning("job %s: %s (%s)", job.name, step.said, error)
             failures = (*job.checkpoint.failures, failure_of(error))
+            if isinstance(error, Drifted):
+                await disk().run(job.forget)
         else:
             said = (step.said for step in job.checkpoint.steps)
             return replace(result, warnings=(*said, *result.warnings))
@@ -145,6 +148,16 @@ async def _with_what_fits(
         await _save(job, steps=(*job.checkpoint.steps, taken), failures=failures)
         await session.release(None)  # or there would have to be memory for both
         emit(events.Resumed(position=0.0))
+
+
+def _next_step(job: Job, request: Request, session: Session, error: Exception) -> Step | None:
+    """With what to go on after `error`; None: nothing would help."""
+    if isinstance(error, Drifted):
+        return one_by_one(request.profile, str(error))
+    if not is_out_of_memory(error):
+        return None
+    language = request.settings.language or job.checkpoint.language
+    return step_down(request.profile, session.registry, language)
 
 
 def _plan(session: Session, request: Request) -> Plan:
@@ -187,6 +200,7 @@ async def _transcribe(
                 capture=capture,
                 kept=keeper,
                 tolerance=TOLERANCE,
+                may_drift=one_by_one(request.profile, "") is None,
                 began=began,
             )
             writing.cancel()

@@ -52,6 +52,10 @@ class Instance(Generic[In, Out]):
     def max_batch(self) -> int:
         return self.engine.max_batch if isinstance(self.engine, BatchEngine) else 1
 
+    def takes_alone(self, call: Call[In, Out]) -> bool:
+        """Whether `call` cannot share a batch here."""
+        return call.alone or (isinstance(self.engine, BatchEngine) and not self.engine.joins(call.item))
+
     @property
     def free(self) -> bool:
         return len(self.hops) < self.engine.concurrency

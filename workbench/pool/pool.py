@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Generic, Self, TypeVar
 
-from workbench.engines import Engine, Settings, Stateless
+from workbench.engines import BatchEngine, Engine, Settings, Stateless
 from workbench.errors import PoolBusy, PoolClosed
 from workbench.pool.dispatcher import Dispatcher
 from workbench.pool.fleet import Fleet, Load
@@ -119,6 +119,16 @@ class Pool(Generic[In, Out]):
     def engine(self) -> Engine[In, Out, Any]:
         """One of the instances, for what they all have in common. There is none before `start`."""
         return self._fleet.engine
+
+    @property
+    def max_batch(self) -> int:
+        """Items that an instance takes in one call."""
+        return self.engine.max_batch if isinstance(self.engine, BatchEngine) else 1
+
+    @property
+    def at_once(self) -> int:
+        """The most items that can be at work at once, of all streams."""
+        return self.engine.concurrency * self.max_batch * self.maximum
 
     @property
     def broken(self) -> Exception | None:

@@ -47,13 +47,13 @@ class ReadyQueue(Generic[In, Out]):
                 call.listed = False
             elif call.instance is not instance if call.pinned else instance.retiring:
                 passed.append(entry)
-            elif batch and (call.alone or call.cost > LIKE_SIZE * batch[0].cost):
+            elif batch and (instance.takes_alone(call) or call.cost > LIKE_SIZE * batch[0].cost):
                 passed.append(entry)
                 break
             else:
                 call.listed = False
                 batch.append(call)
-                if call.alone:
+                if instance.takes_alone(call):
                     break
         for entry in passed:
             heapq.heappush(self._heap, entry)

@@ -1,4 +1,4 @@
-"""What to give up, one thing after the other, when memory runs out while a recognizer works. Loads nothing."""
+"""What a recognizer gives up, one thing after the other, when memory runs out or texts drift. Loads nothing."""
 
 from __future__ import annotations
 
@@ -56,6 +56,15 @@ def step_down(
             said = f"memory ran out, so the recognizer goes on with {what} {new} instead of {old}"
             return Step(profile.model_copy(update={"asr": smaller}), said)
     return None
+
+
+def one_by_one(profile: Profile, why: str) -> Step | None:
+    """`profile` with windows recognized one by one; None: it has them so."""
+    stage = profile.asr
+    if stage is None or stage.options.get("batch_size", 1) == 1:
+        return None
+    alone = stage.model_copy(update={"options": stage.options | {"batch_size": 1}})
+    return Step(profile.model_copy(update={"asr": alone}), f"{why}, so windows are recognized one by one")
 
 
 def _smaller(stage: Stage, model: str | None) -> Iterator[tuple[str, Any, Any, Stage]]:

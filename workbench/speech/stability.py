@@ -129,3 +129,8 @@ def _heard_again(stable: Sequence[str], heard: Sequence[str]) -> int:
             best = min(diagonal + (key != word), edits[index] + 1, edits[index - 1] + 1)
             diagonal, edits[index] = edits[index], best
     return min(range(len(edits)), key=lambda count: (edits[count], -count))
+
+
+def spoken_words(text: str) -> list[str]:
+    """Those of `text`, each as it compares: case, width and punctuation do not count."""
+    return [_key(word) for word in _words(text) if _key(word)]

@@ -17,6 +17,8 @@ from workbench import models
 from workbench_faster_whisper import catalog, choice
 
 if TYPE_CHECKING:
+    from faster_whisper.transcribe import Segment
+
     from workbench_faster_whisper.whisper import Whisper
 
 _log = logging.getLogger(__name__)
@@ -30,7 +32,9 @@ _SKIPPED_CPS = 2.5
 """A segment of at least so many seconds with fewer characters a second than this was skipped."""
 
 
-class FasterWhisper(workbench.Recognizer):
+class FasterWhisper(
+    workbench.BatchEngine[workbench.Window, workbench.Transcript, workbench.Settings], workbench.Recognizer
+):
     name = catalog.ENGINE
     languages = catalog.LANGUAGES
 
@@ -52,6 +56,11 @@ class FasterWhisper(workbench.Recognizer):
         """Precision; "auto": int8 on a CPU, float16 on a GPU."""
         concurrency: int = Field(default=1, ge=1)
         """Windows recognized at once with one copy of the weights."""
+        batch_size: int = Field(default=1, ge=1)
+        """Windows recognized in one call. For GPUs: on a CPU 4 of tiny.en together take 3 to 10 % less time than alone.
+
+        Texts may differ by a word or two, which is watched.
+        """
         threads_per_call: int = Field(default=1, ge=1)
         """CPU threads for one window. More `concurrency` pays better."""
         beam_size: int = Field(default=5, ge=1)
@@ -64,6 +73,7 @@ class FasterWhisper(workbench.Recognizer):
             options = self.resolve(options, workbench.Settings())
         folder = _weights(options.model)
         self.concurrency = options.concurrency
+        self.max_batch = options.batch_size
         self._beam_size = options.beam_size
         self._word_timestamps = options.word_timestamps
         self._whisper: Whisper | None = _load(folder, options)
@@ -93,18 +103,46 @@ class FasterWhisper(workbench.Recognizer):
         for _ in self._recognize(window, workbench.Settings(language="en")):
             pass
 
+    def joins(self, item: workbench.Window) -> bool:
+        return item.is_final
+
     def process(self, item: workbench.Window, state: workbench.Settings) -> Iterator[workbench.Transcript]:
-        if not item.is_final:
+        if item.is_final:
+            yield from self._with_what_was_skipped(item, state, list(self._recognize(item, state)))
+        else:
             yield from self._recognize_so_far(item, state)
-            return
-        found = list(self._recognize(item, state))
+
+    def process_batch(
+        self, work: Sequence[tuple[workbench.Window, workbench.Settings]]
+    ) -> Sequence[Iterable[workbench.Transcript]]:
+        """Windows of the same settings are recognized together, others as `process` does."""
+        results: list[Iterable[workbench.Transcript]] = [self.process(item, state) for item, state in work]
+        together: dict[workbench.Settings, list[int]] = {}
+        for index, (item, state) in enumerate(work):
+            if self.max_batch > 1 and self._is_plain(item, state):
+                together.setdefault(state, []).append(index)
+        for state, indices in together.items():
+            items = [work[index][0] for index in indices]
+            for index, item, found in zip(indices, items, self._recognize_together(items, state), strict=True):
+                results[index] = self._with_what_was_skipped(item, state, found)
+        return results
+
+    def _is_plain(self, item: workbench.Window, state: workbench.Settings) -> bool:
+        """Whether it is speech to its end, in a language that is known."""
+        whisper = self._able(item, state)
+        knows_language = state.language is not None or not whisper.model.is_multilingual
+        return item.is_final and knows_language and bool(item.samples.any())
+
+    def _with_what_was_skipped(
+        self, item: workbench.Window, state: workbench.Settings, found: list[workbench.Transcript]
+    ) -> list[workbench.Transcript]:
         if len(item.segments) > 1 and self._word_timestamps:
             for segment in _skipped(item, found):
                 _log.info("the segment at %.1f s was skipped: it is recognized alone", segment.audio.start)
                 alone = list(self._recognize(workbench.Window((segment,)), state))
                 if _length(alone) > _length(_of(segment, found)):
                     found = [transcript for transcript in found if transcript not in _of(segment, found)] + alone
-        yield from sorted(found, key=lambda transcript: transcript.start)
+        return sorted(found, key=lambda transcript: transcript.start)
 
     def _recognize(self, item: workbench.Window, state: workbench.Settings) -> Iterator[workbench.Transcript]:
         whisper = self._able(item, state)
@@ -115,15 +153,23 @@ class FasterWhisper(workbench.Recognizer):
             for segment, language in whisper.recognize(
                 samples, **_asked(state), beam_size=self._beam_size, word_timestamps=self._word_timestamps
             ):
-                spoken = state.language or catalog.language(language)
-                words = [
-                    workbench.Word(float(w.start), float(w.end), w.word, float(w.probability))
-                    for w in segment.words or ()
-                ]
-                if words:
-                    yield from _transcripts(item, words, spoken)
-                elif text := segment.text.strip():
-                    yield item.transcript(text, language=spoken, start=segment.start, end=segment.end)
+                yield from _said(item, segment, state.language or catalog.language(language))
+
+    def _recognize_together(
+        self, items: Sequence[workbench.Window], state: workbench.Settings
+    ) -> list[list[workbench.Transcript]]:
+        whisper = self._able(items[0], state)
+        with _telling_what_is_broken():
+            found = whisper.recognize_together(
+                [item.samples for item in items],
+                **_asked(state),
+                beam_size=self._beam_size,
+                word_timestamps=self._word_timestamps,
+            )
+            return [
+                [transcript for segment in segments for transcript in _said(item, segment, state.language or "en")]
+                for item, segments in zip(items, found, strict=True)
+            ]
 
     def _recognize_so_far(self, item: workbench.Window, state: workbench.Settings) -> Iterator[workbench.Transcript]:
         whisper = self._able(item, state)
@@ -173,6 +219,14 @@ def _asked(state: workbench.Settings) -> _Asked:
     """What a stream sets, in Whisper's words."""
     language = catalog.token(state.language) if state.language else None
     return {"language": language, "prompt": state.prompt, "hotwords": state.hotwords}
+
+
+def _said(item: workbench.Window, segment: Segment, language: str) -> Iterator[workbench.Transcript]:
+    words = [workbench.Word(float(w.start), float(w.end), w.word, float(w.probability)) for w in segment.words or ()]
+    if words:
+        yield from _transcripts(item, words, language)
+    elif text := segment.text.strip():
+        yield item.transcript(text, language=language, start=segment.start, end=segment.end)
 
 
 def _transcripts(

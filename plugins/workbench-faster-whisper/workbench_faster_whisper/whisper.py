@@ -5,7 +5,8 @@ Imports faster-whisper and CTranslate2, so it is imported only where an engine i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import ctranslate2
@@ -15,7 +16,7 @@ import threadpoolctl
 from faster_whisper import WhisperModel
 from faster_whisper.audio import pad_or_trim
 from faster_whisper.tokenizer import Tokenizer
-from faster_whisper.transcribe import Segment, get_compression_ratio, get_suppressed_tokens
+from faster_whisper.transcribe import Segment, TranscriptionOptions, get_compression_ratio, get_suppressed_tokens
 
 from workbench.threads import give_memory_back
 from workbench.types import Samples
@@ -43,6 +44,19 @@ LOOPING: Final = 2.4
 """Whisper's own bound: text that compresses better repeats itself."""
 PROMPT_TOKENS: Final = 100
 """Of prompt and of hotwords each: together with `_most_tokens` they have to fit into the decoder's 448."""
+
+
+_NOTHING: Final = np.zeros(160, np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class FirstPass:
+    """What a batch gave for one window: takes the place of the encoded window in faster-whisper's own passes."""
+
+    decoded: tuple[ctranslate2.models.WhisperGenerationResult, float, float, float]
+    """The text, its mean log probability, the temperature, and how well it compresses."""
+    aligned: list[dict[str, Any]]
+    """Its words; empty where no times are wanted."""
 
 
 class Whisper(WhisperModel):  # type: ignore[misc]
@@ -73,26 +87,95 @@ class Whisper(WhisperModel):  # type: ignore[misc]
         With word timestamps, Whisper's own timestamps are left out: alignment gives better ones, and they end most
         windows early, which costs a second pass. A part then is what one pass gives.
         """
-        duration = len(samples) / SAMPLE_RATE
-        segments, info = self.transcribe(
-            samples,
-            language=language,
-            beam_size=beam_size,
-            temperature=0.0,
-            condition_on_previous_text=False,
-            initial_prompt=self._first_tokens(prompt) or None,
-            hotwords=self.hf_tokenizer.decode(self._first_tokens(hotwords)) or None,
-            without_timestamps=word_timestamps,
-            word_timestamps=word_timestamps,
-            max_new_tokens=_most_tokens(duration),
-            no_speech_threshold=NO_SPEECH,
-            log_prob_threshold=SURE,
+        how = self._how(len(samples), language, prompt, hotwords, beam_size, word_timestamps)
+        segments, info = self.transcribe(samples, **how)
+        for segment in _kept(segments, len(samples), word_timestamps):
+            yield segment, info.language
+
+    def recognize_together(
+        self,
+        windows: Sequence[Samples],
+        *,
+        language: str | None,
+        prompt: str = "",
+        hotwords: str = "",
+        beam_size: int = 5,
+        word_timestamps: bool = True,
+    ) -> list[Iterable[Segment]]:
+        """What `recognize` gives for each of `windows`, the first pass over all of them in one call.
+
+        Each is encoded as 30 s, so that its text does not depend on which others it comes with. `language` is None only
+        where the model knows but one. Further passes, and a text that is longer than its window allows, are for one
+        window alone, when its segments are asked for.
+        """
+        spoken = language or "en"
+        tokenizer = Tokenizer(self.hf_tokenizer, self.model.is_multilingual, task="transcribe", language=spoken)
+        asked = [self._how(len(w), spoken, prompt, hotwords, beam_size, word_timestamps) for w in windows]
+        options = [self.transcribe(_NOTHING, **how)[1].transcription_options for how in asked]
+        features = [self.feature_extractor(samples) for samples in windows]
+        passes = self._first_passes(features, tokenizer, options)
+        given = zip(windows, features, options, passes, strict=True)
+        return [
+            _kept(self.generate_segments(mels, tokenizer, how, False, first), len(samples), word_timestamps)
+            for samples, mels, how, first in given
+        ]
+
+    def _first_passes(
+        self, features: Sequence[npt.NDArray[np.float32]], tokenizer: Tokenizer, options: Sequence[TranscriptionOptions]
+    ) -> list[FirstPass | None]:
+        """One for each window: `features` have shape (mels, frames + 1). None: it has to be made alone."""
+        how, frames = options[0], [min(FRAMES, f.shape[1] - 1) for f in features]
+        encoded = super().encode(np.stack([pad_or_trim(f[:, :n]) for f, n in zip(features, frames, strict=True)]))
+        before = self.get_prompt(
+            tokenizer, how.initial_prompt or [], without_timestamps=how.without_timestamps, hotwords=how.hotwords
         )
-        for segment in segments:
-            if segment.no_speech_prob <= NO_SPEECH or segment.compression_ratio <= LOOPING:
-                yield segment, info.language
-            if word_timestamps and (not segment.words or duration - segment.words[-1].end < REST_S):
-                return
+        results = self.model.generate(
+            encoded,
+            [before] * len(features),
+            beam_size=how.beam_size,
+            max_length=len(before) + max(o.max_new_tokens for o in options),
+            suppress_tokens=how.suppress_tokens,
+            return_scores=True,
+            return_no_speech_prob=True,
+        )
+        texts = [[token for token in r.sequences_ids[0] if token < tokenizer.eot] for r in results]
+        aligned = (
+            super().find_alignment(tokenizer, texts, encoded, frames) if how.word_timestamps else [[]] * len(texts)
+        )
+        return [
+            FirstPass(_decoded(result, tokenizer), words) if len(result.sequences_ids[0]) <= o.max_new_tokens else None
+            for result, words, o in zip(results, aligned, options, strict=True)
+        ]
+
+    def generate_with_fallback(self, encoder_output: Any, *how: Any) -> Any:
+        """What was decoded in a batch, or else decode."""
+        if isinstance(encoder_output, FirstPass):
+            return encoder_output.decoded
+        return super().generate_with_fallback(encoder_output, *how)
+
+    def find_alignment(self, tokenizer: Any, text_tokens: Any, encoder_output: Any, *how: Any) -> Any:
+        """What was aligned in a batch, or else align."""
+        if isinstance(encoder_output, FirstPass):
+            return [encoder_output.aligned]
+        return super().find_alignment(tokenizer, text_tokens, encoder_output, *how)
+
+    def _how(
+        self, samples: int, language: str | None, prompt: str, hotwords: str, beam_size: int, word_timestamps: bool
+    ) -> dict[str, Any]:
+        """What faster-whisper is told for a window of so many samples."""
+        return {
+            "language": language,
+            "beam_size": beam_size,
+            "temperature": 0.0,
+            "condition_on_previous_text": False,
+            "initial_prompt": self._first_tokens(prompt) or None,
+            "hotwords": self.hf_tokenizer.decode(self._first_tokens(hotwords)) or None,
+            "without_timestamps": word_timestamps,
+            "word_timestamps": word_timestamps,
+            "max_new_tokens": _most_tokens(samples / SAMPLE_RATE),
+            "no_speech_threshold": NO_SPEECH,
+            "log_prob_threshold": SURE,
+        }
 
     def recognize_so_far(
         self, samples: Samples, *, language: str | None, prompt: str = "", hotwords: str = ""
@@ -161,6 +244,24 @@ def _best_type(device: str) -> str:
     supported = ctranslate2.get_supported_compute_types(device)
     wanted = ("float16", "int8") if device == "cuda" else ("int8",)
     return next((name for name in wanted if name in supported), "float32")
+
+
+def _kept(segments: Iterable[Segment], samples: int, word_timestamps: bool) -> Iterator[Segment]:
+    """Those of a window of so many samples that are speech, up to where it ends."""
+    duration = samples / SAMPLE_RATE
+    for segment in segments:
+        if segment.no_speech_prob <= NO_SPEECH or segment.compression_ratio <= LOOPING:
+            yield segment
+        if word_timestamps and (not segment.words or duration - segment.words[-1].end < REST_S):
+            return
+
+
+def _decoded(
+    result: ctranslate2.models.WhisperGenerationResult, tokenizer: Tokenizer
+) -> tuple[ctranslate2.models.WhisperGenerationResult, float, float, float]:
+    tokens = result.sequences_ids[0]
+    likely = result.scores[0] * len(tokens) / (len(tokens) + 1)  # the mean, the end token included
+    return result, likely, 0.0, get_compression_ratio(tokenizer.decode(tokens).strip())
 
 
 def _has_words(text: str) -> bool:
