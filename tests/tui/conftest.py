@@ -7,6 +7,7 @@ import gc
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final, TypeAlias
 
 import pytest
@@ -39,6 +40,7 @@ class FakeLive:
     registry: Registry = field(default_factory=Registry)
     meter: Meter = field(default_factory=Meter)
     recording: Any = None
+    session: Any = field(default_factory=lambda: SimpleNamespace(pools=list))
     told: list[Any] = field(default_factory=list)
     """What was asked of it."""
     given: LiveStatus = field(

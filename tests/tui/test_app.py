@@ -93,7 +93,7 @@ def test_a_screen_that_is_shown_again_has_the_theme_and_the_size_of_now(make: Ma
     drive(app := make("notices"), test)
 
 
-@pytest.mark.parametrize(("key", "instead"), [("2", "workbench transcribe FILE"), ("5", "4 Plugins")])
+@pytest.mark.parametrize(("key", "instead"), [("5", "4 Plugins")])
 def test_a_number_without_a_screen_says_what_to_use_instead(make: Make, key: str, instead: str) -> None:
     async def test(pilot: Pilot[int]) -> None:
         await pilot.press(key)

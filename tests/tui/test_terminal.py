@@ -76,8 +76,8 @@ def test_nothing_is_written_when_nothing_changes(open_workbench: Open) -> None:
 def test_a_copy_reaches_the_terminal(open_workbench: Open) -> None:
     with open_workbench() as terminal:
         settled(terminal)
-        terminal.type("2")
-        terminal.shows("There is no screen for files yet.")
+        terminal.type("5")
+        terminal.shows("There is no screen to compare engines.")
         terminal.type("y")
         terminal.until(lambda: b"\x1b]52;c;" in terminal.written)
         terminal.shows("Copied")
@@ -92,7 +92,7 @@ def test_the_mouse_can_be_left_to_the_terminal(open_workbench: Open) -> None:
     with open_workbench() as terminal:
         settled(terminal)
         assert b"\x1b[?1000h" in terminal.written
-        terminal.type("\x1b[<0;20;1M\x1b[<0;20;1m")  # a click on 4 Plugins
+        terminal.type("\x1b[<0;31;1M\x1b[<0;31;1m")  # a click on 4 Plugins
         terminal.until(lambda: "Plugins" in terminal.text.splitlines()[1])
 
 
@@ -148,7 +148,7 @@ from workbench.cli import main
 main()
 """
 CRASH = """
-def action_reserved(self, screen):
+def action_reserved(self):
     raise ZeroDivisionError("divided by nothing")
 app.WorkbenchApp.action_reserved = action_reserved
 """
@@ -166,7 +166,7 @@ app.WorkbenchApp.on_unmount = on_unmount
 """
 RECORD = """
 from workbench.tui.screens.welcome import SAMPLE
-async def action_reserved(self, screen):
+async def action_reserved(self):
     from workbench.live import Source
     await self.live.start(Source(path=SAMPLE, pace=1.0))
     self.notice("It records.")
@@ -175,9 +175,9 @@ app.WorkbenchApp.action_reserved = action_reserved
 NOISE = """
 import os
 old = app.WorkbenchApp.action_reserved
-def action_reserved(self, screen):
+def action_reserved(self):
     os.write(2, b"ALSA lib pcm.c: underrun occurred")
-    old(self, screen)
+    old(self)
 app.WorkbenchApp.action_reserved = action_reserved
 """
 
@@ -193,7 +193,7 @@ def open_broken(home: Path) -> Open:
 def test_a_crash_leaves_the_terminal_as_it_was_and_says_where_the_details_are(open_broken: Open, home: Path) -> None:
     with open_broken(CRASH) as terminal:
         settled(terminal)
-        terminal.type("2")
+        terminal.type("5")
         assert terminal.ended() == 1
         assert_restored(terminal)
         said = " ".join(terminal.text.split())
@@ -230,7 +230,7 @@ def test_a_signal_ends_a_session_and_keeps_what_it_captured(open_broken: Open, n
     number = getattr(signal, name)
     with open_broken(RECORD) as terminal:
         settled(terminal)
-        terminal.type("2")
+        terminal.type("5")
         terminal.shows("It records.")
         terminal.shows("REC ● 0:01")
         terminal.process.send_signal(number)
@@ -246,8 +246,8 @@ def test_a_signal_ends_a_session_and_keeps_what_it_captured(open_broken: Open, n
 def test_what_libraries_print_goes_to_the_log_and_not_over_the_screen(open_broken: Open, home: Path) -> None:
     with open_broken(NOISE) as terminal:
         settled(terminal)
-        terminal.type("2")
-        terminal.shows("There is no screen for files yet.")
+        terminal.type("5")
+        terminal.shows("There is no screen to compare engines.")
         terminal.type("q")
         assert terminal.ended() == 0
         assert b"ALSA" not in terminal.written
@@ -257,7 +257,7 @@ def test_what_libraries_print_goes_to_the_log_and_not_over_the_screen(open_broke
 def test_a_window_that_is_closed_ends_it_and_keeps_what_was_captured(open_broken: Open, home: Path) -> None:
     with open_broken(RECORD) as terminal:
         settled(terminal)
-        terminal.type("2")
+        terminal.type("5")
         terminal.shows("REC ● 0:01")
         terminal.close()
         assert terminal.process.wait(PATIENCE_S) == 128 + signal.SIGHUP
@@ -268,7 +268,7 @@ def test_a_window_that_is_closed_ends_it_and_keeps_what_was_captured(open_broken
 def test_a_window_whose_end_no_signal_tells_ends_it_too(open_broken: Open, home: Path) -> None:
     with open_broken(f"import signal\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n{RECORD}") as terminal:
         settled(terminal)
-        terminal.type("2")
+        terminal.type("5")
         terminal.shows("REC ● 0:01")
         terminal.close()
         assert terminal.process.wait(PATIENCE_S) == 128 + signal.SIGHUP

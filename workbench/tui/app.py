@@ -24,6 +24,7 @@ from workbench.tui.widgets.top_bar import TABS, Tab
 if TYPE_CHECKING:
     from workbench.events import Event
     from workbench.live import Live
+    from workbench.tui.job_desk import JobDesk
 
 OpenLive: TypeAlias = Callable[[], Awaitable["Live"]]
 """Makes the live session, after the first paint: it takes plugins, hardware and a profile. It is not entered yet."""
@@ -33,8 +34,7 @@ class WorkbenchApp(Shell):
     TITLE = "workbench"
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(tab.key, f"show('{tab.mode}')", tab.label, show=False, id=f"app.{tab.mode}") for tab in TABS),
-        Binding("2", "reserved('jobs')", _("Jobs"), show=False, id="app.jobs"),
-        Binding("5", "reserved('bench')", _("Bench"), show=False, id="app.bench"),
+        Binding("5", "reserved", _("Bench"), show=False, id="app.bench"),
         *COMMON,
     ]
     tabs = TABS
@@ -46,6 +46,7 @@ class WorkbenchApp(Shell):
         """A session begins, or goes on after these events."""
         self._open_live = open_live
         self._live: Live | None = None
+        self._desk: JobDesk | None = None
         for tab in TABS:
             self.add_mode(tab.mode, partial(_screen_of, tab))
 
@@ -61,19 +62,27 @@ class WorkbenchApp(Shell):
         assert self._live is not None, "screens are shown when there is a live session"
         return self._live
 
+    @property
+    def desk(self) -> JobDesk:
+        """The queue of files."""
+        assert self._desk is not None, "screens are shown when there is a live session"
+        return self._desk
+
     def get_default_screen(self) -> Screen[Any]:
         return StartingScreen()
 
     async def work_on(self) -> None:
-        """Hold the live session."""
+        """Hold the live session, and the queue of files."""
         live = await self._open_live()
         if self._exit:
             return
         async with live:
-            self._live = live
+            from workbench.tui.job_desk import JobDesk
+
+            self._live, self._desk = live, JobDesk(self)
             live.observe(self._tell)
             await self._opened()
-            await self._leaving.wait()
+            await self.desk.work(self._leaving)
 
     async def _opened(self) -> None:
         from workbench.tui import interrupted
@@ -111,28 +120,32 @@ class WorkbenchApp(Shell):
             self.switch_mode(mode)
             self.choose(screen=mode)
 
-    def action_reserved(self, screen: str) -> None:
-        if screen == "jobs":
-            self.notice(_("There is no screen for files yet."), _("In a shell: workbench transcribe FILE"))
-        else:
-            self.notice(_("There is no screen to compare engines."), _("4 Plugins shows how fast each one is."))
+    def action_reserved(self) -> None:
+        self.notice(_("There is no screen to compare engines."), _("4 Plugins shows how fast each one is."))
 
     # leaving
 
     async def action_quit(self) -> None:
-        if self._live is None or self._live.phase.value == "idle":
+        is_live = self._live is not None and self._live.phase.value != "idle"
+        files = self._desk.unfinished if self._desk else 0
+        if not is_live and not files:
             self.exit(0)
             return
         from workbench.tui.screens.ask import Ask
 
-        question = Ask(
-            _("A live session is running."),
-            {
+        said, answers = [], {}
+        if is_live:
+            said.append(_("A live session is running."))
+            answers = {
                 "s": _("stop, work off what was said, and quit"),
                 "q": _("quit now: the audio is kept, and can be worked off later"),
-            },
-        )
-        self.push_screen(question, self._quit_as_answered)
+            }
+        if files:
+            said.append(
+                _("Files that are not done: {count}. They go on when the workbench is next opened.", count=files)
+            )
+            answers.setdefault("q", _("quit"))
+        self.push_screen(Ask("\n".join(said), answers), self._quit_as_answered)
 
     def _quit_as_answered(self, answer: str | None) -> None:
         if answer == "q":

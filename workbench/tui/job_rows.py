@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len
@@ -13,14 +14,17 @@ from workbench.jobs.checkpoint import State
 from workbench.tui.texts import _
 from workbench.tui.widgets.panel import Line, Part, fit, spread
 from workbench.tui.widgets.stages import kind_name
+from workbench.tui.wrapping import line_starts
 
 if TYPE_CHECKING:
     from workbench.jobs.queue import Entry
     from workbench.live import StageStatus
 
-BAR: Final = 10
+BAR: Final = 8
 """Cells of the bar of a file."""
 _SEPARATOR: Final = "   "
+_MOST: Final = 2
+"""Lines for what went wrong, and for what to do next."""
 _STAGE: Final = 12
 _FIGURES: Final = 42
 
@@ -70,7 +74,7 @@ def speed(entry: Entry, now: float) -> float | None:
     if entry.state is State.RUNNING and entry.run_began is not None and now > entry.run_began:
         return (entry.position - entry.run_from) / (now - entry.run_began)
     if entry.result is not None and entry.result.elapsed > 0:
-        return max(0.0, entry.result.duration - entry.run_from) / entry.result.elapsed
+        return entry.result.duration / entry.result.elapsed
     return None
 
 
@@ -130,16 +134,27 @@ def total_line(found: Totals, width: int) -> Line:
     return spread(((_SEPARATOR.join(words), "head"), *failed), ((_SEPARATOR.join(right), ""),), width)
 
 
-def detail_lines(entry: Entry | None) -> tuple[Line, Line]:
-    """What went wrong, and what to do next; else what is made of a file, and how."""
+def detail_lines(entry: Entry | None, width: int) -> list[Line]:
+    """What went wrong, and what to do next; else what is made of a file, and how.."""
     if entry is None:
-        return ((_("a adds files and folders."), "dim"),), ()
+        return [((_("a adds files and folders."), "dim"),), ()]
     if entry.error is not None:
         message, hint = " ".join(str(entry.error).split()), " ".join(entry.error.hint.split())
         again = _("R tries again.") if entry.state is State.FAILED else _("p goes on.")
         kept = _("What was done is kept.") if entry.position else ""
-        return (("✗ " + message, "bad"),), ((" ".join(filter(None, [hint, again, kept])), "warn"),)
-    return ((_("To: "), "dim"), (", ".join(map(str, entry.request.targets.paths)), "")), tuple(_how(entry))
+        next_step = " ".join(filter(None, [again, kept, hint]))
+        return [*_wrapped("✗ " + message, "bad", width), *_wrapped(next_step, "warn", width)]
+    paths = ", ".join(map(str, entry.request.targets.paths))
+    return [((_("To: "), "dim"), (paths, "")), tuple(_how(entry))]
+
+
+def _wrapped(text: str, style: str, width: int) -> list[Line]:
+    """As `_MOST` lines at most."""
+    starts = [*line_starts(text, max(8, width)), len(text)]
+    lines = [text[start:end].rstrip() for start, end in pairwise(starts)]
+    if len(lines) > _MOST:
+        lines[_MOST - 1] = fit(text[starts[_MOST - 1] :], width)
+    return [((line, style),) for line in lines[:_MOST]]
 
 
 def _how(entry: Entry) -> Iterator[Part]:

@@ -29,7 +29,7 @@ from workbench.tui.screens.language import targets
 from workbench.tui.texts import _
 from workbench.tui.widgets.captions import CaptionView
 from workbench.tui.widgets.job_table import JobTable
-from workbench.tui.widgets.panel import Panel
+from workbench.tui.widgets.panel import Line, Panel
 from workbench.tui.widgets.top_bar import TopBar
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class JobsScreen(Frame):
             &:focus { border: round $border; }
         }
         #captions { padding: 0 1; }
-        #total, #detail, #stages { margin: 0 2; }
+        #total, #detail, #stages { padding: 0 2; }
         #detail { height: 2; }
         #stages { height: 0; }
     }
@@ -100,7 +100,8 @@ class JobsScreen(Frame):
         """`JobDesk.changes` as it was when it was shown last."""
         self._shown: tuple[int | None, int, object] = (None, 0, None)
         """(file, how much of what was said in it, the list that holds that)."""
-        self._known: tuple[int | None, State | None, bool] = (None, None, False)
+        self._finds_text = False
+        self._known: tuple[object, ...] = ()
         """What the keys in force depend on."""
 
     def top(self) -> Widget:
@@ -166,9 +167,11 @@ class JobsScreen(Frame):
         """The one with the cursor."""
         entry = self.current
         self._show_text(entry)
-        self.query_one("#detail", Panel).show(detail_lines(entry))
+        detail = self.query_one("#detail", Panel)
+        _show(detail, detail_lines(entry, self._width_of(detail)))
         self._show_stages(entry)
-        known = (entry.number, entry.state, entry.number in self._desk.stopping) if entry else (None, None, True)
+        stopping = entry is not None and entry.number in self._desk.stopping
+        known = (self._desk.is_open, entry and entry.number, entry and entry.state, stopping)
         if known != self._known:
             self._known = known
             self.refresh_bindings()
@@ -193,18 +196,23 @@ class JobsScreen(Frame):
         at_work = [entry, *self._desk.entries] if entry else self._desk.entries
         running = next(filter(None, (self._desk.queue.running(one.number) for one in at_work)), None)
         panel = self.query_one("#stages", Panel)
-        width = max(0, panel.parent.size.width - 4) if isinstance(panel.parent, Widget) else 0
         edges = running.pipeline.statistics() if running else {}
-        lines = stage_lines(list(stage_statuses(running.plan, running.stages, edges)) if running else [], width)
-        if panel.styles.height is None or panel.styles.height.value != len(lines):
-            panel.styles.height = len(lines)
-        panel.show(lines)
+        stages = list(stage_statuses(running.plan, running.stages, edges)) if running else []
+        _show(panel, stage_lines(stages, self._width_of(panel)))
+
+    def _width_of(self, panel: Panel) -> int:
+        """Also of one that has no line, and so no size."""
+        return max(0, self.query_one("#file").size.width - panel.gutter.width)
 
     # frame
 
+    def action_find(self) -> None:
+        self._finds_text = self._text.has_focus
+        super().action_find()
+
     def find(self, text: str, step: int) -> str:
-        """In the names of files; in what was said, while the text has the keys."""
-        if self._text.has_focus:
+        """In what was said, where the text had the keys; else in the names of files."""
+        if self._finds_text:
             return self._text.find(text, step)
         found = [entry for entry in self._table.entries if text and _holds(entry, text)]
         numbers = [entry.number for entry in found]
@@ -246,6 +254,8 @@ class JobsScreen(Frame):
             return _("It stops when the engine has done what it has in hand.")
         if entry.state is State.RUNNING:
             return _("It is being worked on: p pauses it first.")
+        if action in ("pause", "resume") and entry.state in _ALLOWED["retry"]:
+            return _("It has ended: R tries again.")
         if action == "remove":
             return _("It is not done: x cancels it first.")
         if action == "retry":
@@ -385,6 +395,13 @@ class JobsScreen(Frame):
     def _keep(self, wanted: Wanted) -> None:
         kept = {"formats": list(wanted.formats), "show": wanted.show if wanted.target_language else "translation"}
         self.workbench.choose(layout={**self.workbench.choices.layout, "jobs": kept})
+
+
+def _show(panel: Panel, lines: list[Line]) -> None:
+    """In a panel of so many lines."""
+    if panel.styles.height is None or panel.styles.height.value != len(lines):
+        panel.styles.height = len(lines)
+    panel.show(lines)
 
 
 def _holds(entry: Entry, text: str) -> bool:

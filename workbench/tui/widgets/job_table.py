@@ -19,7 +19,7 @@ from workbench.tui.widgets.panel import Line, Panel, Part, fit
 if TYPE_CHECKING:
     from workbench.jobs.queue import Entry
 
-_STATE: Final = 12
+_STATE: Final = 11
 _LENGTH_FROM: Final = 100
 """Columns of the list from which on there is room for how long a file is."""
 
@@ -33,11 +33,11 @@ class _Column:
 
 
 _COLUMNS: Final = (
-    _Column("Progress", 16, lambda entry, _now: progress_text(entry)),
-    _Column("x RT", 6, speed_text),
-    _Column("ETA", 13, left_text),
+    _Column("Progress", 14, lambda entry, _now: progress_text(entry)),
+    _Column("x RT", 5, speed_text),
+    _Column("ETA", 12, left_text),
     _Column("Length", 8, lambda entry, _now: clock(entry.duration) if entry.duration else "", _LENGTH_FROM),
-    _Column("Prio", 5, lambda entry, _now: priority_text(entry)),
+    _Column("Prio", 4, lambda entry, _now: priority_text(entry)),
 )
 
 

@@ -39,6 +39,7 @@ class Tab:
 
 TABS: Final = (
     Tab("1", "live", "Live", "workbench.tui.screens.live:LiveScreen"),
+    Tab("2", "jobs", "Jobs", "workbench.tui.screens.jobs:JobsScreen"),
     Tab("3", "profile", "Profile", "workbench.tui.screens.profile:ProfileScreen"),
     Tab("4", "plugins", "Plugins", "workbench.tui.screens.plugins:PluginsScreen"),
     Tab("6", "sessions", "Sessions", "workbench.tui.screens.sessions:SessionsScreen"),

@@ -1,0 +1,577 @@
+"""The screen of jobs, on a real queue with engines that write as many windows as a test allows."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeAlias, cast
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input, Select
+
+from tests import fakes
+from tests.jobs.scribe import PROFILE, Scribe, scribes
+from tests.tui.conftest import SIZES, drive, lines
+from workbench.engines import Settings
+from workbench.jobs.checkpoint import State
+from workbench.jobs.queue import Queue
+from workbench.jobs.request import Request
+from workbench.jobs.store import JobStore
+from workbench.live import Live
+from workbench.outputs import Targets
+from workbench.profiles import store as profile_store
+from workbench.profiles.schema import Profile
+from workbench.session import Session
+from workbench.tui.app import WorkbenchApp
+from workbench.tui.screens.ask import Ask
+from workbench.tui.screens.choose import Choose
+from workbench.tui.screens.job_form import JobForm
+from workbench.tui.screens.jobs import JobsScreen
+from workbench.tui.widgets.flag import Flag
+
+Make: TypeAlias = Callable[..., WorkbenchApp]
+Test: TypeAlias = Callable[[Pilot[int], WorkbenchApp, JobsScreen], Awaitable[None]]
+Run: TypeAlias = Callable[..., WorkbenchApp]
+
+TALK, MEETING, SONG = "talk.wav", "会议录音.mkv", "a-song-with-quite-a-long-name-that-no-terminal-has-room-for.mp3"
+
+
+@pytest.fixture(autouse=True)
+def media(folders: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with three files of 3, 2 and 1 windows, and one that is no audio."""
+    folder = folders / "media"
+    folder.mkdir()
+    for name, seconds in ((TALK, 12), (MEETING, 8), (SONG, 4)):
+        (folder / name).write_text(f"{seconds} seconds of {name}")
+    (folder / "notes.txt").write_text("nothing to hear")
+    monkeypatch.chdir(folders)
+    Scribe.reset()
+    return folder
+
+
+@pytest.fixture
+def run(make: Make) -> Run:
+    """Drive the screen of a real live session, and of a real queue."""
+
+    def run(test: Test, size: tuple[int, int] = SIZES["medium"], profile: Any = PROFILE) -> WorkbenchApp:
+        app = make("jobs", on=Live(Profile.model_validate(profile), scribes()))
+
+        async def with_screen(pilot: Pilot[int]) -> None:
+            await fakes.until(lambda: app.desk.is_open)
+            await pilot.pause()
+            await test(pilot, app, cast(JobsScreen, app.screen))
+            Scribe.allow(1000)  # what an engine has in hand is waited for
+
+        drive(app, with_screen, size)
+        assert app.failure is None
+        return app
+
+    return run
+
+
+def request(path: Path, **more: Any) -> Request:
+    targets = Targets(path, (("srt", path.with_suffix(".srt")),))
+    profile = Profile.model_validate(PROFILE)
+    return Request(targets=targets, settings=Settings(language="en"), profile=profile, **more)
+
+
+def states(app: WorkbenchApp) -> list[State]:
+    return [entry.state for entry in app.desk.entries]
+
+
+def told(app: WorkbenchApp) -> str:
+    return "\n".join(f"{notice.message} {notice.hint}" for notice in app.notices)
+
+
+def text(app: WorkbenchApp) -> str:
+    return "\n".join(lines(app))
+
+
+async def shows(pilot: Pilot[int], app: WorkbenchApp, words: str) -> None:
+    """Wait until the screen has these words."""
+    await fakes.until(lambda: words in text(app))
+    await pilot.pause()
+
+
+async def asked(pilot: Pilot[int], app: WorkbenchApp, kind: type = Ask) -> None:
+    await fakes.until(lambda: isinstance(app.screen, kind) and app.screen.is_mounted)
+    await pilot.pause()
+
+
+def submit(app: WorkbenchApp, *paths: Path) -> None:
+    for path in paths:
+        app.desk.queue.submit(request(path))
+
+
+# what is shown
+
+
+def test_an_empty_list_says_how_to_add_files(run: Run) -> None:
+    async def test(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
+        await shows(pilot, app, "No files yet: a adds some.")
+        assert "a Add files" in lines(app)[-1]
+        await pilot.press("p")
+        await shows(pilot, app, "There is no file in the list")
+        await pilot.press("R", "x", "d", "M", "plus", "C", "j", "y", "enter", "escape")
+        assert app.screen is screen
+
+    run(test)
+
+
+def test_files_show_how_far_they_are_and_what_is_said_in_them_as_it_comes(run: Run, media: Path) -> None:
+    async def test(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
+        submit(app, media / TALK)
+        Scribe.allow(2)
+        await shows(pilot, app, "small: line 2, 第2行。")
+        row = next(line for line in lines(app) if TALK in line and "running ▶" in line)
+        assert "█" in row
+        assert " %" in row
+        assert " left " in row
+        assert "0 of 1 files done   1 running" in text(app)
+        assert "line 3" not in text(app)
+        assert f"To: {media / 'talk.srt'}" in text(app)
+        stage = next(line for line in lines(app) if line.split()[:2] == ["text", "scribe"])
+        assert stage.split()[3] == "1", "one window is being worked on"
+        Scribe.allow(1)
+        await shows(pilot, app, "done ✓")
+        assert "100 %" in text(app)
+        assert "1 of 1 files done" in text(app)
+        assert "Stages" not in text(app)
+        assert "Files that are done: 1; that failed: 0." in told(app)
+
+    Scribe.reset(0)
+    run(test)
+
+
+def test_nothing_is_painted_while_nothing_changes(run: Run, media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
+        submit(app, media / SONG)
+        await shows(pilot, app, "done ✓")
+        await fakes.until(lambda: app.workers._workers == set() or all(w.is_finished for w in app.workers))
+        looks = 0
+
+        def look() -> None:
+            nonlocal looks
+            looks += 1
+
+        monkeypatch.setattr(screen, "_look", look)
+        for _ in range(3):
+            screen._look_on()
+        assert looks == 0
+        app.desk.queue.prioritize(1, 3)
+        screen._look_on()
+        assert looks == 1
+
+    run(test)
+
+
+def test_the_text_can_be_gone_to_searched_and_copied(run: Run, media: Path) -> None:
+    async def test(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
+        submit(app, media / TALK)
+        await shows(pilot, app, "done ✓")
+        await pilot.press("y")
+        assert app.clipboard == str(media)
+        await pilot.press("o", "slash", *"line 2", "enter")
+        await pilot.pause()
+        assert screen._text.selected == (1, 1)
+        await pilot.press("o", "y")
+        assert "line 2" in app.clipboard
+        await pilot.press("escape")
+        assert app.focused is screen._table
+
+    run(test)
+
+
+def test_files_are_found_by_name_and_chosen_with_keys_and_mouse(run: Run, media: Path) -> None:
+    async def test(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
+        submit(app, media / TALK, media / MEETING, media / SONG)
+        await shows(pilot, app, "3 of 3 files done")
+        await pilot.press("slash", *"会议", "enter")
+        await pilot.pause()
+        assert screen.current is not None
+        assert screen.current.number == 2
+        await pilot.press("G")
+        assert screen.current.number == 3
+        await pilot.press("k", "k", "k")
+        assert screen.current.number == 1
+        await pilot.click("#jobs", offset=(5, 3))
+        assert screen.current.number == 2
+        await shows(pilot, app, f"─ {MEETING} ─")
+
+    run(test)
+
+
+# what can be done
+
+
+def test_a_file_is_paused_in_the_middle_and_goes_on_from_there(run: Run, media: Path) -> None:
+    async def test(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
+        submit(app, media / TALK)
+        Scribe.allow(1)
+        await shows(pilot, app, "line 1")
+        await pilot.press("p")
+        await shows(pilot, app, "stopping ◌")
+        await pilot.press("p")
+        await shows(pilot, app, "It stops when the engine has done what it has in hand.")
+        Scribe.allow(1)
+        await shows(pilot, app, "paused ‖")
+        assert states(app) == [State.PAUSED]
+        assert not (media / "talk.srt").exists() or not (media / "talk.srt").read_text()
+        Scribe.allow(5)
+        await pilot.press("p")
+        await shows(pilot, app, "done ✓")
+        assert [line for line in Scribe.written if "line 1" in line] == Scribe.written[:1], "it is kept"
+        assert all(f"line {n}" in text(app) for n in (1, 2, 3))
+        await pilot.press("p")
+        await shows(pilot, app, "Nothing is left to be done of it.")
+
+    Scribe.reset(0)
+    run(test)
+
+
+def test_a_file_is_cancelled_only_after_a_question_and_can_be_tried_again(run: Run, media: Path) -> None:
+    async def test(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
+        submit(app, media / TALK)
+        Scribe.allow(1)
+        await shows(pilot, app, "line 1")
+        await pilot.press("x")
+        await asked(pilot, app)
+        await pilot.press("escape")
+        assert states(app) == [State.RUNNING]
+        await pilot.press("x")
+        await asked(pilot, app)
+        await pilot.press("c")
+        Scribe.allow(1)
+        await shows(pilot, app, "cancelled –")
+        assert "0 of 0 files done" in text(app)
+        Scribe.allow(5)
+        await pilot.press("R")
+        await shows(pilot, app, "done ✓")
+        assert [line for line in Scribe.written if "line 1" in line] == Scribe.written[:1], "it is kept"
+
+    Scribe.reset(0)
+    run(test)
+
+
+def test_a_file_that_fails_says_why_and_what_to_do_and_can_be_tried_again(run: Run, media: Path) -> None:
+    async def test(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
+        Scribe.error = ValueError("a crumb")
+        submit(app, media / TALK, media / "nowhere.wav")
+        await shows(pilot, app, "2 failed ✗")
+        assert "a crumb" in text(app)
+        assert "R tries again." in text(app)
+        assert "talk.wav: " in told(app)
+        await pilot.press("j")
+        await shows(pilot, app, "✗ there is no file")
+        await pilot.press("k", "p")
+        await shows(pilot, app, "It has ended: R tries again.")
+        Scribe.error = None
+        await pilot.press("R")
+        await shows(pilot, app, "done ✓")
+        assert [notice.about for notice in app.unseen] == ["job 2"], "what was told of the first is over"
+
+    run(test)
+
+
+def test_files_in_the_way_are_overwritten_only_after_a_question(run: Run, media: Path) -> None:
+    async def test(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
+        (media / "talk.srt").write_text("by hand")
+        submit(app, media / TALK)
+        await shows(pilot, app, "failed ✗")
+        await pilot.press("R")
+        await asked(pilot, app)
+        await pilot.press("escape")
+        assert (media / "talk.srt").read_text() == "by hand"
+        await pilot.press("R")
+        await asked(pilot, app)
+        await pilot.press("o")
+        await shows(pilot, app, "done ✓")
+        assert "line 3" in (media / "talk.srt").read_text()
+
+    run(test)
+
+
+def test_what_waits_changes_places_by_its_priority(run: Run, media: Path) -> None:
+    async def test(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
+        submit(app, media / TALK)
+        await shows(pilot, app, "starting ◌")
+        await pilot.press("plus")
+        await shows(pilot, app, "It is being worked on: p pauses it first.")
+        await pilot.press("p")
+        Scribe.allow(1)
+        await shows(pilot, app, "paused ‖")
+        await pilot.press("plus", "plus", "minus")
+        await shows(pilot, app, "+1│")
+        assert app.desk.entries[0].request.priority == 1
+
+    Scribe.reset(0)
+    run(test)
+
+
+def test_a_file_that_waits_gets_another_profile(run: Run, media: Path) -> None:
+    async def test(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
+        folder = profile_store.user_dir()
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, model in (("big", "large"), ("wrong", 'large" \nx = "1')):
+            (folder / f"{name}.toml").write_text(
+                f'schema = 1\nname = "{name}"\n[vad]\nengine = "ear"\n[asr]\nengine = "scribe"\n'
+                f'options = {{ model = "{model}" }}\n'
+            )
+        submit(app, media / TALK)
+        await shows(pilot, app, "starting ◌")
+        await pilot.press("p")
+        Scribe.allow(1)
+        await shows(pilot, app, "paused ‖")
+        await pilot.press("M")
+        await asked(pilot, app, Choose)
+        app.screen.dismiss("wrong")
+        await fakes.until(lambda: "3 Profile shows and corrects it." in told(app))
+        await pilot.press("M")
+        await asked(pilot, app, Choose)
+        app.screen.dismiss("big")
+        await shows(pilot, app, "profile big")
+        Scribe.allow(10)
+        await pilot.press("p")
+        await shows(pilot, app, "done ✓")
+        assert Scribe.made == ["small", "large"]
+        assert "large: line 1" in text(app)
+        await fakes.until(lambda: "large" not in [state.model for state in app.live.states])
+        assert "small" in [state.model for state in app.live.states], "the live session has it still"
+
+    Scribe.reset(0)
+    run(test)
+
+
+def test_what_is_over_is_taken_off_the_list(run: Run, media: Path) -> None:
+    async def test(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
+        submit(app, media / "nowhere.wav", media / TALK, media / SONG)
+        await shows(pilot, app, "2 of 3 files done")
+        await pilot.press("d")
+        await fakes.until(lambda: [entry.number for entry in app.desk.entries] == [2, 3])
+        assert screen.current is not None
+        assert screen.current.number == 2
+        assert not app.unseen
+        await pilot.press("C")
+        await shows(pilot, app, "No files yet")
+
+    run(test)
+
+
+def test_what_is_not_over_is_not_taken_off(run: Run, media: Path) -> None:
+    async def test(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
+        submit(app, media / TALK)
+        await shows(pilot, app, "starting ◌")
+        await pilot.press("d")
+        await shows(pilot, app, "p pauses it first")
+        await pilot.press("R")
+        await pilot.pause()
+        assert states(app) == [State.RUNNING]
+
+    Scribe.reset(0)
+    run(test)
+
+
+# adding
+
+
+async def opened(pilot: Pilot[int], app: WorkbenchApp) -> JobForm:
+    await pilot.press("a")
+    await asked(pilot, app, JobForm)
+    return cast(JobForm, app.screen)
+
+
+def test_a_folder_is_added_with_a_language_a_translation_and_formats(run: Run, media: Path) -> None:
+    async def test(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
+        form = await opened(pilot, app)
+        await pilot.press(*str(media)[:-2])
+        await fakes.until(lambda: form.query_one("#path", Input)._suggestion.startswith(str(media)))
+        await pilot.press("right")
+        assert form.query_one("#path", Input).value == f"{media}/"
+        form.query_one("#language", Select).value = "en"
+        form.query_one("#target", Select).value = "de"
+        form.query_one("#show", Select).value = "both"
+        form.query_one("#format-vtt", Flag).value = True
+        form.query_one("#folder", Input).value = str(media / "made")
+        await pilot.press("f3")
+        await fakes.until(lambda: len(app.desk.entries) == 3)
+        await shows(pilot, app, "3 of 3 files done")
+        made = sorted(path.name for path in (media / "made").iterdir())
+        assert made == sorted(f"{Path(n).stem}.de.{f}" for n in (TALK, MEETING, SONG) for f in ("srt", "vtt"))
+        assert "(small: line 3, 第3行。)" in (media / "made" / "talk.de.srt").read_text()
+        assert app.choices.layout["jobs"] == {"formats": ["srt", "vtt"], "show": "both"}
+
+    run(test)
+
+
+def test_the_form_starts_with_what_the_profile_says(run: Run) -> None:
+    async def test(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
+        form = await opened(pilot, app)
+        chosen = [form.query_one(f"#{id}", Select).value for id in ("language", "target")]
+        assert chosen == ["en", "zh"]
+        await pilot.press("escape")
+        assert app.screen is screen
+
+    run(test, profile={**PROFILE, "settings": {"language": "en", "target_language": "zh"}})
+
+
+def test_the_form_says_what_is_wrong_and_stays(run: Run, media: Path) -> None:
+    async def test(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
+        form = await opened(pilot, app)
+        await pilot.press("f3")
+        await shows(pilot, app, "Type the path of a file or a folder.")
+        form.query_one("#path", Input).value = str(media / "nothing")
+        await pilot.press("f3")
+        await shows(pilot, app, "There is no file")
+        (media / "empty").mkdir()
+        form.query_one("#path", Input).value = str(media / "empty")
+        await pilot.press("f3")
+        await shows(pilot, app, "There is no audio or video in")
+        form.query_one("#format-srt", Flag).value = False
+        await pilot.press("f3")
+        await shows(pilot, app, "No format is chosen.")
+        assert app.screen is form
+
+    run(test, SIZES["large"])
+
+
+def test_files_that_are_there_are_kept_or_overwritten_as_answered(run: Run, media: Path) -> None:
+    async def test(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
+        async def add(answer: str) -> None:
+            form = await opened(pilot, app)
+            form.query_one("#path", Input).value = str(media / TALK)
+            await pilot.press("f3")
+            if answer:
+                await asked(pilot, app)
+                await pilot.press(answer)
+
+        await add("")
+        await shows(pilot, app, "1 of 1 files done")
+        await add("escape")
+        await add("k")
+        await shows(pilot, app, "was done ✓")
+        assert len(Scribe.written) == 3
+        (media / "talk.srt").write_text("by hand")
+        await add("o")
+        await shows(pilot, app, "3 of 3 files done")
+        assert "line 3" in (media / "talk.srt").read_text()
+        assert len(app.desk.entries) == 3
+
+    run(test)
+
+
+def test_a_file_that_is_in_the_list_is_not_added_again(run: Run, media: Path) -> None:
+    async def test(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
+        submit(app, media / TALK)
+        await shows(pilot, app, "starting ◌")
+        form = await opened(pilot, app)
+        form.query_one("#path", Input).value = str(media / TALK)
+        await pilot.press("f3")
+        await fakes.until(lambda: "Files that are in the list already: 1." in told(app))
+        assert len(app.desk.entries) == 1
+
+    Scribe.reset(0)
+    run(test)
+
+
+# leaving, and coming back
+
+
+def test_who_leaves_while_files_run_is_told_and_they_go_on_at_the_next_start(run: Run, media: Path) -> None:
+    async def leave(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
+        submit(app, media / TALK)
+        Scribe.allow(1)
+        await shows(pilot, app, "line 1")
+        await pilot.press("q")
+        await asked(pilot, app)
+        assert "Files that are not done: 1." in text(app)
+        await pilot.press("escape")
+        assert app.screen is screen
+        await pilot.press("q")
+        await asked(pilot, app)
+        await pilot.press("q")
+        await fakes.until(lambda: app._exit)
+
+    async def come_back(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
+        assert "Files that an earlier run left unfinished: 1." in told(app)
+        await shows(pilot, app, "done ✓")
+        assert [line for line in Scribe.written if "line 1" in line] == Scribe.written[:1], "it is kept"
+        assert all(f"line {n}" in text(app) for n in (1, 2, 3))
+
+    Scribe.reset(0)
+    run(leave)
+    (info,) = JobStore().jobs()
+    assert info.checkpoint is not None
+    assert info.checkpoint.state is State.QUEUED
+    run(come_back)
+
+
+def test_what_was_paused_or_failed_waits_at_the_next_start_with_its_error(run: Run, media: Path) -> None:
+    async def before() -> None:
+        session = Session(Profile.model_validate(PROFILE), scribes())
+        async with session, Queue(session, JobStore()) as queue:
+            Scribe.error = ValueError("a crumb")
+            queue.submit(request(media / TALK))
+            await queue.settled()
+
+    async def test(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
+        assert "Files that were paused or failed in an earlier run: 1." in told(app)
+        await shows(pilot, app, "a crumb")
+        await pilot.press("d")
+        await shows(pilot, app, "No files yet")
+
+    async def once_more(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
+        await shows(pilot, app, "No files yet")
+        assert not told(app)
+
+    fakes.run(before)
+    run(test)
+    run(once_more)
+
+
+def test_the_queue_goes_on_while_other_screens_are_shown(run: Run, media: Path) -> None:
+    async def test(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
+        await pilot.press("7")
+        submit(app, media / TALK)
+        await fakes.until(lambda: states(app) == [State.FINISHED])
+        await shows(pilot, app, "Files that are done: 1")
+        await pilot.press("2")
+        await shows(pilot, app, "line 3")
+
+    run(test)
+
+
+# how it looks
+
+
+def looks(media: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """One of each state, at a time that stands still."""
+    from workbench.tui.screens import jobs
+
+    async def before(pilot: Pilot[int]) -> None:
+        app = cast(WorkbenchApp, pilot.app)
+        await fakes.until(lambda: app._desk is not None and app.desk.is_open)
+        (media / "talk.srt").write_text("by hand")
+        submit(app, media / TALK)
+        await fakes.until(lambda: states(app)[0] is State.FAILED)
+        (media / "lecture.flac").write_text("3600 seconds")
+        submit(app, media / SONG)
+        await fakes.until(lambda: states(app)[1] is State.RUNNING)
+        Scribe.allow(1)
+        await fakes.until(lambda: states(app)[1] is State.FINISHED)
+        app.desk.queue.submit(request(media / MEETING, priority=2))
+        Scribe.allow(1)
+        await fakes.until(lambda: len(app.desk.told(3)) == 1 and len(Scribe.written) == 2)
+        await fakes.until(lambda: app.desk.entries[2].position > 0)
+        started = app.desk.entries[2].run_began
+        assert started is not None
+        monkeypatch.setattr(jobs.time, "monotonic", lambda: started + 1.0)
+        for entry, elapsed in ((app.desk.entries[1], 0.5),):
+            assert entry.result is not None
+            object.__setattr__(entry.result, "elapsed", elapsed)
+        await pilot.press("j", "j")
+        monkeypatch.setattr(jobs, "stage_lines", lambda stages, width: [])
+        cast(JobsScreen, app.screen)._look()
+        await pilot.pause()
+
+    return before
