@@ -33,6 +33,7 @@ NAMES = (
     "soak",
     "capture",
     "serve",
+    "io",
 )
 
 
@@ -40,7 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("name", choices=NAMES)
     parser.add_argument("--json", action="store_true", help="the figures as JSON")
-    parser.add_argument("--seconds", type=float, help="of audio, for capture, ranges and soak")
+    parser.add_argument("--seconds", type=float, help="of audio, for capture, ranges and soak; of watching, for io")
     arguments = parser.parse_args()
     module = import_module(f"benchmarks.{arguments.name}")
     if arguments.seconds is not None and "seconds" not in signature(module.run).parameters:

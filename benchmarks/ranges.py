@@ -1,7 +1,8 @@
 """Two hours in windows of 30 s: ranges of a WAV against streaming it and against loading it; the same for MP3.
 
-Peak memory of child processes, in turns, imports included; `bare` has these alone. The time of a window is that of
-going through all of them in order, from the system's cache, by their number; that of loading is in it.
+Peak memory of child processes, in turns, imports included; `bare` has these alone. `job` reads as file jobs do. The
+time of a window is that of going through all of them in order, from the system's cache, by their number; that of
+loading is in it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from math import ceil
 from pathlib import Path
 from workbench.audio.decode import decode
 from workbench.audio.mapped import MemoryMappedAudio
+from workbench.builtin.file import FileCapture
+from workbench.engines import Settings
 path, seconds, began = Path(sys.argv[1]), 0.0, time.perf_counter()
 """
 _RANGES: Final = f"""{_IMPORTS}
@@ -34,6 +37,10 @@ with MemoryMappedAudio(path, memory_mapping=MAPPING) as audio:
 """
 _STREAMED: Final = f"""{_IMPORTS}
 for chunk in decode(path, chunk_s={WINDOW_S}):
+    seconds += chunk.duration
+"""
+_JOB: Final = f"""{_IMPORTS}
+for chunk in FileCapture(FileCapture.Options(path=path, memory_mapping=MAPPING)).open(Settings()):
     seconds += chunk.duration
 """
 _WHOLE: Final = f"""{_IMPORTS}
@@ -50,10 +57,12 @@ WAYS: Final[dict[str, dict[str, str]]] = {
         "bare": _IMPORTS,
         "mmap": _RANGES.replace("MAPPING", "True"),
         "pread": _RANGES.replace("MAPPING", "False"),
+        "job": _JOB.replace("MAPPING", "False"),
+        "job, mmap": _JOB.replace("MAPPING", "True"),
         "streamed": _STREAMED,
         "whole": _WHOLE,
     },
-    "mp3": {"streamed": _STREAMED, "whole": _WHOLE},
+    "mp3": {"bare": _IMPORTS, "job": _JOB.replace("MAPPING", "False"), "streamed": _STREAMED, "whole": _WHOLE},
 }
 
 
@@ -91,13 +100,18 @@ def report(figures: dict[str, Any]) -> str:
     for kind, ways in figures["ways"].items():
         length, size = ways["streamed"]["audio_s"], figures["file_mb"][kind]
         lines.append(
-            f"{length:.0f} s of {figures['source']} in {size} MB of {kind}, median of {figures['rounds']} rounds"
+            f"{length / 3600:.2g} h of {figures['source']} in {size} MB of {kind}, median of {figures['rounds']} rounds"
         )
         for way, found in ways.items():
             line = f"  {way:<10}{found['peak_mb']:>8.0f} MB peak {found['cpu_s']:>8.2f} s CPU"
             if way != "bare":
                 line += f" {found['window_ms']:>8.2f} ms per window of {figures['window_s']} s"
             lines.append(line)
+        job, whole, bare = (ways[way]["peak_mb"] for way in ("job", "whole", "bare"))
+        lines.append(
+            f"  peak memory of a job {job:.0f} MB against {whole:.0f} MB for loading it, {whole / job:.1f} times less; "
+            f"without the imports {job - bare:.0f} MB against {whole - bare:.0f} MB"
+        )
     return "\n".join(lines)
 
 
