@@ -12,6 +12,7 @@ import pytest
 from workbench.errors import OutputError, ProfileError, UsageError
 from workbench.profiles import store
 from workbench.profiles.hardware import HardwareInfo
+from workbench.profiles.optimizer import CoreOptimizer
 from workbench.profiles.schema import Hardware, Profile, parse_profile
 
 ROOT = Path(__file__).parents[2]
@@ -134,6 +135,13 @@ def test_a_chosen_profile_that_is_gone_is_said() -> None:
         store.current()
 
 
+def test_without_a_gpu_no_batches_are_proposed() -> None:
+    machine = HardwareInfo(cpu_cores=16, cpu_threads=32, memory_total_mb=64000, memory_available_mb=60000)
+    proposed = store.propose(machine)
+    assert proposed.asr
+    assert "batch_size" not in proposed.asr.options
+
+
 def test_what_the_optimizer_proposes_is_a_valid_profile_that_names_its_engines() -> None:
     gpu = HardwareInfo(
         gpu_count=2,
@@ -149,6 +157,7 @@ def test_what_the_optimizer_proposes_is_a_valid_profile_that_names_its_engines()
     assert store.diff(parse_profile(store.dumps(proposed)), proposed) == []
     assert proposed.asr
     assert (proposed.asr.engine, proposed.asr.instances.max) == ("faster-whisper", 1)
+    assert proposed.asr.options["batch_size"] == CoreOptimizer().plan(gpu).batch_size > 1
     assert (proposed.asr.options["model"], proposed.asr.options["compute_type"]) == ("auto", "float16")
     assert (proposed.hardware.cpu_affinity, proposed.hardware.gpu_memory_gib) == ("half", 24.0)
 

@@ -231,6 +231,8 @@ def from_plan(hardware: HardwareInfo, plan: Plan, name: str, engines: Mapping[st
         "concurrency": plan.concurrency,
         "threads_per_call": plan.threads_per_call,
     }
+    if plan.batch_size > 1:
+        options["batch_size"] = plan.batch_size
     return Profile(
         schema=1,
         name=name,
