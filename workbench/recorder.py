@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
 import numpy as np
@@ -15,21 +14,16 @@ import numpy as np
 from workbench import events
 from workbench.audio.gate import Gate
 from workbench.audio.levels import Meter
-from workbench.engines import Capture, Settings
-from workbench.errors import DeviceLost, EngineError, InputError, MissingError, OutputError, WorkbenchError
+from workbench.engines import Settings
+from workbench.errors import DeviceLost, InputError, MissingError, OutputError, WorkbenchError
+from workbench.source import SAMPLE_RATE, OpenedSource, OpenSource, Silence
 from workbench.types import AudioChunk, Samples
 
-SAMPLE_RATE: Final = 16_000
-SILENT_S: Final = 3.0
-"""Of digital silence, after which people are told."""
-_SILENCE: Final = 1.5 / 32768
-"""Peak of what is no sound: less than a converter's last bit moves."""
 RETRY_S: Final = (0.2, 0.5, 1.0, 2.0)
 """Seconds between two tries to open a lost source; the last one goes on."""
 _TICK_S: Final = 0.1
 """Between two pieces of the silence that stands for a lost source."""
 
-OpenSource: TypeAlias = Callable[[], Capture]
 Tell: TypeAlias = Callable[[events.Event], None]
 
 
@@ -75,7 +69,6 @@ class Recorder:
         self.label = ""
         """What people call the source."""
         self.is_lost = False
-        self.is_silent = False
         self.overflows = 0
         self.is_refused = False
         """Whether the disk did not take the last samples."""
@@ -88,8 +81,8 @@ class Recorder:
         self._gate = Gate()
         self._source: OpenSource | None = None
         self._settings = Settings()
-        self._opened: _Opened | None = None
-        self._taken: _Opened | None = None  # what `record` takes audio from
+        self._opened: OpenedSource | None = None
+        self._taken: OpenedSource | None = None  # what `record` takes audio from
         self._changed = threading.Event()
         self._until = math.inf
         self._paused = False
@@ -97,8 +90,12 @@ class Recorder:
         self._heard_at = 0.0  # of the monotonic clock: up to when audio is stored
         self._gone_from: float | None = None  # seconds on the timeline: since then no source gave anything
         self._tries = 0  # to open one since then
-        self._silence_s = 0.0
+        self._silence = Silence()
         self._refused_s = 0.0  # of audio for which no silence stands yet
+
+    @property
+    def is_silent(self) -> bool:
+        return self._silence.is_silent
 
     def use(self, source: OpenSource) -> None:
         """Go on with another source after the chunk at hand."""
@@ -150,26 +147,22 @@ class Recorder:
 
     # in the thread of `record`
 
-    def _open(self) -> _Opened:
+    def _open(self) -> OpenedSource:
         assert self._source is not None
         self._changed.clear()
-        source = self._source
-        capture = source()
-        chunks = capture.open(self._settings)
-        opened = _Opened(source, capture, chunks)
+        opened = OpenedSource.of(self._source, self._settings)
         self.label = opened.label
         return opened
 
-    def _take(self, opened: _Opened) -> bool:
+    def _take(self, opened: OpenedSource) -> bool:
         """Store what comes. True: the source has ended, or it is enough. False: another one or a pause is wanted."""
         overflows = opened.capture.overflows
         self._taken = opened
         if self._stopping:  # before it could be told to
             opened.stop()
         with closing(opened):
-            for chunk in opened.chunks:
+            for chunk in opened.checked():
                 self.label = opened.label
-                _check(opened.capture, chunk)
                 if self._gone_from is not None:
                     self._return(self._gone_from, chunk)
                 self._put(chunk.samples)
@@ -177,8 +170,8 @@ class Recorder:
                     self.overflows += opened.capture.overflows - overflows
                     overflows = opened.capture.overflows
                     self._tell(events.Overflow(device=self.label, position=self._store.end, count=self.overflows))
-                if self._paused and opened.capture.duration is not None:
-                    self._rest()  # a file waits where it is; a device is closed, and heard anew after the pause
+                if self._paused and opened.is_file:
+                    self._rest()  # a device is closed instead, and heard anew after the pause
                     opened.resume()
                 if self._is_enough():
                     return True
@@ -189,7 +182,7 @@ class Recorder:
     def _is_enough(self) -> bool:
         return self._stopping or self._store.end >= self._until
 
-    def _reopen(self) -> _Opened | None:
+    def _reopen(self) -> OpenedSource | None:
         """Record silence until a source is open; None: it is enough. After one that gave nothing, wait first."""
         if self._gone_from is None:
             self._gone_from = self._store.end
@@ -249,7 +242,7 @@ class Recorder:
         seconds = len(samples) / SAMPLE_RATE
         self._turn()
         if not self._gate.is_muted:
-            self._listen(samples, seconds)
+            self._listen(samples)
         try:
             if self._refused_s:
                 self._store.append_silence(self._refused_s)
@@ -270,53 +263,8 @@ class Recorder:
         self._gate.turn(position)
         self._tell(events.Muted(position=position) if is_muted else events.Unmuted(position=position))
 
-    def _listen(self, samples: Samples, seconds: float) -> None:
-        """Notice digital silence, and its end."""
-        if not len(samples):
-            return
-        if float(np.abs(samples).max()) > _SILENCE:
-            self._silence_s = 0.0
-            if self.is_silent:
-                self.is_silent = False
-                self._tell(events.SignalReturned(device=self.label, position=self._store.end))
-            return
-        self._silence_s += seconds
-        if self._silence_s >= SILENT_S and not self.is_silent:
-            self.is_silent = True
-            self._tell(events.NoSignal(device=self.label, position=self._store.end))
-
-
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """A source that gives audio."""
-
-    source: OpenSource
-    capture: Capture
-    chunks: Iterator[AudioChunk]
-
-    @property
-    def label(self) -> str:
-        """The server may lead the default device elsewhere while it runs."""
-        return self.capture.label or self.capture.name
-
-    def resume(self) -> None:
-        if resume := getattr(self.chunks, "resume", None):
-            resume()
-
-    def stop(self) -> None:
-        """From any thread; does not block."""
-        if stop := getattr(self.chunks, "stop", None):
-            stop()
-
-    def close(self) -> None:
-        if close := getattr(self.chunks, "close", None):
-            close()
-
-
-def _check(capture: Capture, chunk: AudioChunk) -> None:
-    """What is at another rate would be stored as noise."""
-    if chunk.sample_rate != SAMPLE_RATE:
-        raise EngineError(
-            f"capture engine {capture.name!r} gave audio at {chunk.sample_rate} Hz, not at {SAMPLE_RATE} Hz",
-            hint="Use another one, such as --engine capture=microphone, and tell its author.",
-        )
+    def _listen(self, samples: Samples) -> None:
+        """Tell of digital silence, and of its end."""
+        if self._silence.turns(samples):
+            kind = events.NoSignal if self.is_silent else events.SignalReturned
+            self._tell(kind(device=self.label, position=self._store.end))
