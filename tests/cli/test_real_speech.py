@@ -9,9 +9,11 @@ from pathlib import Path
 
 import av
 import pytest
+from typer.testing import Result
 
 from tests.real_speech import REPOSITORY, clip, needs_engines
 
+Command = Callable[..., Result]
 Child = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
 pytestmark = needs_engines
@@ -43,21 +45,21 @@ def test_a_recording_becomes_subtitles(transcribe: Callable[..., str], kennedy: 
     assert "ask what you can do for your country" in text
 
 
-@pytest.mark.parametrize("name", ["read/jfk.flac", "meeting/dev01.wav"])
 @pytest.mark.parametrize("style", ["default", "netflix"])
 def test_real_speech_breaks_few_rules_and_check_lists_them_all(
-    transcribe: Callable[..., str], child: Child, name: str, style: str
+    transcribe: Callable[..., str], command: Command, style: str
 ) -> None:
-    transcribe(clip(name), "--mux", "-l", "en", "--option", f"export.style={style}", "-o", "out/")
-    (subtitles,) = Path("out").glob("*.srt")
-    checked = child("subtitles", "check", subtitles, "-l", "en", "--style", style, "--json")
-    row = json.loads(checked.stdout)
-    assert {violation["rule"] for violation in row["violations"]} <= {"max_cps", "min_duration_s", "line_end"}
-    assert len(row["violations"]) <= row["cues"] / 4
-    assert checked.returncode == bool(row["violations"])
-    with av.open(str(next(Path("out").glob("*.subtitled.mkv")))) as copy:
-        packets = [packet for packet in copy.demux(subtitles=0) if packet.size]
-        assert (len(packets), copy.streams.subtitles[0].metadata["language"]) == (row["cues"], "eng")
+    clips = [clip("read/jfk.flac"), clip("meeting/dev01.wav")]
+    transcribe(*clips, "--mux", "-l", "en", "--option", f"export.style={style}", "-o", "out/")
+    for path in clips:
+        checked = command("subtitles", "check", f"out/{path.stem}.srt", "-l", "en", "--style", style, "--json")
+        row = json.loads(checked.stdout)
+        assert {violation["rule"] for violation in row["violations"]} <= {"max_cps", "min_duration_s", "line_end"}
+        assert len(row["violations"]) <= row["cues"] / 4
+        assert checked.exit_code == bool(row["violations"])
+        with av.open(f"out/{path.stem}.subtitled.mkv") as copy:
+            packets = [packet for packet in copy.demux(subtitles=0) if packet.size]
+            assert (len(packets), copy.streams.subtitles[0].metadata["language"]) == (row["cues"], "eng")
 
 
 def test_a_recording_is_translated_and_the_translation_has_the_times_of_the_speech(

