@@ -48,7 +48,9 @@ def resume(
     if chosen:
         _go_on(chosen, as_json=as_json, plain=plain)
     paused = sum(state_of(info) == State.PAUSED for info in JobStore().jobs())
-    console.say("No job was interrupted." + (f" {paused} are paused: workbench jobs resume --all" if paused else ""))
+    console.say(
+        "No job was interrupted." + (f" Paused: {paused}. With them: workbench jobs resume --all" if paused else "")
+    )
 
 
 def retry(

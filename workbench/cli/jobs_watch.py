@@ -142,6 +142,7 @@ class _Taken:
         """It was taken for complete, and has changed: what is made of it is void."""
         entry = next(entry for entry in self._queue.entries if entry.number == number)
         if entry.state in (State.QUEUED, State.RUNNING):
+            self._report.shown.say(f"{entry.request.targets.path} has changed: it is done afresh")
             self._queue.cancel(number)
 
     def _refuse_twice(self, paths: Sequence[Path], path: Path) -> None:
