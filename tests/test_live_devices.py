@@ -21,7 +21,7 @@ from benchmarks.wer import word_errors
 from tests.real_speech import needs_engines
 from workbench import events, sessions
 from workbench.audio.spool import read_samples, stored_samples
-from workbench.recording import State
+from workbench.recording_info import State
 from workbench.types import Samples
 
 pytestmark = [

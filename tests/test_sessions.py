@@ -160,7 +160,7 @@ def test_a_session_that_cannot_be_made_leaves_nothing(monkeypatch: pytest.Monkey
     def full(*_: object, **__: object) -> None:
         raise OutputError("the disk is full")
 
-    monkeypatch.setattr("workbench.recording.write_atomically", full)
+    monkeypatch.setattr("workbench.recording_info.write_atomically", full)
     with pytest.raises(OutputError, match="full"):
         Recording.create(source="", profile="", language=None, target_language=None)
     assert sessions.recordings() == []

@@ -11,14 +11,10 @@ Everything blocks for the disk. Reading is for any thread and process, writing f
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Self
-
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from workbench import events, paths
 from workbench.audio.gate import Gate
@@ -28,61 +24,15 @@ from workbench.captions import Captions
 from workbench.errors import UsageError
 from workbench.events import Event
 from workbench.export import Output, Span, SubtitleFile, most_common_language, render, write_files
-from workbench.files import said_plainly, write_atomically
+from workbench.files import said_plainly
 from workbench.journal import Journal, holds, read_journal
 from workbench.lock import Lock, is_held
+from workbench.recording_info import Manifest, RecordingInfo, State, preview
 from workbench.subtitles import Caption, Show
 
 SAMPLE_RATE: Final = 16_000
 _DONE_S: Final = 0.1
 """Audio at the end that holds no word."""
-_PREVIEW: Final = 120
-"""Characters."""
-
-
-class State(StrEnum):
-    LIVE = "live"
-    """A process records it, or works on it."""
-    INTERRUPTED = "interrupted"
-    """Nobody works on it, and there is audio that was not worked on."""
-    FINISHED = "finished"
-
-
-@dataclass(frozen=True, slots=True)
-class RecordingInfo:
-    name: str
-    title: str
-    """Empty unless somebody gave one."""
-    started: datetime
-    duration: float
-    """Seconds of audio."""
-    state: State
-    source: str
-    """What people call the device or file."""
-    profile: str
-    language: str | None
-    """BCP-47, of what was spoken; None: not known."""
-    target_language: str | None
-    segments: int
-    """Pieces of text."""
-    preview: str
-    """How the text begins."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return asdict(self) | {"started": self.started.isoformat(), "duration": round(self.duration, 3)}
-
-
-class _Manifest(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-    version: int = 1
-    started: datetime
-    source: str = ""
-    profile: str = ""
-    language: str | None = None
-    target_language: str | None = None
-    title: str = ""
 
 
 class Recording:
@@ -101,12 +51,12 @@ class Recording:
         """A new one, of now, which this process writes. Raises `OutputError`."""
         started = datetime.now().astimezone()
         recording = cls(_new_folder(started))
-        manifest = _Manifest(
+        manifest = Manifest(
             started=started, source=source, profile=profile, language=language, target_language=target_language
         )
         try:
             recording._claim()
-            recording._write(manifest)
+            manifest.write(recording.folder)
         except BaseException:
             recording._lock.release()
             shutil.rmtree(recording.folder, ignore_errors=True)
@@ -149,7 +99,8 @@ class Recording:
 
     def rename(self, title: str) -> None:
         """Give it a title for people; its name stays. Raises `OutputError`."""
-        self._write(self._manifest().model_copy(update={"title": " ".join(title.split())}))
+        manifest = Manifest.read(self.folder)
+        manifest.model_copy(update={"title": " ".join(title.split())}).write(self.folder)
 
     def delete(self) -> None:
         """Raises `UsageError` when a process writes it, `OutputError`."""
@@ -214,7 +165,7 @@ class Recording:
 
     def info(self) -> RecordingInfo:
         """Raises `InputError`."""
-        manifest, told = self._manifest(), self.events()
+        manifest, told = Manifest.read(self.folder), self.events()
         captions = Captions.of(told).found
         detected = next((e.language for e in reversed(told) if isinstance(e, events.LanguageDetected)), None)
         translated = next((c.translation.language for c in captions if c.translation), None)
@@ -229,7 +180,7 @@ class Recording:
             language=manifest.language or detected or most_common_language(captions),
             target_language=translated or manifest.target_language,
             segments=len(captions),
-            preview=_preview(caption.transcript.text for caption in captions),
+            preview=preview(caption.transcript.text for caption in captions),
         )
 
     def export(
@@ -284,16 +235,6 @@ class Recording:
     def _in_use(self) -> UsageError:
         return UsageError(f"session {self.name!r} is being recorded", hint="Stop it first, where it runs.")
 
-    def _manifest(self) -> _Manifest:
-        """What is known of it; a file that cannot be read is no reason to hide what was recorded."""
-        try:
-            return _Manifest.model_validate_json((self.folder / "session.json").read_bytes())
-        except (OSError, ValidationError):
-            return _Manifest(started=datetime.fromtimestamp(self.folder.stat().st_mtime).astimezone())
-
-    def _write(self, manifest: _Manifest) -> None:
-        write_atomically(self.folder / "session.json", manifest.model_dump_json(indent=2).encode(), overwrite=True)
-
 
 def sessions_dir() -> Path:
     """Where sessions lie, each in a folder of its own."""
@@ -302,15 +243,6 @@ def sessions_dir() -> Path:
 
 def _texts(caption: Caption) -> list[str]:
     return [caption.transcript.text, caption.translation.text if caption.translation else ""]
-
-
-def _preview(texts: Iterable[str]) -> str:
-    begun = ""
-    for text in texts:
-        begun = f"{begun} {text}".strip()
-        if len(begun) > _PREVIEW:
-            return begun[: _PREVIEW - 1] + "\N{HORIZONTAL ELLIPSIS}"
-    return begun
 
 
 def _new_folder(started: datetime) -> Path:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from workbench.errors import UsageError, did_you_mean
-from workbench.recording import Recording, RecordingInfo, State, sessions_dir
+from workbench.recording import Recording, sessions_dir
+from workbench.recording_info import RecordingInfo, State
 from workbench.subtitles import Caption
 
 __all__ = ["LAST", "Hit", "Recording", "RecordingInfo", "State", "find", "interrupted", "recordings", "search"]

@@ -20,7 +20,8 @@ from tests.tui.terminal import Terminal
 from workbench import events, sessions
 from workbench.engines import Capture, Settings
 from workbench.errors import MissingError
-from workbench.recording import Recording, State
+from workbench.recording import Recording
+from workbench.recording_info import State
 from workbench.subtitles import Caption
 from workbench.types import AudioChunk
 
@@ -337,7 +338,7 @@ def test_a_disk_that_is_full_is_told_once_and_what_was_stored_is_recognized(
 
 # signals
 
-HELD = ["--pace", "1", "--json"]
+HELD = ["--pace", "4", "--json"]
 
 
 @pytest.fixture
@@ -347,7 +348,7 @@ def held(running: Callable[..., Running], tone: Tone) -> Callable[..., tuple[Run
     def start() -> tuple[Running, Path]:
         gate = Path("gate").resolve()
         options = [f"asr.gate={gate}", "vad.max_speech_s=2"]
-        child = running("--file", tone(seconds=60.0), *HELD, *(f"--option={option}" for option in options))
+        child = running("--file", tone(seconds=240.0), *HELD, *(f"--option={option}" for option in options))
         child.says("Listening")
         child.writes("speech_ended")
         return child, gate

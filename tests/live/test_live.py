@@ -22,7 +22,8 @@ from workbench.live import Live, LivePhase, Source
 from workbench.models.states import Phase
 from workbench.plugins import Registry
 from workbench.profiles.schema import Profile, parse_profile
-from workbench.recording import Recording, State
+from workbench.recording import Recording
+from workbench.recording_info import State
 from workbench.types import AudioChunk, Samples, Transcript, Window
 
 RATE = 16_000

@@ -21,7 +21,7 @@ from workbench.engines import Settings, StageKind
 from workbench.errors import InputError, MissingError
 from workbench.live import LivePhase, LiveStatus, Source, StageStatus
 from workbench.models.states import ModelState, Phase
-from workbench.recording import RecordingInfo, State
+from workbench.recording_info import RecordingInfo, State
 from workbench.system import GpuLoad, SystemLoad
 from workbench.tui import texts
 from workbench.tui.app import WorkbenchApp

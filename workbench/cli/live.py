@@ -38,7 +38,8 @@ from workbench.outputs import refuse_taken
 from workbench.plugins import Registry
 from workbench.profiles import affinity
 from workbench.profiles.schema import Profile
-from workbench.recording import Recording, State
+from workbench.recording import Recording
+from workbench.recording_info import State
 from workbench.threads import limit_arenas, to_thread
 
 
