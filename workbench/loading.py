@@ -66,6 +66,7 @@ class Pools:
             lambda: choice.load(report),
             minimum=choice.instances.min,
             maximum=choice.instances.max,
+            memory_mb=choice.memory_mb,
             changed=lambda: self._changed(pool),
         )
         self._choices[pool] = choice

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeAlias
 from workbench import paths
 from workbench.engines import Capture, Engine, Exporter, Options, Settings
 from workbench.errors import EngineError, WorkbenchError, in_one_line
-from workbench.models import loading_progress, present
+from workbench.models import Model, loading_progress, present
 from workbench.models.progress import log_progress, paced
 from workbench.models.states import Phase, engine_title
 from workbench.profiles.schema import Instances
@@ -76,10 +76,17 @@ class Choice:
             raise
         return engine
 
+    @property
+    def memory_mb(self) -> int:
+        """RAM that one copy takes at least; 0 where its weights have no name."""
+        return model.memory_mb if (model := self._named_model()) else 0
+
+    def _named_model(self) -> Model | None:
+        return next((model for model in self.engine.models() if model.name == self.model), None)
+
     def _is_here(self) -> bool | None:
         """Whether the weights are on this machine; None when that cannot be told."""
-        model = next((model for model in self.engine.models() if model.name == self.model), None)
-        return None if model is None else present(model) is not None
+        return present(model) is not None if (model := self._named_model()) else None
 
     @contextmanager
     def _fetching(self, report: Report, phase: Phase) -> Iterator[None]:

@@ -13,7 +13,8 @@ from tests import fakes
 from tests.fakes import Doing, DoingAtOnce, DoingBatches, Gate, Loads, OtherDoing, Steps, fail, give
 from workbench.engines import Settings
 from workbench.errors import EngineError, MissingError, PoolBusy, PoolClosed
-from workbench.pool import Pool
+from workbench.pool import Pool, fleet
+from workbench.pool.memory import Memory
 
 
 def refuse(*numbers: int, error: BaseException | None = None) -> Callable[[int], None]:
@@ -264,6 +265,165 @@ def test_a_pool_grows_when_work_waits_and_shrinks_when_it_is_idle() -> None:
             assert await pool.open().process(give("still there")) == ["still there"]
         assert loads.all_closed_once
         assert len(loads.engines) == 2
+
+    fakes.run(test)
+
+
+class Machine:
+    """Its engines take 2000 MB each, in RAM or on its GPU."""
+
+    def __init__(self, free_mb: int, gpu_free_mb: int | None = None) -> None:
+        self.free_mb = free_mb
+        self.gpu_free_mb = gpu_free_mb
+        self.looks = 0
+
+    def load(self, count: int) -> None:
+        if self.gpu_free_mb is None:
+            self.free_mb -= 2000
+        else:
+            self.gpu_free_mb -= 2000
+
+    def __call__(self) -> Memory:
+        self.looks += 1
+        gpus = () if self.gpu_free_mb is None else (self.gpu_free_mb,)
+        total = (10_000,) * len(gpus)
+        return Memory(
+            held_mb=10_000 - self.free_mb,
+            free_mb=self.free_mb,
+            total_mb=10_000,
+            gpus_free_mb=gpus,
+            gpus_total_mb=total,
+        )
+
+
+@pytest.mark.parametrize(
+    ("free_mb", "gpu_free_mb", "lacking"),
+    [
+        (4900, None, "it takes about 2000 MB, and 1900 MB of memory may be taken"),
+        (5100, None, ""),
+        (2000, 4900, "it takes about 2000 MB, and 1900 MB of the GPU's memory may be taken"),
+        (2000, 5100, ""),
+    ],
+)
+def test_a_pool_grows_only_where_another_engine_fits_into_memory(
+    free_mb: int, gpu_free_mb: int | None, lacking: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    machine = Machine(free_mb, gpu_free_mb)
+
+    async def test() -> None:
+        gates, loads = [Gate(n) for n in range(2)], Loads(before=machine.load)
+        async with Pool(loads, maximum=2, grow_after_s=0.01, memory=machine) as pool:
+            tasks = [asyncio.create_task(pool.open().process(gate)) for gate in gates]
+            await gates[0].entered()
+            if lacking:
+                await fakes.until(lambda: "no further doing is loaded" in caplog.text)
+            else:
+                await gates[1].entered()
+            for gate in gates:
+                gate.open()
+            await asyncio.gather(*tasks)
+        assert len(loads.engines) == (1 if lacking else 2)
+        assert loads.all_closed_once
+
+    fakes.run(test)
+    assert [record.message for record in caplog.records] == (
+        [f"no further doing is loaded: {lacking}"] if lacking else []
+    )
+
+
+def test_what_is_known_of_the_weights_counts_where_less_was_measured() -> None:
+    async def test() -> None:
+        gate, machine, loads = Gate(), Machine(2500), Loads()
+        async with Pool(loads, maximum=2, grow_after_s=0.01, memory=machine, memory_mb=1600) as pool:
+            running, waiting = (asyncio.create_task(pool.open().process(deed)) for deed in (gate, give(1)))
+            await gate.entered()
+            await fakes.until(lambda: machine.looks == 3)
+            gate.open()
+            await asyncio.gather(running, waiting)
+        assert len(loads.engines) == 1
+
+    fakes.run(test)
+
+
+def test_where_it_did_not_fit_is_said_once_until_it_does(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fleet, "RETRY_S", 0.0)
+
+    async def test() -> None:
+        machine = Machine(4000)
+        gates, loads = [Gate(n) for n in range(2)], Loads(before=machine.load)
+        async with Pool(loads, maximum=2, grow_after_s=0.01, memory=machine) as pool:
+            tasks = [asyncio.create_task(pool.open().process(gate)) for gate in gates]
+            await gates[0].entered()
+            await fakes.until(lambda: machine.looks > 5)
+            machine.free_mb = 9000
+            await gates[1].entered()
+            for gate in gates:
+                gate.open()
+            await asyncio.gather(*tasks)
+
+    fakes.run(test)
+    assert len(caplog.records) == 1
+
+
+def test_when_memory_gets_short_an_engine_that_is_not_needed_is_closed_when_its_work_is_done(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fleet, "LOOK_S", 0.0)
+
+    async def test() -> None:
+        machine = Machine(9000)
+        gates, loads = [Gate(n) for n in range(3)], Loads(before=machine.load)
+        async with Pool(loads, maximum=2, grow_after_s=0.01, memory=machine) as pool:
+            tasks = [asyncio.create_task(pool.open().process(gate)) for gate in gates]
+            await gates[0].entered()
+            await gates[1].entered()
+            machine.free_mb = 900
+            await fakes.until(lambda: "memory is short: one doing less is kept" in caplog.text)
+            assert loads.closes == [0, 0]
+            for gate in gates:
+                gate.open()
+            assert await asyncio.gather(*tasks) == [[0], [1], [2]]
+            await fakes.until(lambda: sum(loads.closes) == 1)
+            assert pool.statistics().instances == 1
+        assert loads.all_closed_once
+
+    fakes.run(test)
+
+
+def test_of_as_many_engines_as_there_must_be_none_is_closed_and_memory_is_not_looked_at() -> None:
+    async def test() -> None:
+        machine, loads = Machine(0), Loads()
+        async with Pool(loads, minimum=2, memory=machine, grow_after_s=0.01) as pool:
+            assert await pool.open().process(give(1)) == [1]
+            assert pool.statistics().instances == 2
+        assert machine.looks == 0
+
+    fakes.run(test)
+
+
+def test_a_pool_that_closes_while_it_looks_at_memory_loads_nothing_more() -> None:
+    async def test() -> None:
+        look, work = Gate(), Gate()
+        machine, loads = Machine(9000), Loads()
+
+        def slow() -> Memory:
+            if machine.looks == 2:
+                look([])
+            return machine()
+
+        async with Pool(loads, maximum=2, grow_after_s=0.01, memory=slow) as pool:
+            tasks = [asyncio.create_task(pool.open().process(deed)) for deed in (work, give(1))]
+            await look.entered()
+            closing = asyncio.create_task(pool.close())
+            await asyncio.sleep(0)
+            look.open()
+            work.open()
+            await closing
+            await asyncio.gather(*tasks, return_exceptions=True)
+        assert len(loads.engines) == 1
+        assert loads.all_closed_once
 
     fakes.run(test)
 

@@ -11,6 +11,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 from workbench.engines import Engine
 from workbench.errors import EngineError, PoolClosed, is_expected
 from workbench.pool.instance import Instance
+from workbench.pool.memory import Cost, Memory, cost_between
 from workbench.pool.statistics import Counters
 from workbench.threads import to_thread
 
@@ -19,7 +20,9 @@ Out = TypeVar("Out")
 Load: TypeAlias = Callable[[], Engine[In, Out, Any]]
 
 RETRY_S: Final = 30.0
-"""Seconds without another try after a further instance could not be loaded."""
+"""Seconds without another try after a further instance could not be loaded, or would not have fitted."""
+LOOK_S: Final = 5.0
+"""Seconds between two looks at whether memory is short."""
 _log = logging.getLogger(__name__)
 
 
@@ -40,9 +43,12 @@ class Fleet(Generic[In, Out]):
         maximum: int,
         max_replacements: int,
         close_limit_s: float,
+        memory: Callable[[], Memory],
+        memory_mb: int,
         changed: Callable[[], None],
     ) -> None:
-        """An engine that takes longer than `close_limit_s` to close is left behind.
+        """An engine that takes longer than `close_limit_s` to close is left behind. `memory` is called in a thread;
+        `memory_mb` is what an engine takes at least, where the weights are in RAM.
 
         `changed` is called when there is a new instance, when one broke, and when `error` was set because there will be
         none.
@@ -58,6 +64,12 @@ class Fleet(Generic[In, Out]):
         self._max_replacements = max_replacements
         self._close_limit_s = close_limit_s
         self._changed = changed
+        self._memory = memory
+        self._memory_mb = memory_mb
+        self._cost = Cost()
+        self._looking = False
+        self._next_look = float("-inf")
+        self._lacked = False
         self._loading = 0
         self._no_growth_before = float("-inf")
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -119,19 +131,25 @@ class Fleet(Generic[In, Out]):
             instance.closing = self.spawn(self._close_engine(instance.engine))
 
     def grow(self) -> None:
-        """Load one more if there may be more, unless one is being loaded or could not be loaded lately."""
+        """Load one more if there may be more and it fits into memory, unless one is being loaded or was not lately."""
         may = len(self.sound()) < self.maximum and not self._loading and self.error is None
-        if may and time.monotonic() > self._no_growth_before:
-            self.spawn(self._grow())
+        if may and not self._looking and time.monotonic() > self._no_growth_before:
+            self._looking = True
+            self.spawn(self._grow_if_it_fits())
 
     def shrink(self, idle_s: float) -> None:
         """Close one that had nothing to do for `idle_s`, if there are more than the minimum."""
-        sound = self.sound()
         since = time.perf_counter() - idle_s
-        idle = next((i for i in sound if not i.hops and not i.pinned and i.idle_since < since), None)
-        if idle is not None and len(sound) > self.minimum:
-            idle.retiring = True
-            self.retire(idle)
+        idle = (i for i in self.sound() if not i.hops and not i.pinned and i.idle_since < since)
+        if (instance := next(idle, None)) is not None and len(self.sound()) > self.minimum:
+            instance.retiring = True
+            self.retire(instance)
+
+    def shed(self) -> None:
+        """Close one when memory is short, if there are more than the minimum; it ends first what it is at."""
+        if len(self.sound()) > self.minimum and not self._looking and time.monotonic() > self._next_look:
+            self._looking = True
+            self.spawn(self._shed_if_short())
 
     def hurry(self, close_limit_s: float) -> None:
         """Load nothing in the place of what breaks, and close within `close_limit_s`."""
@@ -151,9 +169,46 @@ class Fleet(Generic[In, Out]):
     async def _load_one(self, load: Load[In, Out]) -> Engine[In, Out, Any]:
         self._loading += 1
         try:
-            return await to_thread(load)
+            if self.maximum == self.minimum:
+                return await to_thread(load)
+            engine, self._cost = await to_thread(self._measured, load)
+            return engine
         finally:
             self._loading -= 1
+
+    def _measured(self, load: Load[In, Out]) -> tuple[Engine[In, Out, Any], Cost]:
+        """In a worker thread: load, and what that took."""
+        before = self._memory()
+        engine = load()
+        return engine, cost_between(before, self._memory(), self._memory_mb)
+
+    async def _grow_if_it_fits(self) -> None:
+        memory = await self._look()
+        if lacking := self._cost.lacking(memory):
+            self._no_growth_before = time.monotonic() + RETRY_S
+            if not self._lacked:
+                self._lacked = True
+                _log.warning("no further %s is loaded: %s", self.engine.name, lacking)
+        elif self.error is None:
+            self._lacked = False
+            await self._grow()
+
+    async def _shed_if_short(self) -> None:
+        is_short = self._cost.is_short(await self._look())
+        sound = self.sound()
+        if is_short and len(sound) > self.minimum:
+            _log.warning("memory is short: one %s less is kept", self.engine.name)
+            self._no_growth_before = time.monotonic() + RETRY_S
+            least_busy = min(sound, key=lambda instance: len(instance.hops) + instance.pinned)
+            least_busy.retiring = True
+            self.retire(least_busy)
+
+    async def _look(self) -> Memory:
+        try:
+            return await to_thread(self._memory)
+        finally:
+            self._looking = False
+            self._next_look = time.monotonic() + LOOK_S
 
     async def _heal(self, broken: Instance[In, Out]) -> None:
         if broken.closing is not None:  # its memory first: there may not be enough for two

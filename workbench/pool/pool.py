@@ -11,6 +11,7 @@ from workbench.engines import BatchEngine, Engine, Settings, Stateless
 from workbench.errors import PoolBusy, PoolClosed
 from workbench.pool.dispatcher import Dispatcher
 from workbench.pool.fleet import Fleet, Load
+from workbench.pool.memory import Memory, read_memory
 from workbench.pool.stage import Stage
 from workbench.pool.statistics import Counters, PoolStatistics
 from workbench.threads import uninterrupted
@@ -41,6 +42,8 @@ class Pool(Generic[In, Out]):
         grow_after_s: float = 1.0,
         idle_s: float = 60.0,
         max_replacements: int = 5,
+        memory: Callable[[], Memory] = read_memory,
+        memory_mb: int = 0,
         changed: Callable[[], None] = lambda: None,
     ) -> None:
         """`load` makes an instance, in a worker thread.
@@ -50,7 +53,8 @@ class Pool(Generic[In, Out]):
 
         A call that gives no value for `hang_s` fails and its instance is given up; one that waits longer than
         `acquire_timeout_s` fails with `PoolBusy`. A further instance is loaded when a call has waited `grow_after_s`,
-        and closed when it had nothing to do for `idle_s`.
+        and closed when it had nothing to do for `idle_s`. None is loaded that would not fit into `memory`, by what the
+        last one took or `memory_mb`, its least; and when memory is short, one that is not needed is closed.
 
         `changed` is called on the loop when loading begins, and when `loaded` or `failure` may have changed. It must
         not raise.
@@ -67,6 +71,8 @@ class Pool(Generic[In, Out]):
             maximum=self.maximum,
             max_replacements=max_replacements,
             close_limit_s=hang_s,
+            memory=memory,
+            memory_mb=memory_mb,
             changed=self._fleet_changed,
         )
         self._dispatcher: Dispatcher[In, Out] = Dispatcher(
@@ -230,4 +236,5 @@ class Pool(Generic[In, Out]):
             self._fleet.grow()
         elif not self._counters.depth:
             self._fleet.shrink(self.idle_s)
+        self._fleet.shed()
         self._tend_later()
