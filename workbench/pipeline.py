@@ -315,9 +315,9 @@ class Pipeline:
                 self._tell_progress()
 
         if (pool := self._stages.recognizer) is not None:
+            first = await self._windows.peek()
             if pool.max_batch > 1 and not self._live:
                 self._check = DriftCheck(self._capture.duration)
-            first = await self._windows.peek()
             if self._kept and self._kept.language and self.settings.language is None:
                 self._is_spoken(self._kept.language)
             if first is not None and self.settings.language is None:
