@@ -242,3 +242,14 @@ def test_a_job_that_cannot_be_made_leaves_nothing(store: JobStore, monkeypatch: 
             with pytest.raises(DiskFull):
                 store.create(IDENTITY, FILE)
         assert sorted(os.listdir(store.root)) == before
+
+
+def test_of_two_jobs_of_one_content_a_file_is_given_its_own(store: JobStore) -> None:
+    paths = {name: Path(f"/videos/{name}.mp4") for name in "abc"}
+    with store.take(IDENTITY, paths["a"], {}) as a, store.take(IDENTITY, paths["b"], {}) as b:
+        jobs = {"a": a.name, "b": b.name}
+    for name in "abab":
+        with store.take(IDENTITY, paths[name], {}) as job:
+            assert job.name == jobs[name]
+    with store.take(IDENTITY, paths["c"], {}) as job:
+        assert job.name in jobs.values()

@@ -233,6 +233,7 @@ class Queue:
         for entry in self.entries:
             asked_before = self._stopped_as.get(entry.number) is state
             if entry.name == name and entry.state in STOPPABLE[state] and not asked_before:
+                _log.info("job %s: another process asks for it to be %s", name, state)
                 self._stop(entry.number, state)
 
     def _stop(self, number: int, state: State) -> None:

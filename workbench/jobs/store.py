@@ -104,17 +104,24 @@ class JobStore:
         What cannot be trusted of an old one is not used. A copy of a file that is being worked
         on gets a job of its own; raises `JobBusy` for that file itself, `OutputError`.
         """
-        for folder in self._folders() if self.root.is_dir() else []:
-            if f"_{identity.key[:8]}" not in folder.name:
-                continue
+        for is_its_own, name in self._begun(identity, path.absolute()):
             try:
-                return self.open(folder.name, identity)
+                return self.open(name, identity)
             except JobBusy:
-                if read_checkpoint(folder).path == path.absolute():
+                if is_its_own:
                     raise
             except (JobRefused, UsageError):  # it is damaged, or was removed meanwhile
                 continue
         return self.create(identity, path, request=request)
+
+    def _begun(self, identity: Identity, path: Path) -> list[tuple[bool, str]]:
+        """(whether it is the one of `path`, name) of the jobs that may be of `identity`, those of `path` first."""
+        found = []
+        for folder in self._folders() if self.root.is_dir() else []:
+            if f"_{identity.key[:8]}" in folder.name:
+                with suppress(JobRefused):
+                    found.append((read_checkpoint(folder).path == path, folder.name))
+        return sorted(found, reverse=True)
 
     def change(self, name: str, **changes: Any) -> None:
         """Replace fields of the checkpoint of a job that nobody works on.
