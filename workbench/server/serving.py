@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import shutil
 import socket
@@ -12,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 import psutil
 import uvicorn
@@ -33,8 +31,6 @@ from workbench.session import Session
 from workbench.threads import uninterrupted
 
 _PREFIX = "server-"
-_COLLECT: Final = (100_000, 50, 100)
-"""More objects than by default before garbage is looked for: among 500 streams that holds the loop up for 50 ms."""
 
 
 async def serve(
@@ -51,7 +47,6 @@ async def serve(
     `began` gets what says what the server does, before the first request. When cancelled, nobody new is answered;
     streams are ended as their clients would, and get `limits.shutdown_s` for that; then requests get as long to end.
     """
-    gc.set_threshold(*_COLLECT)
     engines = Engines(session, settings)
     activity = Activity(engines, limits.sessions)
     began(activity)
