@@ -7,12 +7,13 @@ import logging
 import math
 import time
 from collections.abc import Callable, Collection, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final, Self, TypeAlias
 
 from workbench import events
-from workbench.errors import DiskFull, UsageError, WorkbenchError, in_one_line, is_expected
+from workbench.errors import DiskFull, JobBusy, UsageError, WorkbenchError, in_one_line, is_expected
 from workbench.jobs.checkpoint import Checkpoint, Identity, State
 from workbench.jobs.control import STOPPABLE, listen
 from workbench.jobs.job import Job
@@ -101,6 +102,9 @@ class Queue:
         self._at_work: dict[int, Running] = {}
         self._looked: dict[int, Looked] = {}
         self._looking: int | None = None
+        self._look_task: asyncio.Task[None] | None = None
+        self._unsaved: dict[str, State] = {}
+        self._saving: asyncio.Task[None] | None = None
         self._watchers: list[Watch] = []
         self._settled = asyncio.Event()
         self._tasks = asyncio.TaskGroup()
@@ -114,8 +118,9 @@ class Queue:
 
     async def __aexit__(self, *details: Any) -> None:
         self._is_open = False
-        for task in (self._listening, *self._running.values()):
-            task.cancel()
+        for task in (self._listening, self._look_task, *self._running.values()):
+            if task is not None:
+                task.cancel()
         await self._tasks.__aexit__(*details)
 
     @property
@@ -184,6 +189,7 @@ class Queue:
         """Go on with what was paused, or try again what failed or was cancelled."""
         self._expect(number, {State.PAUSED, State.FAILED, State.CANCELLED})
         self._change(number, state=State.QUEUED, error=None)
+        self._remember(self._entries[number].name, State.QUEUED)
         self._start()
 
     def prioritize(self, number: int, priority: int) -> None:
@@ -195,14 +201,16 @@ class Queue:
         """Do it with another profile: from its start, unless it was begun with that before."""
         entry = self._expect(number, {State.QUEUED, State.PAUSED, State.FAILED, State.CANCELLED})
         self._looked.pop(number, None)
+        self._remember(entry.name, State.CANCELLED)
         request = replace(entry.request, profile=profile)
         self._change(number, request=request, name="", position=0.0)
         self._look_ahead()
 
     def remove(self, number: int) -> None:
-        """Take it off the list. What is on disk stays."""
-        self._expect(number, set(State) - {State.RUNNING})
+        """Take it off the list, which cancels what is not done. What is on disk stays until jobs are cleaned up."""
+        entry = self._expect(number, set(State) - {State.RUNNING})
         self._looked.pop(number, None)
+        self._remember(entry.name, State.CANCELLED)
         self._tell(self._entries.pop(number))
 
     # inside
@@ -237,22 +245,30 @@ class Queue:
                 self._stop(entry.number, state)
 
     def _stop(self, number: int, state: State) -> None:
-        self._expect(number, STOPPABLE[state])
-        if number in self._running:
+        entry = self._expect(number, STOPPABLE[state])
+        if entry.state is State.RUNNING:
             self._stopped_as[number] = state
             self._running[number].cancel()
             return
         self._change(number, state=state)
-        if name := self._entries[number].name:
-            self._tasks.create_task(self._note(name, state))
+        self._remember(entry.name, state)
         self._settled.set()
 
-    async def _note(self, name: str, state: State) -> None:
-        """Remember on disk what was asked of a job that does not run."""
-        try:
-            await to_thread(self._store.change, name, state=state)
-        except WorkbenchError as error:
-            _log.warning("job %s is %s, which could not be stored: %s", name, state, error)
+    def _remember(self, name: str, state: State) -> None:
+        """Have the disk say soon what was asked of a job that does not run; without a name, there is none yet."""
+        if name:
+            self._unsaved[name] = state
+            if self._saving is None:
+                self._saving = self._tasks.create_task(self._save())
+
+    async def _save(self) -> None:
+        while self._unsaved:
+            name, state = self._unsaved.popitem()
+            try:
+                await to_thread(_save, self._store, name, state)
+            except WorkbenchError as error:
+                _log.warning("job %s is %s, which could not be stored: %s", name, state, error)
+        self._saving = None
 
     # what is done next
 
@@ -281,6 +297,7 @@ class Queue:
 
     async def _do(self, number: int) -> None:
         self._change(number, state=State.RUNNING, error=None, run_began=None)
+        job = None
         try:
             job, request = await self._take(number)
             position = max((item.end for item in job.results), default=0.0)
@@ -294,7 +311,11 @@ class Queue:
             result = await work(job, request, self._session, emit, stopped_as, began)
             self._change(number, state=State.FINISHED, result=result, position=result.duration)
         except asyncio.CancelledError:
-            self._change(number, state=self._stopped_as.get(number, self._left_as))
+            is_done_for = job is not None and job.checkpoint.state is State.FINISHED  # it was at its end already
+            state = State.FINISHED if is_done_for else self._stopped_as.get(number, self._left_as)
+            self._change(number, state=state)
+            if job is None or job.checkpoint.state is not state:
+                self._remember(self._entries[number].name, state)
             if number not in self._stopped_as:  # the queue is left
                 raise
         except Exception as error:
@@ -314,9 +335,11 @@ class Queue:
         if looked.duration is not None:
             self._change(number, duration=looked.duration)
         request = replace(looked.request, priority=entry.request.priority)
-        return await self._opened(looked.identity, request, begun), request
+        while self._saving is not None:
+            await asyncio.wait([self._saving])
+        return await self._opened(number, looked.identity, request, begun), request
 
-    async def _opened(self, identity: Identity, request: Request, begun: str = "") -> Job:
+    async def _opened(self, number: int, identity: Identity, request: Request, begun: str = "") -> Job:
         """The job called `begun`, if it was begun with `identity`; without a name, any such or a new one."""
         if begun:
             taking = to_thread(self._store.open, begun, identity)
@@ -328,6 +351,8 @@ class Queue:
         except asyncio.CancelledError:
             if opening.exception() is None:  # nobody else would let go of it
                 opening.result().close()
+                if number in self._entries:
+                    self._change(number, name=opening.result().name)
             raise
 
     def _observed(self, number: int, event: events.Event) -> None:
@@ -348,24 +373,36 @@ class Queue:
         unknown = [e for e in self._waiting() if e.number not in self._looked and not e.name]
         if self._is_open and self._looking is None and unknown:
             self._looking = unknown[0].number
-            self._tasks.create_task(self._look(unknown[0].number))
+            self._look_task = self._tasks.create_task(self._look(unknown[0].number))
 
     async def _look(self, number: int) -> None:
         entry = self._entries[number]
         try:
             looked = await look(entry.request, self._session)
-            job = await self._opened(looked.identity, looked.request)
+            job = await self._opened(number, looked.identity, looked.request)
             job.close()
-            if self._entries.get(number) is entry:  # nobody wants something else of it by now
+            now = self._entries.get(number)
+            if now is None or now.request.profile != entry.request.profile:
+                self._remember(job.name, State.CANCELLED)
+            else:
                 self._looked[number] = looked
                 self._change(number, name=job.name, duration=looked.duration)
+                if now.state is not State.QUEUED:
+                    self._remember(job.name, now.state)
         except Exception as error:
             if self._entries.get(number) is entry:
                 self._failed(number, error)
         finally:
-            self._looking = None
+            self._looking = self._look_task = None
             self._start()
             self._settled.set()
+
+
+def _save(store: JobStore, name: str, state: State) -> None:
+    """What is finished stays so; of what is worked on, whoever does it says how it is."""
+    with suppress(JobBusy):
+        if store.info(name).state is not State.FINISHED:
+            store.change(name, state=state)
 
 
 def _last_error(checkpoint: Checkpoint) -> WorkbenchError | None:
