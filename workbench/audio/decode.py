@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
 
-__all__ = ["AudioTrack", "FileInfo", "decode", "presentation_start", "probe"]
+__all__ = ["AudioTrack", "FileInfo", "chunks", "decode", "presentation_start", "probe"]
 
 _READ_ATTEMPTS: Final = 16
 """In a row, before the rest of a file is given up."""
@@ -49,12 +49,17 @@ def decode(
         zero = presentation_start(container)
         timeline = Timeline(zero, info.duration)
         blocks = place(_frames(container, stream, timeline), timeline)
-        yield from _chunks(_resampled(blocks, sample_rate), sample_rate, chunk_s)
+        yield from chunks(blocks, sample_rate, chunk_s)
         _check_any(path, timeline)
         if warnings is not None:
             timeline.is_cut = timeline.is_cut and not _is_whole_wav(path)
             promised = _promised(info, stream, zero)
             warnings.extend(f"{str(path)!r}: {line}" for line in timeline.warnings(promised))
+
+
+def chunks(blocks: Iterable[Block], sample_rate: int, chunk_s: float) -> Iterator[AudioChunk]:
+    """Blocks that follow each other from 0 on, as chunks of one rate and size; the last one may be shorter."""
+    return _cut(_resampled(blocks, sample_rate), sample_rate, chunk_s)
 
 
 def _check_any(path: Path, timeline: Timeline) -> None:
@@ -144,7 +149,7 @@ def _resampled(blocks: Iterable[Block], sample_rate: int) -> Iterator[Samples]:
         yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
 
 
-def _chunks(parts: Iterable[Samples], sample_rate: int, chunk_s: float) -> Iterator[AudioChunk]:
+def _cut(parts: Iterable[Samples], sample_rate: int, chunk_s: float) -> Iterator[AudioChunk]:
     """Cut to one size. Each start is counted in samples, so no error adds up."""
     size = max(1, round(chunk_s * sample_rate))
     chunk, filled, done = np.empty(size, np.float32), 0, 0

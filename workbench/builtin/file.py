@@ -15,14 +15,15 @@ from typing import Any, Final
 from pydantic import Field
 
 import workbench
-from workbench.audio.decode import FileInfo, decode, probe
+from workbench.audio.decode import FileInfo, chunks, decode, probe
 from workbench.audio.mapped import MemoryMappedAudio, NotPcmWav
+from workbench.audio.timeline import Block
 from workbench.errors import InputError
 
 _RATE: Final = 16_000
-_CHUNK_S: Final = 10
+_CHUNK_S: Final = 10.0
 _LIVE_CHUNK_S: Final = 0.1
-"""Too little for ranges, which resample whole seconds around each."""
+_RANGE_S: Final = 5
 _log = logging.getLogger(__name__)
 
 
@@ -57,46 +58,42 @@ class FileCapture(workbench.Capture):
         info = probe(path)
         track = info.track(self.options.track)
         self.duration, self.label = info.duration, path.name
+        is_pcm = info.container == "wav" and track.codec.startswith("pcm_")
         if not pace:
-            return self._chunks(info, is_pcm=info.container == "wav" and track.codec.startswith("pcm_"))
-        return _Paced(decode(path, track=self.options.track, chunk_s=_LIVE_CHUNK_S, warnings=self.warnings), pace)
+            return self._chunks(info, is_pcm, _CHUNK_S)
+        return _Paced(self._chunks(info, is_pcm, _LIVE_CHUNK_S), pace)
 
-    def _chunks(self, info: FileInfo, *, is_pcm: bool) -> Generator[workbench.AudioChunk, None, None]:
+    def _chunks(self, info: FileInfo, is_pcm: bool, chunk_s: float) -> Generator[workbench.AudioChunk, None, None]:
         """By ranges as far as nothing is wrong with the file; decoding gives the rest, and says what is."""
         given = 0
         try:
-            with closing(_ranges(info, is_pcm, self.options.memory_mapping)) as ranges:
-                for chunk in ranges:
+            with closing(_ranges(info.path, is_pcm, self.options.memory_mapping)) as ranges:
+                for chunk in chunks(ranges, _RATE, chunk_s):
                     yield chunk
                     given += 1
             return
         except InputError as error:
-            _log.info("%r is decoded from its start, %d s at a time: %s", info.path.name, _CHUNK_S, error.message)
+            _log.info("%r is decoded from its start: %s", info.path.name, error.message)
         options: Any = {"track": self.options.track, "warnings": self.warnings}
-        with closing(decode(info.path, sample_rate=_RATE, chunk_s=_CHUNK_S, **options)) as decoded:
+        with closing(decode(info.path, sample_rate=_RATE, chunk_s=chunk_s, **options)) as decoded:
             yield from islice(decoded, given, None)
 
 
-def _ranges(info: FileInfo, is_pcm: bool, memory_mapping: bool) -> Generator[workbench.AudioChunk, None, None]:
-    """The same chunks as decoding gives. Raises `InputError` when anything is wrong with the file."""
+def _ranges(path: Path, is_pcm: bool, memory_mapping: bool) -> Generator[Block, None, None]:
+    """What decoding gives, to the bit. Raises `InputError` when anything is wrong with the file."""
     if not is_pcm:
         raise NotPcmWav("it is no WAV of plain samples")
-    with MemoryMappedAudio(info.path, memory_mapping=memory_mapping) as audio:
+    with MemoryMappedAudio(path, memory_mapping=memory_mapping) as audio:
         if not audio.is_whole or not audio.duration:
             raise InputError("it does not hold what its header promises")
-        _log.info(
-            "%r is read by %s, %d s at a time: %.1f MB instead of %.1f MB for all of it",
-            info.path.name,
-            "memory mapping" if audio.is_mapped else "pread",
-            _CHUNK_S,
-            *(seconds * _RATE * 4 / 1e6 for seconds in (min(_CHUNK_S, audio.duration), audio.duration)),
-        )
-        for start in map(float, range(0, math.ceil(audio.duration), _CHUNK_S)):
-            samples = audio.read(start, start + _CHUNK_S, sample_rate=_RATE)
+        way = "memory mapping" if audio.is_mapped else "pread"
+        range_mb, whole_mb = (s * audio.sample_rate * 4 / 1e6 for s in (min(_RANGE_S, audio.duration), audio.duration))
+        _log.info("%r is read by %s: %.1f MB at a time instead of %.1f MB", path.name, way, range_mb, whole_mb)
+        for start in range(0, math.ceil(audio.duration), _RANGE_S):
+            samples = audio.read(start, start + _RANGE_S)
             if audio.has_wrong_values:
                 raise InputError("it holds values that are no numbers")
-            if len(samples):
-                yield workbench.AudioChunk(samples, _RATE, start)
+            yield samples, audio.sample_rate
 
 
 class _Paced(Iterator[workbench.AudioChunk]):
