@@ -107,3 +107,14 @@ def test_a_file_that_exists_is_named(tmp_path: Path) -> None:
         refuse_taken(targets([tmp_path / "a.flac"], ["srt", "vtt"], KNOWN)[0].paths)
     assert str(tmp_path / "a.srt") in raised.value.message
     assert "--force" in raised.value.hint
+
+
+def test_absolute_targets_are_the_same_files_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = Targets(
+        Path("a.mp4"), (("srt", Path("out/a.srt")), ("vtt", None)), Path("a.wav"), Path("out"), Path("a.subtitled.mp4")
+    ).absolute()
+    assert made.path == tmp_path / "a.mp4"
+    assert made.subtitles == (("srt", tmp_path / "out" / "a.srt"), ("vtt", None))
+    assert (made.speech, made.folder, made.copy) == (tmp_path / "a.wav", tmp_path / "out", tmp_path / "a.subtitled.mp4")
+    assert made.absolute() == made
