@@ -52,11 +52,11 @@ def test_a_test_of_the_input_gives_way_to_it(make: Make, live: FakeLive) -> None
     async def test(pilot: Pilot[int]) -> None:
         screen = cast(LiveScreen, app.screen)
         await pilot.press("i")
-        await fakes.until(lambda: screen._listening)
+        await fakes.until(lambda: screen._input.is_tested)
         await finish(app, cast(Any, Kept()))
         live.ended.set()
         await live.finished()
-        assert not screen._listening
-        await fakes.until(lambda: screen._timer is None)
+        assert not screen._input.is_tested
+        await fakes.until(lambda: not screen._moves)
 
     drive(app := make("live"), test)

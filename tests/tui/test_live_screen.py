@@ -553,11 +553,11 @@ def test_a_file_is_played_as_if_it_were_a_device(make: Make, live: FakeLive, tmp
 def test_the_input_can_be_tested_before_recording(make: Make, live: FakeLive) -> None:
     async def test(pilot: Pilot[int]) -> None:
         await pilot.press("i")
-        await pauses(pilot, lambda: screen(app)._listening)
+        await pauses(pilot, lambda: screen(app)._input.is_tested)
         assert live.told[-1] == ("listen", Source())
         assert "listening" in lines(app)[1]
         await pilot.press("i")
-        await pauses(pilot, lambda: not screen(app)._listening)
+        await pauses(pilot, lambda: not screen(app)._input.is_tested)
         assert live.told[-1] == "unlisten"
 
     drive(app := make("live"), test)

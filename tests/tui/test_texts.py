@@ -16,9 +16,8 @@ from tests.tui.conftest import FakeLive, drive, lines
 from tests.tui.small_engines import small_registry
 from workbench import tui
 from workbench.phrase import Phrase
-from workbench.tui import keymap, texts
+from workbench.tui import keymap, live_input, texts
 from workbench.tui.app import WorkbenchApp
-from workbench.tui.screens import live as live_screen
 from workbench.tui.texts import _
 
 FOLDER = Path(tui.__file__).parent
@@ -128,7 +127,7 @@ def test_no_english_is_left_on_a_chinese_screen(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     texts.use("zh")
-    monkeypatch.setattr(live_screen, "default_label", lambda _device: "mic")
+    monkeypatch.setattr(live_input, "default_label", lambda _device: "mic")
     live.registry = small_registry()
     engines = [r.name for r in live.registry.registrations]
     plugins = [f"{p.name} {p.distribution} {p.error}" for p in live.registry.plugins]

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from textual import events as ui
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widget import Widget
-from textual.worker import Worker
 
 from workbench import events
 from workbench.engines import StageKind
-from workbench.live import LivePhase, LiveStatus, Source, StageStatus
+from workbench.live import LivePhase, LiveStatus, StageStatus
 from workbench.models.states import ModelState, Phase
-from workbench.threads import to_thread
 from workbench.tui import interrupted
 from workbench.tui.caption_rows import LAYOUTS
-from workbench.tui.failures import noticed
-from workbench.tui.finishing import finish, tell_end
 from workbench.tui.frame import Frame
 from workbench.tui.live_choices import LiveChoices
+from workbench.tui.live_input import LiveInput
 from workbench.tui.screens import language
 from workbench.tui.screens.ask import Ask
-from workbench.tui.screens.device import Chosen, DeviceScreen, default_label
+from workbench.tui.screens.device import DeviceScreen
 from workbench.tui.texts import _
 from workbench.tui.widgets.caption_head import CaptionHead, layout_name
 from workbench.tui.widgets.captions import CaptionView
@@ -33,9 +29,6 @@ from workbench.tui.widgets.input_panel import InputPanel
 from workbench.tui.widgets.stages import StagePanel
 from workbench.tui.widgets.system import SystemPanel
 from workbench.tui.widgets.top_bar import TopBar
-
-if TYPE_CHECKING:
-    from workbench.recording import Recording
 
 _MOVING: Final = frozenset({Phase.DOWNLOADING, Phase.LOADING, Phase.WARMING, Phase.UNLOADING})
 _LOOKS_A_SAMPLE: Final = 4
@@ -78,11 +71,6 @@ class LiveScreen(Frame):
 
     def __init__(self) -> None:
         super().__init__()
-        self._source = Source()
-        self._label = ""
-        """Of the source, for when nothing is captured."""
-        self._listening = False
-        self._opening: Worker[None] | None = None
         self._dropping: Ask | None = None
         """Asks whether to drop what is not recognized yet."""
         self._phases: list[Phase] = []
@@ -107,7 +95,7 @@ class LiveScreen(Frame):
             yield SystemPanel()
 
     def on_mount(self) -> None:
-        self._source = Source(device=self.workbench.choices.device)
+        self._input = LiveInput(self, self._look)
         self._choices = LiveChoices(self.workbench, self._captions)
         self._choices.restore()
         self._leave = [self.live.observe(self._take), self.live.watch(self._look_at_states)]
@@ -121,8 +109,10 @@ class LiveScreen(Frame):
 
     async def _look_around(self) -> None:
         """What takes a thread: the input's name, how busy the machine is, what an earlier run left undone."""
-        await interrupted.offer(self, self._go_on)  # first: later it would take a key that was meant for the screen
-        self._label = await to_thread(default_label, self._source.device)
+        await interrupted.offer(
+            self, self._input.go_on
+        )  # first: later it would take a key that was meant for the screen
+        await self._input.find_label()
         self.refresh()  # Textual loses the first paint of a screen that was slow to be made
         self._look()
         await self._sample()
@@ -140,7 +130,7 @@ class LiveScreen(Frame):
         return self.query_one(CaptionView)
 
     @property
-    def _input(self) -> InputPanel:
+    def _input_panel(self) -> InputPanel:
         return self.query_one(InputPanel)
 
     def _look_on(self) -> None:
@@ -151,7 +141,9 @@ class LiveScreen(Frame):
         """Show what is now; look again soon if something moves."""
         status = self.live.status()
         moved = self._moves
-        self._moves = status.phase is not LivePhase.IDLE or self._listening or not _MOVING.isdisjoint(self._phases)
+        self._moves = (
+            status.phase is not LivePhase.IDLE or self._input.is_tested or not _MOVING.isdisjoint(self._phases)
+        )
         if moved and not self._moves:
             self._looks = 0
         if status.phase is not self._phase:
@@ -170,7 +162,7 @@ class LiveScreen(Frame):
         if not self._moves or self._looks % _LOOKS_A_SAMPLE == 0:
             self._figures = status.stages
         all_of_it = not self._moves or self._looks % 2 == 0
-        self._input.show_input(status, self._label, listening=self._listening, all_of_it=all_of_it)
+        self._input_panel.show_input(status, self._input.label, listening=self._input.is_tested, all_of_it=all_of_it)
         self.query_one(StagePanel).show_stages(self.live.states, self._figures, compact=self.has_class("-short"))
         self._show_caption_head()
 
@@ -198,7 +190,7 @@ class LiveScreen(Frame):
     # what is told
 
     def _take(self, event: events.Event) -> None:
-        self._input.take(event)
+        self._input_panel.take(event)
         self._captions.take(event, self._target_language)
         self._moves = True
         self.query_one(TopBar).look_along()
@@ -244,7 +236,7 @@ class LiveScreen(Frame):
         return _("The newest caption is followed already.") if action == "follow" else super().why_not(action)
 
     def action_record(self) -> None:
-        self._work(self._record())
+        self._input.record()
 
     def action_stop(self) -> None:
         """The first time, end the capture; while the rest is worked off, ask whether to drop it."""
@@ -257,37 +249,10 @@ class LiveScreen(Frame):
         else:
             self.live.stop()
 
-    def _work(self, opening: Coroutine[Any, Any, None]) -> None:
-        """Open an input or a session, one at a time."""
-        if self._opening is not None and not self._opening.is_finished:
-            opening.close()
-            self.workbench.notice(_("The input is being opened."))
-        else:
-            self._opening = self.run_worker(opening, group="record")
-
-    async def _record(self, recording: Recording | None = None) -> None:
-        self._listening = False
-        with noticed(self.workbench, _("d chooses another device.")):
-            told = await to_thread(recording.told) if recording else []
-            await self.live.start(self._source, recording)
-            self.workbench.begun.publish(told)
-            self._await_end()
-        self._look()
-
-    async def _finish(self, recording: Recording) -> None:
-        """Recognize what an interrupted session left."""
-        with noticed(self.workbench):
-            await finish(self.workbench, recording)
-            self._await_end()
-        self._look()
-
-    def _await_end(self) -> None:
-        self.run_worker(tell_end(self.workbench), group="session")
-
     def _begin(self, told: list[events.Event]) -> None:
-        self._listening = False
+        self._input.is_tested = False
         self._captions.restore(told, self._target_language)
-        self._input.begin()
+        self._input_panel.begin()
         self._look()
 
     def action_pause(self) -> None:
@@ -298,36 +263,13 @@ class LiveScreen(Frame):
         self.live.resume()
         self._look()
 
-    def _go_on(self, recording: Recording, answer: interrupted.Answer) -> None:
-        self._work(self._finish(recording) if answer == "finish" else self._record(recording))
-
     # input
 
     def action_device(self) -> None:
-        self.app.push_screen(DeviceScreen(self._source), self._use)
-
-    def _use(self, chosen: Chosen | None) -> None:
-        if chosen is None:
-            return
-        self._source, self._label = chosen.source, chosen.label
-        if chosen.source.path is None:
-            self.workbench.choose(device=chosen.source.device)
-        if self.live.phase is not LivePhase.IDLE or self._listening:
-            self.live.use(chosen.source)
-        self._look()
+        self.app.push_screen(DeviceScreen(self._input.source), self._input.use)
 
     def action_listen(self) -> None:
-        self._work(self._listen())
-
-    async def _listen(self) -> None:
-        if self._listening:
-            self._listening = False
-            await self.live.unlisten()
-        else:
-            with noticed(self.workbench, _("d chooses another device.")):
-                await self.live.listen(self._source)
-                self._listening = True
-        self._look()
+        self._input.test()
 
     def action_reset(self) -> None:
         self.live.meter.reset()
