@@ -14,22 +14,14 @@ from pydantic import Field
 
 import workbench
 from workbench import models
-from workbench_faster_whisper import catalog, choice
+from workbench_faster_whisper import catalog, choice, texts
 
 if TYPE_CHECKING:
-    from faster_whisper.transcribe import Segment
-
     from workbench_faster_whisper.whisper import Whisper
 
 _log = logging.getLogger(__name__)
-_SENTENCE_ENDS = (".", "!", "?", "。", "！", "？", "…")
-_SENTENCE_GAP_S = 0.2
-"""Silence after a full stop from which on it ends a sentence: there is none after an abbreviation."""
 _KNOWN_LANGUAGE = 0.5
 """Probability from which on a detected language counts."""
-_SKIPPED_S = 2.0
-_SKIPPED_CPS = 2.5
-"""A segment of at least so many seconds with fewer characters a second than this was skipped."""
 
 
 class FasterWhisper(
@@ -57,9 +49,10 @@ class FasterWhisper(
         concurrency: int = Field(default=1, ge=1)
         """Windows recognized at once with one copy of the weights."""
         batch_size: int = Field(default=1, ge=1)
-        """Windows recognized in one call. For GPUs: on a CPU 4 of tiny.en together take 3 to 10 % less time than alone.
+        """Windows recognized in one call. For GPUs: on a CPU it does not pay, so that 1 is the default.
 
-        Texts may differ by a word or two, which is watched.
+        On a CPU, 4 windows of tiny.en together take 3 to 10 % less time than one after the other, and comparing texts,
+        which may differ by a word, takes more than that.
         """
         threads_per_call: int = Field(default=1, ge=1)
         """CPU threads for one window. More `concurrency` pays better."""
@@ -137,11 +130,14 @@ class FasterWhisper(
         self, item: workbench.Window, state: workbench.Settings, found: list[workbench.Transcript]
     ) -> list[workbench.Transcript]:
         if len(item.segments) > 1 and self._word_timestamps:
-            for segment in _skipped(item, found):
+            for segment in texts.skipped(item, found):
                 _log.info("the segment at %.1f s was skipped: it is recognized alone", segment.audio.start)
-                alone = list(self._recognize(workbench.Window((segment,)), state))
-                if _length(alone) > _length(_of(segment, found)):
-                    found = [transcript for transcript in found if transcript not in _of(segment, found)] + alone
+                before, alone = (
+                    texts.of_segment(segment, found),
+                    list(self._recognize(workbench.Window((segment,)), state)),
+                )
+                if texts.length(alone) > texts.length(before):
+                    found = [transcript for transcript in found if transcript not in before] + alone
         return sorted(found, key=lambda transcript: transcript.start)
 
     def _recognize(self, item: workbench.Window, state: workbench.Settings) -> Iterator[workbench.Transcript]:
@@ -153,7 +149,7 @@ class FasterWhisper(
             for segment, language in whisper.recognize(
                 samples, **_asked(state), beam_size=self._beam_size, word_timestamps=self._word_timestamps
             ):
-                yield from _said(item, segment, state.language or catalog.language(language))
+                yield from texts.said(item, segment, state.language or catalog.language(language))
 
     def _recognize_together(
         self, items: Sequence[workbench.Window], state: workbench.Settings
@@ -167,7 +163,7 @@ class FasterWhisper(
                 word_timestamps=self._word_timestamps,
             )
             return [
-                [transcript for segment in segments for transcript in _said(item, segment, state.language or "en")]
+                [transcript for segment in segments for transcript in texts.said(item, segment, state.language or "en")]
                 for item, segments in zip(items, found, strict=True)
             ]
 
@@ -219,62 +215,6 @@ def _asked(state: workbench.Settings) -> _Asked:
     """What a stream sets, in Whisper's words."""
     language = catalog.token(state.language) if state.language else None
     return {"language": language, "prompt": state.prompt, "hotwords": state.hotwords}
-
-
-def _said(item: workbench.Window, segment: Segment, language: str) -> Iterator[workbench.Transcript]:
-    words = [workbench.Word(float(w.start), float(w.end), w.word, float(w.probability)) for w in segment.words or ()]
-    if words:
-        yield from _transcripts(item, words, language)
-    elif text := segment.text.strip():
-        yield item.transcript(text, language=language, start=segment.start, end=segment.end)
-
-
-def _transcripts(
-    item: workbench.Window, words: Sequence[workbench.Word], language: str
-) -> Iterator[workbench.Transcript]:
-    """One for each sentence of a segment."""
-    for group in _sentences(item, words):
-        if text := "".join(word.text for word in group).strip():
-            yield item.transcript(text, language=language, start=group[0].start, end=group[-1].end, words=group)
-
-
-def _skipped(item: workbench.Window, found: Sequence[workbench.Transcript]) -> list[workbench.SpeechSegment]:
-    """The segments of `item` for which there is hardly any text.
-
-    Of segments joined to a window Whisper at times passes over one, and stretches the words beside it over the hole.
-    """
-    return [
-        segment
-        for segment in item.segments
-        if segment.audio.duration >= _SKIPPED_S and _length(_of(segment, found)) < _SKIPPED_CPS * segment.audio.duration
-    ]
-
-
-def _of(segment: workbench.SpeechSegment, found: Iterable[workbench.Transcript]) -> list[workbench.Transcript]:
-    return [transcript for transcript in found if transcript.segment_id == segment.id]
-
-
-def _length(transcripts: Iterable[workbench.Transcript]) -> int:
-    return sum(len(transcript.text) for transcript in transcripts)
-
-
-def _sentences(item: workbench.Window, words: Iterable[workbench.Word]) -> Iterator[list[workbench.Word]]:
-    group: list[workbench.Word] = []
-    for word in words:
-        if group and (_segment(item, group[-1]) != _segment(item, word) or _is_between_sentences(group[-1], word)):
-            yield group
-            group = []
-        group.append(word)
-    if group:
-        yield group
-
-
-def _segment(item: workbench.Window, word: workbench.Word) -> int:
-    return item.locate((word.start + word.end) / 2)[0].id
-
-
-def _is_between_sentences(before: workbench.Word, after: workbench.Word) -> bool:
-    return before.text.endswith(_SENTENCE_ENDS) and after.start - before.end >= _SENTENCE_GAP_S
 
 
 def _is_folder(model: str) -> bool:
