@@ -87,12 +87,17 @@ class Listener:
                 self._take_spare(error)
 
     async def flush(self) -> Sequence[Activity]:
+        """Raises as `process` does."""
         if self._known is not None:
             return self._known_until(self._known, math.inf)
-        with named(StageKind.VAD, self.name, self._end):
-            if self._spare is None:
-                return _checked(await self._stage.flush())
-            return await to_thread(_all, self._spare.flush, self._state)
+        while True:
+            try:
+                with named(StageKind.VAD, self.name, self._end):
+                    if self._spare is None:
+                        return _checked(await self._stage.flush())
+                    return await to_thread(_all, self._spare.flush, self._state)
+            except WorkbenchError as error:
+                self._take_spare(error)
 
     def _known_until(self, known: Activity, end: float) -> Sequence[Activity]:
         """What a detector gives once it has heard the audio before `end`."""
