@@ -43,7 +43,7 @@ def current(app: WorkbenchApp) -> int | None:
 def test_the_screen_that_was_shown_last_is_shown_first(make: Make) -> None:
     async def test(pilot: Pilot[int]) -> None:
         assert app.current_mode == "notices"
-        assert lines(app)[0].startswith(" 1 Live  3 Profile  4 Plugins  6 Sessions  7 Notices")
+        assert lines(app)[0].startswith(" 1 Live  2 Jobs  3 Profile  4 Plugins  6 Sessions  7 Notices")
 
     drive(app := make("notices"), test)
 

@@ -13,22 +13,25 @@ from textual.widgets import Input, Select
 from tests import fakes
 from tests.jobs.scribe import PROFILE, Scribe, scribes
 from tests.tui.conftest import SIZES, drive, lines
-from workbench.engines import Settings
+from workbench.engines import Settings, StageKind
 from workbench.jobs.checkpoint import State
 from workbench.jobs.queue import Queue
 from workbench.jobs.request import Request
 from workbench.jobs.store import JobStore
-from workbench.live import Live
+from workbench.live import Live, StageStatus
 from workbench.outputs import Targets
 from workbench.profiles import store as profile_store
 from workbench.profiles.schema import Profile
 from workbench.session import Session
+from workbench.tui import texts
 from workbench.tui.app import WorkbenchApp
+from workbench.tui.screens import jobs
 from workbench.tui.screens.ask import Ask
 from workbench.tui.screens.choose import Choose
 from workbench.tui.screens.job_form import JobForm
 from workbench.tui.screens.jobs import JobsScreen
 from workbench.tui.widgets.flag import Flag
+from workbench.tui.widgets.notice_line import NoticeLine
 
 Make: TypeAlias = Callable[..., WorkbenchApp]
 Test: TypeAlias = Callable[[Pilot[int], WorkbenchApp, JobsScreen], Awaitable[None]]
@@ -124,15 +127,15 @@ def test_files_show_how_far_they_are_and_what_is_said_in_them_as_it_comes(run: R
         submit(app, media / TALK)
         Scribe.allow(2)
         await shows(pilot, app, "small: line 2, 第2行。")
+        await shows(pilot, app, " left ")
         row = next(line for line in lines(app) if TALK in line and "running ▶" in line)
         assert "█" in row
         assert " %" in row
         assert " left " in row
+        await fakes.until(lambda: any(line.split()[:4] == ["text", "scribe", "small", "1"] for line in lines(app)))
         assert "0 of 1 files done   1 running" in text(app)
         assert "line 3" not in text(app)
         assert f"To: {media / 'talk.srt'}" in text(app)
-        stage = next(line for line in lines(app) if line.split()[:2] == ["text", "scribe"])
-        assert stage.split()[3] == "1", "one window is being worked on"
         Scribe.allow(1)
         await shows(pilot, app, "done ✓")
         assert "100 %" in text(app)
@@ -544,34 +547,81 @@ def test_the_queue_goes_on_while_other_screens_are_shown(run: Run, media: Path) 
 # how it looks
 
 
-def looks(media: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """One of each state, at a time that stands still."""
-    from workbench.tui.screens import jobs
+STAGES = (
+    StageStatus(StageKind.VAD, "ear", "", 0.004, 0.011, depth=0, high_water=2, dropped=0, failed=0),
+    StageStatus(StageKind.ASR, "scribe", "small", 0.81, 2.4, depth=3, high_water=5, dropped=0, failed=1, running=1),
+)
 
+
+@pytest.fixture
+def looks(media: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """A failed file, a finished, a running and a paused one, at a time that stands still."""
+
+    def looks(cursor: int = 2) -> Any:
+        async def before(pilot: Pilot[int]) -> None:
+            app = cast(WorkbenchApp, pilot.app)
+            await fakes.until(lambda: app._desk is not None and app.desk.is_open)
+            desk, here = app.desk, Path("media")
+            (media / "talk.srt").write_text("by hand")
+            (media / MEETING).write_text("40 seconds")
+            (media / "lecture.flac").write_text("3600 seconds")
+            submit(app, here / TALK)
+            await fakes.until(lambda: states(app) == [State.FAILED])
+            submit(app, here / SONG)
+            await fakes.until(lambda: desk.entries[1].state is State.FINISHED)
+            object.__setattr__(desk.entries[1].result, "elapsed", 0.5)
+            desk.queue.submit(request(here / MEETING, priority=2))
+            Scribe.allow(4)
+            await fakes.until(lambda: desk.entries[2].position >= 13)
+            submit(app, here / "lecture.flac")
+            await fakes.until(lambda: desk.entries[3].duration is not None)
+            desk.stop(4)
+            await fakes.until(lambda: desk.entries[3].state is State.PAUSED)
+            began = desk.entries[2].run_began
+            assert began is not None
+            monkeypatch.setattr(jobs, "monotonic", lambda: began + 4.0)
+            monkeypatch.setattr(jobs, "stage_statuses", lambda plan, stages, edges: STAGES)
+            screen = cast(JobsScreen, app.screen)
+            screen._look()
+            await pilot.press(*"j" * cursor)
+            app.notices.clear()
+            app.see_notices()
+            screen.query_one(NoticeLine).look()
+            screen._look()
+            await pilot.pause()
+
+        return before
+
+    Scribe.reset(1)
+    return looks
+
+
+@pytest.fixture
+def app(make: Make) -> WorkbenchApp:
+    return make("jobs", on=Live(Profile.model_validate(PROFILE), scribes()))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_it_is_complete_at_every_size(app: WorkbenchApp, looks: Any, snap_compare: Any, size: str) -> None:
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=looks())
+
+
+def test_states_are_told_apart_without_colour(
+    app: WorkbenchApp, looks: Any, snap_compare: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert snap_compare(app, terminal_size=SIZES["medium"], run_before=looks(cursor=0))
+
+
+def test_in_chinese(make: Make, looks: Any, snap_compare: Any) -> None:
+    texts.use("zh")
+    app = make("jobs", on=Live(Profile.model_validate(PROFILE), scribes()))
+    assert snap_compare(app, terminal_size=SIZES["small"], run_before=looks())
+
+
+def test_the_form_fits_into_a_small_terminal(app: WorkbenchApp, looks: Any, snap_compare: Any) -> None:
     async def before(pilot: Pilot[int]) -> None:
-        app = cast(WorkbenchApp, pilot.app)
-        await fakes.until(lambda: app._desk is not None and app.desk.is_open)
-        (media / "talk.srt").write_text("by hand")
-        submit(app, media / TALK)
-        await fakes.until(lambda: states(app)[0] is State.FAILED)
-        (media / "lecture.flac").write_text("3600 seconds")
-        submit(app, media / SONG)
-        await fakes.until(lambda: states(app)[1] is State.RUNNING)
-        Scribe.allow(1)
-        await fakes.until(lambda: states(app)[1] is State.FINISHED)
-        app.desk.queue.submit(request(media / MEETING, priority=2))
-        Scribe.allow(1)
-        await fakes.until(lambda: len(app.desk.told(3)) == 1 and len(Scribe.written) == 2)
-        await fakes.until(lambda: app.desk.entries[2].position > 0)
-        started = app.desk.entries[2].run_began
-        assert started is not None
-        monkeypatch.setattr(jobs.time, "monotonic", lambda: started + 1.0)
-        for entry, elapsed in ((app.desk.entries[1], 0.5),):
-            assert entry.result is not None
-            object.__setattr__(entry.result, "elapsed", elapsed)
-        await pilot.press("j", "j")
-        monkeypatch.setattr(jobs, "stage_lines", lambda stages, width: [])
-        cast(JobsScreen, app.screen)._look()
-        await pilot.pause()
+        await looks()(pilot)
+        await opened(pilot, cast(WorkbenchApp, pilot.app))
 
-    return before
+    assert snap_compare(app, terminal_size=SIZES["small"], run_before=before)

@@ -128,7 +128,8 @@ class JobDesk:
 
     def _tell_error(self, name: str, error: WorkbenchError, about: str) -> None:
         said = f"{name}: {' '.join(str(error).split())}"
-        self._app.take(Notice(said, error.hint or _("2 shows what can be done."), "error", about=about))
+        hint = _("2 shows what can be done.") if "--" in error.hint else error.hint
+        self._app.take(Notice(said, hint, "error", about=about))
 
     def _tell_restored(self, found: Sequence[Entry]) -> None:
         going = sum(entry.state.value in _UNDER_WAY for entry in found)

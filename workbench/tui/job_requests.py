@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from workbench.engines import Settings
 from workbench.errors import UsageError
@@ -20,6 +21,9 @@ from workbench.session import Session
 from workbench.subtitles import Show
 from workbench.tui import profiles
 from workbench.tui.texts import _
+
+_LONGEST: Final = 200
+"""Characters of what was typed that an error repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +46,10 @@ def files_of(typed: str, *, recursive: bool = False) -> tuple[Path, ...]:
 
     Raises `UsageError`, `InputError`.
     """
-    found: list[Path] = []
-    for path in _paths(typed):
-        if path.is_dir():
-            media = media_files(path, recursive=recursive)
-            if not media:
-                hint = _("Folders in it count when that is chosen.") if not recursive else ""
-                raise UsageError(_("There is no audio or video in {path}", path=path), hint=hint)
-            found += media
-        elif path.is_file():
-            found.append(path)
-        else:
-            raise UsageError(_("There is no file {path}", path=path), hint=_("The right arrow key completes a path."))
+    try:
+        found = [file for path in _paths(typed) for file in _files(path, recursive)]
+    except (OSError, RuntimeError, ValueError):  # a name that is too long; nobody's home; a quote that is not closed
+        raise _no_file(typed[:_LONGEST]) from None
     if not found:
         raise UsageError(_("Type the path of a file or a folder."))
     return tuple(dict.fromkeys(found))
@@ -62,12 +58,24 @@ def files_of(typed: str, *, recursive: bool = False) -> tuple[Path, ...]:
 def _paths(typed: str) -> list[Path]:
     """What terminals paste for files that are dropped on them is quoted."""
     whole = Path(typed.strip()).expanduser()
-    try:
-        if not typed.strip() or whole.exists():
-            return [whole] if typed.strip() else []
-        return [Path(part).expanduser() for part in shlex.split(typed)]
-    except (OSError, ValueError, RuntimeError):  # a name that is too long; a quote that is not closed; nobody's home
-        return [whole]
+    if not typed.strip() or whole.exists():
+        return [whole] if typed.strip() else []
+    return [Path(part).expanduser() for part in shlex.split(typed)]
+
+
+def _files(path: Path, recursive: bool) -> list[Path]:
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise _no_file(str(path))
+    if not (media := media_files(path, recursive=recursive)):
+        hint = _("Folders in it count when that is chosen.") if not recursive else ""
+        raise UsageError(_("There is no audio or video in {path}", path=path), hint=hint)
+    return media
+
+
+def _no_file(path: str) -> UsageError:
+    return UsageError(_("There is no file {path}", path=path), hint=_("The right arrow key completes a path."))
 
 
 def completed(typed: str) -> str | None:

@@ -17,6 +17,7 @@ from workbench.tui.widgets.stages import kind_name
 from workbench.tui.wrapping import line_starts
 
 if TYPE_CHECKING:
+    from workbench.errors import WorkbenchError
     from workbench.jobs.queue import Entry
     from workbench.live import StageStatus
 
@@ -139,13 +140,18 @@ def detail_lines(entry: Entry | None, width: int) -> list[Line]:
     if entry is None:
         return [((_("a adds files and folders."), "dim"),), ()]
     if entry.error is not None:
-        message, hint = " ".join(str(entry.error).split()), " ".join(entry.error.hint.split())
+        message, hint = " ".join(str(entry.error).split()), hint_of(entry.error)
         again = _("R tries again.") if entry.state is State.FAILED else _("p goes on.")
         kept = _("What was done is kept.") if entry.position else ""
         next_step = " ".join(filter(None, [again, kept, hint]))
         return [*_wrapped("✗ " + message, "bad", width), *_wrapped(next_step, "warn", width)]
     paths = ", ".join(map(str, entry.request.targets.paths))
     return [((_("To: "), "dim"), (paths, "")), tuple(_how(entry))]
+
+
+def hint_of(error: WorkbenchError) -> str:
+    """What to do next, on a screen."""
+    return _("It asks before it overwrites.") if "--force" in error.hint else " ".join(error.hint.split())
 
 
 def _wrapped(text: str, style: str, width: int) -> list[Line]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import events, on, work
@@ -156,7 +156,7 @@ class JobsScreen(Frame):
     def _look(self) -> None:
         if not self.is_mounted or not self.size:
             return
-        self._seen, entries, now = self._desk.changes, self._desk.entries, time.monotonic()
+        self._seen, entries, now = self._desk.changes, self._desk.entries, monotonic()
         self._table.show_entries(entries, now, self._desk.stopping)
         total = self.query_one("#total", Panel)
         total.show([total_line(totals(entries, now), total.size.width)] if entries else [])
