@@ -225,3 +225,33 @@ def test_whatever_happened_to_its_files_a_job_is_refused_or_resumed_from_the_las
         assert job.refused_bytes == len(log) - len(b"".join(lines[:good]))
         job.commit(stored.results[good:])
         assert stored.log_path.read_bytes() == stored.log, "it ends as if nothing had happened"
+
+
+def test_what_is_forgotten_is_gone_for_good_and_others_take_its_place(tmp_path: Path) -> None:
+    store = JobStore(tmp_path / "jobs")
+    with store.create(IDENTITY, FILE) as job:
+        job.commit([result(0), result(1), result(2)])
+        job.forget()
+        assert job.results == {}
+        assert store.jobs()[0].results() == []
+        job.commit([result(1, "anew")])
+    with store.open(store.jobs()[0].name, IDENTITY) as job:
+        assert list(job.results.values()) == [result(1, "anew")]
+        assert job.refused_bytes == 0
+
+
+def test_what_cannot_be_forgotten_for_good_does_not_count_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(descriptor: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with JobStore(tmp_path / "jobs").create(IDENTITY, FILE) as job:
+        job.commit([result(0)])
+        with monkeypatch.context() as patch:
+            patch.setattr(segments, "_sync_data", fail)
+            with pytest.raises(OutputError, match="Input/output"):
+                job.forget()
+        assert job.results == {}
+        job.commit([result(1)])
+        assert numbers(job.results.values()) == [1]
