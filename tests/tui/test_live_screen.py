@@ -137,7 +137,8 @@ def looks(live: FakeLive, *keys: str) -> Callable[[Pilot[int]], Any]:
         assert isinstance(live_screen, LiveScreen)
         view = live_screen.query_one(SystemPanel)
         await pauses(pilot, lambda: "41 %" in "".join(view.plain) or not view.display)
-        live_screen._look()
+        for _every_second_one_shows_all in range(2):
+            live_screen._look()
         await pilot.pause()
 
     return run
