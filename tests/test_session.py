@@ -434,6 +434,37 @@ def test_another_profile_is_planned_with_and_what_is_loaded_stays() -> None:
     ]
 
 
+def test_what_somebody_holds_is_not_unloaded_for_another_profile() -> None:
+    async def work() -> None:
+        one, two = (profile(f'[asr]\nengine = "parrot"\noptions = {{ model = "{name}" }}\n') for name in ("one", "two"))
+        async with Session(one, registry(Ear, Parrot)) as s:
+            plan = s.plan(Settings())
+            await s.load(plan)
+            beside = s.beside(two)
+            let_go = beside.hold(beside.plan(Settings()))
+            await beside.load(beside.plan(Settings()))
+            await s.release(plan)
+            assert [state.model for state in s.states] == ["", "one", "two"]
+            await beside.release(None)
+            assert [state.model for state in s.states] == ["", "two"], "nobody holds the first plan"
+            let_go()
+            await s.release(None)
+            assert s.states == ()
+
+    run(work())
+
+
+def test_what_is_missing_for_a_profile_beside_another_is_not_among_its_states() -> None:
+    async def work() -> None:
+        async with Session(profile(""), registry(Ear, Parrot)) as s:
+            await s.load(s.plan(Settings()))
+            with pytest.raises(MissingError):
+                s.beside(profile("")).plan(Settings(), speak=True)
+            assert [state.kind for state in s.states] == [StageKind.VAD, StageKind.ASR]
+
+    run(work())
+
+
 def test_a_profile_that_is_wrong_is_not_adopted() -> None:
     session = Session(profile('[asr]\nengine = "parrot"\noptions = { model = "one" }\n'), registry(Ear, Parrot))
     with pytest.raises(ProfileError, match="no asr engine is called 'nobody'"):

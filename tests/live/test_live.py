@@ -332,6 +332,19 @@ def test_another_engine_takes_over_while_it_records_and_no_word_is_lost() -> Non
     run(test)
 
 
+def test_nobody_who_shares_the_session_unloads_the_engines_of_live_audio() -> None:
+    async def test() -> None:
+        async with live() as (place, _):
+            await place.session.release(None)
+            assert [state.engine for state in place.states] == ["loud", "first"]
+            place.change(profile=profile("second"))
+            await place.settled()
+            await place.session.release(None)
+            assert [state.engine for state in place.states] == ["loud", "second"]
+
+    run(test)
+
+
 def test_of_several_changes_while_something_loads_the_newest_counts() -> None:
     async def test() -> None:
         async with live() as (place, _):

@@ -346,6 +346,23 @@ def test_a_file_that_waits_gets_another_profile(run: Run, media: Path) -> None:
     run(test)
 
 
+def test_other_engines_for_live_audio_take_none_away_from_a_file(run: Run, media: Path) -> None:
+    async def test(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
+        submit(app, media / TALK)
+        await shows(pilot, app, "starting ◌")
+        asr = {"engine": "scribe", "options": {"packing": False, "model": "large"}}
+        app.live.change(profile=Profile.model_validate({**PROFILE, "asr": asr}))
+        await app.live.settled()
+        Scribe.allow(10)
+        await shows(pilot, app, "done ✓")
+        assert {line.partition(":")[0] for line in Scribe.written} == {"small"}
+        await fakes.until(lambda: [state.model for state in app.live.states] == ["", "large"])
+        assert Scribe.made == ["small", "large"], "the file has what was loaded for live audio"
+
+    Scribe.reset(0)
+    run(test)
+
+
 def test_what_is_over_is_taken_off_the_list(run: Run, media: Path) -> None:
     async def test(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
         submit(app, media / "nowhere.wav", media / TALK, media / SONG)

@@ -117,7 +117,7 @@ NAMES = (
 """What is not translated: units, keys, names of things; names of engines and of actions besides."""
 
 
-@pytest.mark.parametrize("screen", ["live", "plugins", "sessions", "notices"])
+@pytest.mark.parametrize("screen", ["live", "jobs", "plugins", "sessions", "notices"])
 @pytest.mark.parametrize("keys", [(), ("colon",), ("question_mark",)], ids=["itself", "palette", "help"])
 def test_no_english_is_left_on_a_chinese_screen(
     make: Callable[..., WorkbenchApp],

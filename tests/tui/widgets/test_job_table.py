@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.cells import cell_len
 from textual.app import App, ComposeResult
+from textual.geometry import Region
 
 from tests import fakes
 from workbench.engines import Settings
@@ -93,7 +94,7 @@ def test_only_what_changed_is_painted() -> None:
     async def test(table: JobTable) -> None:
         entries = [replace(entry(n), duration=100.0) for n in (1, 2, 3)]
         table.show_entries(entries, 0.0)
-        painted = []
+        painted: list[Region] = []
         table.refresh = lambda *regions, **_: painted.extend(regions)  # type: ignore[method-assign,assignment]
         table.show_entries(list(entries), 5.0)
         assert painted == []
