@@ -2,7 +2,8 @@
 
 The copy is that of a job with soft subtitles, the transcription begins at the start of the same file and is cancelled
 after a while, the file is hashed as when a job begins, and a subtitle is written each half second. Threads stand back
-for the loop as in the interface and the server.
+for the loop as in the interface and the server. What else works on the machine counts: see the lag with nothing else,
+and the load before.
 """
 
 from __future__ import annotations
@@ -146,7 +147,7 @@ async def _lag(lags: dict[str, dict[str, float]], name: str) -> AsyncIterator[No
 async def _transcribed(
     session: Session, stages: Stages, path: Path, cancelled: dict[str, float] | None = None
 ) -> AsyncIterator[list[float]]:
-    """From its start, until the end of the block. Gives where it is, in seconds; has speech been heard at first."""
+    """From its start, until the end of the block, which begins with the first text. Gives the ends of texts, seconds."""
     reached, is_at_work = [0.0], asyncio.Event()
 
     def observe(event: events.Event) -> None:
@@ -237,7 +238,3 @@ def _write_wav(path: Path, speech: Samples) -> None:
         while left > 0:
             out.writeframesraw(once[:left].tobytes())
             left -= len(once)
-
-
-if __name__ == "__main__":
-    print(report(run()))
