@@ -244,12 +244,18 @@ def test_a_job_that_cannot_be_made_leaves_nothing(store: JobStore, monkeypatch: 
         assert sorted(os.listdir(store.root)) == before
 
 
-def test_of_two_jobs_of_one_content_a_file_is_given_its_own(store: JobStore) -> None:
-    paths = {name: Path(f"/videos/{name}.mp4") for name in "abc"}
-    with store.take(IDENTITY, paths["a"], {}) as a, store.take(IDENTITY, paths["b"], {}) as b:
-        jobs = {"a": a.name, "b": b.name}
-    for name in "abab":
+def test_a_copy_has_a_job_of_its_own_and_a_file_that_was_moved_the_job_it_had(store: JobStore, tmp_path: Path) -> None:
+    paths = {name: tmp_path / f"{name}.mp4" for name in "abc"}
+    for path in paths.values():
+        path.write_bytes(b"the same")
+    jobs = {}
+    for name in "abc":
+        with store.take(IDENTITY, paths[name], {}) as job:
+            jobs[name] = job.name
+    assert len(set(jobs.values())) == 3
+    for name in "cab":
         with store.take(IDENTITY, paths[name], {}) as job:
             assert job.name == jobs[name]
-    with store.take(IDENTITY, paths["c"], {}) as job:
-        assert job.name in jobs.values()
+    moved = paths["b"].rename(tmp_path / "moved.mp4")
+    with store.take(IDENTITY, moved, {}) as job:
+        assert job.name == jobs["b"]

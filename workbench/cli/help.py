@@ -31,8 +31,8 @@ class Command(TyperCommand):
 
 
 def _usage(argument: Any) -> str:
-    shown = _name(argument) + ("..." if argument.nargs == -1 else "")
-    return shown if argument.required else f"[{shown}]"
+    shown = _name(argument) if argument.required else f"[{_name(argument)}]"
+    return shown + ("..." if argument.nargs == -1 else "")
 
 
 def _name(argument: Any) -> str:

@@ -101,8 +101,8 @@ class JobStore:
     def take(self, identity: Identity, path: Path, request: dict[str, Any]) -> Job:
         """The job that was begun with `identity`, as it was stored; else a new one, of `request`.
 
-        What cannot be trusted of an old one is not used. A copy of a file that is being worked
-        on gets a job of its own; raises `JobBusy` for that file itself, `OutputError`.
+        What cannot be trusted of an old one is not used. A file that was moved has the job it had; a copy gets one of
+        its own. Raises `JobBusy`, `OutputError`.
         """
         for is_its_own, name in self._begun(identity, path.absolute()):
             try:
@@ -115,12 +115,17 @@ class JobStore:
         return self.create(identity, path, request=request)
 
     def _begun(self, identity: Identity, path: Path) -> list[tuple[bool, str]]:
-        """(whether it is the one of `path`, name) of the jobs that may be of `identity`, those of `path` first."""
+        """(whether it is the one of `path`, name) of the jobs that may be of `identity`, those of `path` first.
+
+        The job of another file of this content is among them only if that file is there no more, for it was moved then.
+        """
         found = []
         for folder in self._folders() if self.root.is_dir() else []:
             if f"_{identity.key[:8]}" in folder.name:
                 with suppress(JobRefused):
-                    found.append((read_checkpoint(folder).path == path, folder.name))
+                    known = read_checkpoint(folder).path
+                    if known == path or not known.exists():
+                        found.append((known == path, folder.name))
         return sorted(found, reverse=True)
 
     def change(self, name: str, **changes: Any) -> None:
