@@ -147,7 +147,7 @@ async def _lag(lags: dict[str, dict[str, float]], name: str) -> AsyncIterator[No
 async def _transcribed(
     session: Session, stages: Stages, path: Path, cancelled: dict[str, float] | None = None
 ) -> AsyncIterator[list[float]]:
-    """From its start, until the end of the block, which begins with the first text. Gives the ends of texts, seconds."""
+    """From its start, until the end of the block, which begins with the first text. Gives where texts end."""
     reached, is_at_work = [0.0], asyncio.Event()
 
     def observe(event: events.Event) -> None:
