@@ -126,8 +126,8 @@ def write_talk(path: Path, seconds: float) -> Path:
     return path
 
 
-def profile() -> Profile:
-    return parse_profile(PROFILE)
+def profile(more: str = "") -> Profile:
+    return parse_profile(PROFILE + more)
 
 
 def registry() -> Registry:
