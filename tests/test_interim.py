@@ -180,6 +180,26 @@ def test_a_look_that_fails_costs_nothing_but_itself(caplog: pytest.LogCaptureFix
     assert "speech that goes on could not be recognized" in caplog.text
 
 
+def test_the_first_word_is_looked_for_again_at_once_in_what_came_meanwhile() -> None:
+    @dataclass
+    class HearsLate(Hears):
+        may_end: threading.Event = field(default_factory=threading.Event)
+
+        def process(self, item: Window, state: Settings) -> Iterator[Transcript]:
+            yield from super().process(item, state)
+            assert self.may_end.wait(5)
+
+    async def during(pipeline: Pipeline, _: list[events.Event]) -> None:
+        await until(lambda: pipeline.reached > 0.65)
+        ear.may_end.set()
+
+    ear = HearsLate()
+    seen, _ = live([speech(0.4), ear.after_a_look, speech(0.3), ear.after_a_look, silence(1.0)], ear, during=during)
+    first, second, *_rest = ear.windows
+    assert first.duration < 0.5 <= second.duration, "the source gives nothing until there was a second look"
+    assert texts(seen, final=False)[0] == "1"
+
+
 def test_a_segment_without_text_is_told_to_be_over() -> None:
     ear = Hears()
     seen, _ = live([speech(0.3), silence(1.0)], ear)

@@ -22,8 +22,8 @@ EVERY_S: Final = 0.3
 """Seconds of new audio that are worth another look."""
 SHARE: Final = 0.6
 """Of the time at most, where a look takes longer than that."""
-AGAIN_S: Final = 0.12
-"""Seconds of new audio after a look that gave no text: the first word may just have begun."""
+FIRST_S: Final = 2.0
+"""Seconds in which the first word comes: until there is text, one look follows the other."""
 _log = logging.getLogger(__name__)
 
 
@@ -44,12 +44,17 @@ class Interim:
         emit: Callable[[events.Event], None],
         *,
         shows: bool,
+        busy: Callable[[], bool],
     ) -> None:
-        """`shows`: whether interim text is wanted. Without it, only final text is begun early."""
+        """`shows`: whether interim text is wanted. Without it, only final text is begun early.
+
+        `busy`: whether final text waits for the recognizer.
+        """
         self._recognizer = recognizer
         self._translator = translator if translator and cast(Translator, translator.engine).wants_interim else None
         self._emit = emit
         self._shows = shows
+        self._busy = busy
         self._stage: Stage[Window, Transcript] | None = None
         self._translating: Stage[Transcript, Translation] | None = None
         self._settings: Settings | None = None
@@ -77,12 +82,14 @@ class Interim:
         self._translating = self._translator.open(settings) if self._translator else None
 
     async def _close(self) -> None:
-        for stage in (self._stage, self._translating):
+        stages = (self._stage, self._translating)
+        self._stage = self._translating = None  # what ends now begins nothing more
+        for stage in stages:
             if stage is not None:
                 await stage.close()
 
-    def follow(self, segmenter: Segmenter, recent: RecentAudio, *, busy: bool) -> None:
-        """Look at the segment that grows, if there is reason to. `busy`: final text waits for the recognizer."""
+    def follow(self, segmenter: Segmenter, recent: RecentAudio) -> None:
+        """Look at the segment that grows, if there is reason to."""
         segment, stage = segmenter.speaking, self._stage
         if segment is None or stage is None or self._settings is None:
             return
@@ -90,12 +97,13 @@ class Interim:
             self._segment_id, self._ahead, self._translated, self._next_look = segment.segment_id, None, "", 0.0
         end = segmenter.ending
         if end is None or self._settings.language is None:
-            idle = not (busy or stage.inbox or stage.running)
+            idle = not (self._busy() or stage.inbox or stage.running)
             if self._shows and idle and recent.end >= self._next_look:
-                self._look(stage, segment.segment_id, recent.cut(segment.start, recent.end), recent, is_final=False)
+                audio = recent.cut(segment.start, recent.end)
+                self._look(stage, segment.segment_id, audio, segmenter, recent, is_final=False)
         elif self._ahead is None or not _reaches(self._ahead[0], end):
             audio = recent.cut(segment.start, end)
-            self._ahead = self._look(stage, segment.segment_id, audio, recent, is_final=True)
+            self._ahead = self._look(stage, segment.segment_id, audio, segmenter, recent, is_final=True)
 
     def final(self, event: events.SpeechEnded) -> Window | None:
         """The window of speech that is over, if its recognition was begun; None: it was not."""
@@ -118,23 +126,36 @@ class Interim:
         stage: Stage[Window, Transcript],
         segment_id: int,
         audio: AudioChunk,
+        segmenter: Segmenter,
         recent: RecentAudio,
         *,
         is_final: bool,
     ) -> tuple[Window, Results[Transcript]]:
         window = Window((SpeechSegment(id=segment_id, audio=audio, is_final=is_final),))
         self._next_look = math.inf
-        ended = partial(self._looked, segment_id, recent, recent.end)
+        ended = partial(self._looked, window, segmenter, recent, recent.end)
         return window, stage.results(window, replaces=segment_id, ended=ended)
 
-    def _looked(self, segment_id: int, recent: RecentAudio, began: float, results: Results[Transcript]) -> None:
+    def _looked(
+        self,
+        window: Window,
+        segmenter: Segmenter,
+        recent: RecentAudio,
+        began: float,
+        results: Results[Transcript],
+    ) -> None:
         """Time is counted in the audio that came meanwhile."""
-        every_s = EVERY_S if results.made else AGAIN_S
-        self._next_look = max(began + every_s, recent.end + (recent.end - began) * (1 - SHARE) / SHARE)
+        segment_id = window.segments[0].id
         if results.error is not None and not isinstance(results.error, PoolClosed):
             _log.warning("speech that goes on could not be recognized", exc_info=results.error)
-        if results.made and self._shows and segment_id == self._segment_id > self._over:
+        if segment_id != self._segment_id:
+            return
+        self._next_look = max(began + EVERY_S, recent.end + (recent.end - began) * (1 - SHARE) / SHARE)
+        if results.made and self._shows and segment_id > self._over:
             self._show(_joined(results.made))
+        if not results.made and not results.error and began < window.start + FIRST_S:
+            self._next_look = math.nextafter(began, math.inf)
+            self.follow(segmenter, recent)
 
     def _show(self, transcript: Transcript) -> None:
         transcript = self._stabilizer.update(transcript)

@@ -136,7 +136,11 @@ class Pipeline:
             async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
                 if self._live and self._stages.recognizer:
                     interim = Interim(
-                        self._stages.recognizer, self._stages.translator, self._emit, shows=self._live.interim
+                        self._stages.recognizer,
+                        self._stages.translator,
+                        self._emit,
+                        shows=self._live.interim,
+                        busy=lambda: bool(self._unrecognized),
                     )
                     self._interim = await stack.enter_async_context(interim)
                 tasks.create_task(self._read())
@@ -265,7 +269,7 @@ class Pipeline:
                     self.next_segment, self._needed_from = segmenter.next_id, segmenter.needed_from
                 if interim:
                     await interim.use(self.settings)
-                    interim.follow(segmenter, recent, busy=bool(self._unrecognized))
+                    interim.follow(segmenter, recent)
                 if self._handing_over and not segmenter.speaking:
                     await self._leave()
                     return
