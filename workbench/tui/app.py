@@ -14,6 +14,7 @@ from textual.binding import Binding, BindingType, Keymap
 from textual.screen import Screen
 from textual.signal import Signal
 
+from workbench.threads import to_thread
 from workbench.tui.choices import Choices
 from workbench.tui.frame import Frame
 from workbench.tui.screens.starting import StartingScreen
@@ -77,6 +78,7 @@ class WorkbenchApp(Shell):
         if self._exit:
             return
         async with live:
+            await to_thread(import_module, "workbench.tui.job_desk")  # it takes a while, and keys go first
             from workbench.tui.job_desk import JobDesk
 
             self._live, self._desk = live, JobDesk(self)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from workbench import events
 from workbench.errors import WorkbenchError
+from workbench.jobs.checkpoint import State
+from workbench.jobs.queue import Entry, Queue
+from workbench.jobs.store import JobStore
 from workbench.live.live import LEAVE_S
-from workbench.threads import to_thread
 from workbench.tui.failures import noticed
 from workbench.tui.texts import _
 from workbench.tui.widgets.notice_line import Notice
 
 if TYPE_CHECKING:
-    from workbench.jobs.queue import Entry, Queue
     from workbench.tui.app import WorkbenchApp
 
-_UNDER_WAY: Final = frozenset({"queued", "running"})
+_UNDER_WAY: Final = frozenset({State.QUEUED, State.RUNNING})
 _ABOUT: Final = "job {number}"
 
 
@@ -29,7 +29,7 @@ class JobDesk:
     def __init__(self, app: WorkbenchApp) -> None:
         self._app = app
         self._queue: Queue | None = None
-        self._states: dict[int, str] = {}
+        self._states: dict[int, State] = {}
         self._told: dict[int, list[events.Event]] = {}
         self.stopping: set[int] = set()
         """Files that were to stop, and do when an engine has done what it has in hand."""
@@ -52,7 +52,7 @@ class JobDesk:
     @property
     def unfinished(self) -> int:
         """How many files are worked on, or wait for that."""
-        return sum(entry.state.value in _UNDER_WAY for entry in self.entries)
+        return sum(entry.state in _UNDER_WAY for entry in self.entries)
 
     def told(self, number: int) -> Sequence[events.Event]:
         """What was said in a file, in this run."""
@@ -60,11 +60,6 @@ class JobDesk:
 
     async def work(self, leaving: asyncio.Event) -> None:
         """Work on files until `leaving`; what is not done then goes on in the next run of the workbench."""
-        await to_thread(import_module, "workbench.jobs.queue")  # it takes a while, and keys go first
-        from workbench.jobs.checkpoint import State
-        from workbench.jobs.queue import Queue
-        from workbench.jobs.store import JobStore
-
         session = self._app.live.session
         async with Queue(session, JobStore(), observe=self._observed, left_as=State.QUEUED) as queue:
             queue.watch(self._changed)
@@ -78,14 +73,13 @@ class JobDesk:
 
     def stop(self, number: int, *, cancel: bool = False) -> None:
         """Pause a file, or cancel it. Raises `UsageError`."""
-        is_running = any(entry.number == number and entry.state.value == "running" for entry in self.entries)
-        if is_running:
+        if any(entry.number == number and entry.state is State.RUNNING for entry in self.entries):
             self.stopping.add(number)
         (self.queue.cancel if cancel else self.queue.pause)(number)
 
     def remove(self, number: int) -> None:
         """Take a file off the list, for good. Raises `UsageError`."""
-        if any(entry.number == number and entry.state.value == "failed" for entry in self.entries):
+        if any(entry.number == number and entry.state is State.FAILED for entry in self.entries):
             self.queue.cancel(number)  # else it would be there again in the next run
         self.queue.remove(number)
         self._told.pop(number, None)
@@ -102,11 +96,11 @@ class JobDesk:
 
     def _changed(self, entry: Entry) -> None:
         self.changes += 1
-        before, now = self._states.get(entry.number), entry.state.value
+        before, now = self._states.get(entry.number), entry.state
         self._states[entry.number] = now
-        if now != "running":
+        if now is not State.RUNNING:
             self.stopping.discard(entry.number)
-        if now == before:
+        if now is before:
             return
         about = _ABOUT.format(number=entry.number)
         if now in _UNDER_WAY:
@@ -119,8 +113,8 @@ class JobDesk:
     def _at_rest(self) -> None:
         """Nothing is left to be done now: what only files needed is unloaded."""
         if self._app.is_running:
-            done = sum(entry.state.value == "finished" for entry in self.entries)
-            failed = sum(entry.state.value == "failed" for entry in self.entries)
+            done = sum(entry.state is State.FINISHED for entry in self.entries)
+            failed = sum(entry.state is State.FAILED for entry in self.entries)
             if done:
                 said = _("Files that are done: {done}; that failed: {failed}.", done=done, failed=failed)
                 self._app.notice(said, _("2 shows them."))
@@ -132,7 +126,7 @@ class JobDesk:
         self._app.take(Notice(said, hint, "error", about=about))
 
     def _tell_restored(self, found: Sequence[Entry]) -> None:
-        going = sum(entry.state.value in _UNDER_WAY for entry in found)
+        going = sum(entry.state in _UNDER_WAY for entry in found)
         if going:
             said = _("Files that an earlier run left unfinished: {count}. They go on where they were.", count=going)
             self._app.notice(said, _("2 shows them."))
