@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -14,7 +15,7 @@ from tests.jobs.scribe import Ear, Tape
 from workbench.builtin.subtitles import SubtitleExporter
 from workbench.engines import Settings
 from workbench.errors import StageError
-from workbench.jobs.checkpoint import Checkpoint
+from workbench.jobs.checkpoint import Checkpoint, State
 from workbench.jobs.request import Request
 from workbench.jobs.store import JobStore
 from workbench.jobs.work import look, work
@@ -189,3 +190,37 @@ def test_one_by_one_nothing_is_compared(tape: Path) -> None:
     assert Chorus.batches == []
     assert len(Chorus.alone) == WINDOWS
     assert result.to_dict()["drift"] is None
+
+
+def test_a_job_that_is_cancelled_while_a_window_is_recognized_alone_keeps_what_it_has(
+    tape: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = fakes.Gate()
+    process = Chorus.process
+    wanted = request(tape)
+
+    def held(self: Chorus, item: workbench.Window, state: Settings) -> list[workbench.Transcript]:
+        gate([])
+        return list(process(self, item, state))
+
+    async def cancelled() -> None:
+        async with session(wanted) as opened:
+            looked = await look(wanted, opened)
+            job = JobStore().take(looked.identity, wanted.targets.path, looked.request.to_dict())
+            task = asyncio.create_task(work(job, looked.request, opened, lambda event: None))
+            await gate.entered()
+            task.cancel()
+            gate.open()
+            assert isinstance(await fakes.outcome(task), asyncio.CancelledError)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Chorus, "process", held)
+        fakes.run(cancelled)
+    assert checkpoint().state is State.PAUSED
+    stored = len(JobStore().jobs()[0].results())
+    assert stored >= 20
+    monkeypatch.setattr(Chorus, "batches", [])
+    result = run(wanted)
+    assert sum(Chorus.batches) == WINDOWS - stored
+    assert result.drift is not None
+    assert result.drift.windows == 3
