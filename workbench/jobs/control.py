@@ -101,4 +101,5 @@ def _let_go(store: JobStore, info: JobInfo, request: Path, patience_s: float) ->
 
 
 def _asks(change: Change, path: str) -> bool:
-    return Path(path).name in _STATES
+    """A file that goes asks for nothing: the job may be at work again by then."""
+    return change.name != "deleted" and Path(path).name in _STATES
