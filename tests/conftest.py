@@ -1,13 +1,16 @@
-"""What tests with real sound devices need."""
+"""What tests with real sound devices need, and how often all tests look for garbage."""
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 
 import pytest
 
 from benchmarks import sound
 from benchmarks.sound import SoundServer
+
+gc.set_threshold(10_000)  # each screen of a test is garbage with cycles, among all that engines import: looking is slow
 
 
 @pytest.fixture(scope="session")
