@@ -13,10 +13,11 @@ import pytest
 from tests import fakes
 from tests.jobs.jobs import FILE, IDENTITY, item, result
 from workbench import disk
-from workbench.errors import OutputError
+from workbench.errors import EngineError, OutputError
 from workbench.jobs import job as job_module
+from workbench.jobs import keeper as keeper_module
 from workbench.jobs import segments
-from workbench.jobs.keeper import Keeper
+from workbench.jobs.keeper import MOST_TRIES, Keeper
 from workbench.jobs.store import JobStore
 from workbench.speech.cache import ActivityCache
 
@@ -76,3 +77,42 @@ def test_where_the_disk_stays_busy_that_is_said_and_the_same_can_be_stored_later
 
     fakes.run(test)
     assert told == ["stored"]
+
+
+@pytest.mark.parametrize(
+    ("error", "tries"), [(ConnectionError("gone"), MOST_TRIES), (EngineError("it hung"), MOST_TRIES), (ValueError(), 1)]
+)
+def test_what_may_pass_is_tried_a_few_times_and_each_try_is_in_the_history(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, tries: int
+) -> None:
+    monkeypatch.setattr(keeper_module, "FIRST_WAIT_S", 0.0001)
+
+    async def test() -> None:
+        with JobStore(tmp_path / "jobs").take(IDENTITY, FILE, {}) as job:
+            keeper = Keeper(job, ActivityCache(tmp_path / "cache"), "key", None)
+            for _ in range(tries - 1):
+                assert await keeper.tries_again(item(0), error)
+            assert not await keeper.tries_again(item(0), error)
+            await keeper.settle()
+            assert [job.checkpoint.failed_tries(of) for of in (item(0), item(2), None)] == [tries, 0, 0]
+            assert {failure.is_temporary for failure in job.checkpoint.failures} == {tries > 1}
+
+    fakes.run(test)
+
+
+def test_texts_of_windows_and_their_translations_are_found_as_they_were_made(tmp_path: Path) -> None:
+    async def test() -> None:
+        with JobStore(tmp_path / "jobs").take(IDENTITY, FILE, {}) as job:
+            keeper = Keeper(job, ActivityCache(tmp_path / "cache"), "key", None)
+            keeper.keep(item(0), result(0).transcripts, lambda: None)
+            keeper.keep(item(1), result(1).translations, lambda: None)
+            keeper.keep(item(2), [], lambda: None)
+            await keeper.settle()
+        with JobStore(tmp_path / "jobs").take(IDENTITY, FILE, {}) as job:
+            again = Keeper(job, ActivityCache(tmp_path / "cache"), "key", None)
+            assert again.find(item(0)) == result(0).transcripts
+            assert again.find(item(1)) == result(1).translations
+            assert again.find(item(2)) == (), "nothing was said there, and that is known"
+            assert again.find(item(3)) is None
+
+    fakes.run(test)
