@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from workbench.engines import StageKind
-from workbench.pool import Results
-from workbench.types import Activity
+from workbench.pool import Results, Stage
+from workbench.pool.results import Values
+from workbench.stage_errors import is_out_of_memory
+from workbench.types import Activity, Window
 
+In = TypeVar("In")
 Out = TypeVar("Out")
 
 
@@ -100,3 +104,62 @@ class Given(Generic[Out]):
 
     async def aclose(self) -> None:
         """Nothing is at work."""
+
+
+class Keeping(Generic[In, Out]):
+    """One stage of a file of which `kept` has what was made before. On the loop."""
+
+    def __init__(self, kept: Kept, kind: StageKind, stage: Stage[In, Out], gives: type, at_once: int) -> None:
+        """Values that are no `gives` are not kept. `at_once`: items that are at work at once, at most."""
+        self._kept = kept
+        self._kind = kind
+        self._stage = stage
+        self._gives = gives
+        self._slots = asyncio.Semaphore(at_once)
+        self._is_paced = kind is StageKind.ASR
+
+    async def paced(self, items: AsyncIterable[In]) -> AsyncIterator[In]:
+        """Each window when fewer than `at_once` are at work or not on disk: so many a crash can cost, at most.
+
+        A window takes seconds, its way to the disk milliseconds; texts are made too soon to wait for that.
+        """
+        async for item in items:
+            if self._is_paced:
+                await self._slots.acquire()
+            yield item
+
+    def begin(self, item: In) -> Values[Out]:
+        """What was made of `item` before, or else put it to work."""
+        if self._kind is StageKind.TTS:  # as large as the audio, and soon made
+            return self._stage.results(item)
+        place = _place(self._kind, item)
+        if (values := self._kept.find(place)) is not None:
+            self._free()
+            return Given(values)
+
+        def ended(results: Results[Out]) -> None:
+            if results.error is not None:
+                return
+            if all(isinstance(value, self._gives) for value in results.made):
+                self._kept.keep(place, results.made, self._free)
+            else:
+                self._free()
+
+        async def tries_again(error: Exception) -> bool:
+            again = not is_out_of_memory(error) and await self._kept.tries_again(place, error)
+            if not again:
+                self._free()
+            return again
+
+        return Attempts(lambda: self._stage.results(item, ended=ended), tries_again)
+
+    def _free(self) -> None:
+        """A crash cannot cost it any more."""
+        if self._is_paced:
+            self._slots.release()
+
+
+def _place(kind: StageKind, item: Any) -> Item:
+    if isinstance(item, Window):
+        return Item(kind=kind, start=float(item.start), end=float(item.segments[-1].audio.end))
+    return Item(kind=kind, start=float(item.start), end=float(item.end), text=item.text)

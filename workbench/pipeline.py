@@ -14,7 +14,7 @@ import asyncio
 import logging
 import math
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias, TypeVar, cast
@@ -26,7 +26,7 @@ from workbench.edge import Edge
 from workbench.engines import Capture, Recognizer, Settings, StageKind
 from workbench.errors import UnsupportedLanguage, first_error, is_expected
 from workbench.interim import Interim
-from workbench.kept import Attempts, Given, Item, Kept
+from workbench.kept import Keeping, Kept
 from workbench.listening import Listener
 from workbench.pool import Pool, Results, Stage
 from workbench.pool.results import Values
@@ -414,15 +414,14 @@ class Pipeline:
         if await items.peek() is None:
             return
         async with pool.open(self.settings) as stage:  # only now: the language of the stream is known
-            slots = asyncio.Semaphore(pool.at_once)
-            is_paced = self._kept is not None and kind is StageKind.ASR
-            free = slots.release if is_paced else lambda: None
+            keeping = Keeping(self._kept, kind, stage, _GIVES[kind], pool.at_once) if self._kept else None
+            begin = keeping.begin if keeping else stage.results
             await stage.fan_out(
-                _paced(items, slots) if is_paced else items,
+                keeping.paced(items) if keeping else items,
                 took,
                 failed,
                 ahead=pool.at_once + 1,
-                begin=lambda item: begun(item) or self._checked(stage, item, self._begin(kind, stage, item, free)),
+                begin=lambda item: begun(item) or self._checked(stage, item, begin(item)),
                 done=done,
             )
 
@@ -431,53 +430,9 @@ class Pipeline:
             return values
         return cast(Values[Out], self._check.beside(cast(Any, stage), item, self.settings, cast(Any, values)))
 
-    def _begin(self, kind: StageKind, stage: Stage[In, Out], item: In, free: Callable[[], None]) -> Values[Out]:
-        """What was made of `item` before, or else put it to work. `free` is called when no crash can cost it."""
-        kept = self._kept
-        if kept is None or kind not in _KEPT:
-            return stage.results(item)
-        place = _item(kind, item)
-        if (values := kept.find(place)) is not None:
-            free()
-            return Given(values)
-
-        def ended(results: Results[Out]) -> None:
-            if results.error is not None:
-                return
-            if all(isinstance(value, _GIVES[kind]) for value in results.made):
-                kept.keep(place, results.made, free)
-            else:
-                free()
-
-        async def tries_again(error: Exception) -> bool:
-            again = not is_out_of_memory(error) and await kept.tries_again(place, error)
-            if not again:
-                free()
-            return again
-
-        return Attempts(lambda: stage.results(item, ended=ended), tries_again)
-
 
 _GIVES: Final[Mapping[StageKind, type]] = {
     StageKind.ASR: Transcript,
     StageKind.TRANSLATION: Translation,
     StageKind.TTS: Speech,
 }
-_KEPT: Final = (StageKind.ASR, StageKind.TRANSLATION)
-"""Stages whose results can be kept: speech is as large as the audio, and soon made."""
-
-
-async def _paced(items: AsyncIterable[In], slots: asyncio.Semaphore) -> AsyncIterator[In]:
-    """Each window when one of `slots` is free: so many can be lost to a crash, however slow the disk is.
-
-    A window takes seconds, its way to the disk milliseconds; texts are made too soon to wait for that.
-    """
-    async for item in items:
-        await slots.acquire()
-        yield item
-
-
-def _item(kind: StageKind, item: Any) -> Item:
-    if isinstance(item, Window):
-        return Item(kind=kind, start=float(item.start), end=float(item.segments[-1].audio.end))
-    return Item(kind=kind, start=float(item.start), end=float(item.end), text=item.text)
