@@ -17,8 +17,9 @@ from tests import fakes
 from tests.fakes import Gate
 from workbench import disk as module
 from workbench.disk import Disk, Priority, disk, passes
+from workbench.disk_errors import said_plainly
 from workbench.errors import DiskFull, OutputError
-from workbench.files import said_plainly, write_atomically
+from workbench.files import write_atomically
 
 PASSING = ["EINTR", "EAGAIN", "EBUSY", "ETIMEDOUT", "ESTALE", "ETXTBSY"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from workbench.errors import OutputError
-from workbench.files import NewFile, write_atomically
+from workbench.files import NewFile, sweep, write_atomically
 
 LIMITED = """
 import resource, signal, sys
@@ -170,3 +170,23 @@ def test_a_full_disk_is_called_full_and_the_old_file_stays(tmp_path: Path) -> No
             assert rest == ["out", "old"]
             return
     pytest.skip("a small disk cannot be mounted here: neither as root nor in a user namespace")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills a process as Unix does")
+def test_what_a_killed_process_left_half_written_is_swept_and_what_is_being_written_is_not(tmp_path: Path) -> None:
+    program = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from workbench.files import NewFile\n"
+        "NewFile(Path(sys.argv[1]), overwrite=False).write(b'half')\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path / "a.srt")], check=False)
+    [left] = tmp_path.iterdir()
+    with NewFile(tmp_path / "b.srt", overwrite=False) as writing:
+        sweep(tmp_path)
+        assert not left.exists()
+        writing.write(b"whole")
+        writing.commit()
+    assert [path.name for path in tmp_path.iterdir()] == ["b.srt"]
+    sweep(tmp_path / "missing")

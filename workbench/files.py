@@ -6,15 +6,15 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self
 
-from workbench.errors import DiskFull, OutputError
+from workbench.disk_errors import said_plainly
+from workbench.errors import OutputError
+from workbench.lock import hold, is_held
 
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _CANNOT_LINK: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
 
 
@@ -32,6 +32,7 @@ class NewFile:
         with said_plainly(path):
             _check_target(path, overwrite)
             self.file: BinaryIO = self._temporary.open("xb")
+            hold(self.file)  # until it is closed: see `sweep`
 
     def write(self, data: bytes) -> None:
         with said_plainly(self.path):
@@ -81,39 +82,19 @@ def write_atomically(path: Path, data: bytes, *, overwrite: bool) -> None:
         new.commit()
 
 
+def sweep(folder: Path) -> None:
+    """Remove what processes that were killed left half written in `folder`. Raises nothing."""
+    with suppress(OSError, OutputError):
+        for part in folder.glob(".workbench-*.part"):
+            if not is_held(part):
+                part.unlink(missing_ok=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Make `path` hold `text` in UTF-8, and make the folders it lies in; otherwise as `write_atomically`."""
     with said_plainly(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, text.encode(), overwrite=True)
-
-
-@contextmanager
-def said_plainly(path: Path) -> Iterator[None]:
-    """Turn an OSError of writing `path` into an `OutputError` that says what to do."""
-    try:
-        yield
-    except OSError as error:
-        raise _explained(path, error) from error
-
-
-def _explained(path: Path, error: OSError) -> OutputError:
-    name, folder = repr(str(path)), repr(str(path.parent))
-    if error.errno in _FULL:
-        return DiskFull(f"{name} cannot be written: the disk is full", hint="Free some space, then try again.")
-    if error.errno == errno.EFBIG:
-        hint = "Raise the limit (ulimit -f), or choose a disk that takes larger files."
-        return OutputError(f"{name} cannot be written: the file is too large", hint=hint)
-    if error.errno == errno.EEXIST:
-        return OutputError(f"{name} exists already", hint="Choose another name, or allow overwriting.")
-    if error.errno in (errno.ENOENT, errno.ENOTDIR) and path.parent.is_dir():  # one that the system makes up
-        return OutputError(f"{name} cannot be written: {folder} takes no files", hint="Choose another folder.")
-    if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        return OutputError(f"{name} cannot be written: there is no folder {folder}", hint="Create the folder first.")
-    if error.errno in (errno.EACCES, errno.EPERM):
-        hint = f"You may not write in {folder}. Choose another folder."
-        return OutputError(f"{name} cannot be written: permission denied", hint=hint)
-    return OutputError(f"{name} cannot be written: {error.strerror or error}", hint="Choose another place.")
 
 
 def _check_target(path: Path, overwrite: bool) -> None:

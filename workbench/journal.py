@@ -19,8 +19,9 @@ from typing import Final
 from zlib import crc32
 
 from workbench import events
+from workbench.disk_errors import said_plainly
 from workbench.errors import InputError
-from workbench.files import said_plainly, write_atomically
+from workbench.files import write_atomically
 
 _MARK: Final = b', "crc": "'
 _END: Final = b'"}'

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from workbench.files import said_plainly
+from workbench.disk_errors import said_plainly
 
 if sys.platform == "win32":
     import msvcrt
@@ -57,6 +58,12 @@ class Lock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
+
+
+def hold(file: BinaryIO) -> None:
+    """Hold the lock that is this open file, where the file system has locks, until it is closed."""
+    with suppress(OSError):
+        _lock(file, wait=False)
 
 
 def is_held(path: Path) -> bool:

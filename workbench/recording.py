@@ -21,10 +21,10 @@ from workbench.audio.gate import Gate
 from workbench.audio.spool import Spool, read_samples, stored_samples
 from workbench.audio.wav import WavWriter
 from workbench.captions import Captions
+from workbench.disk_errors import said_plainly
 from workbench.errors import UsageError
 from workbench.events import Event
 from workbench.export import Output, Span, SubtitleFile, most_common_language, render, write_files
-from workbench.files import said_plainly
 from workbench.journal import Journal, holds, read_journal
 from workbench.lock import Lock, is_held
 from workbench.recording_info import Manifest, RecordingInfo, State, preview

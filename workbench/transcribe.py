@@ -15,10 +15,11 @@ from workbench import events
 from workbench.audio.wav import SpeechTrack, WavWriter
 from workbench.captions import Captions
 from workbench.disk import Priority, disk
+from workbench.disk_errors import said_plainly
 from workbench.engines import Capture, Exporter, Settings, StageKind
 from workbench.errors import StageError
 from workbench.export import most_common_language, render, soft_subtitles, write_files
-from workbench.files import NewFile, said_plainly
+from workbench.files import NewFile, sweep
 from workbench.kept import Kept
 from workbench.outputs import Targets
 from workbench.pipeline import Emit, Pipeline, Stages
@@ -109,11 +110,14 @@ def _rounded(value: float) -> float:
 def prepare(targets: Targets) -> None:
     """Make the folder, and make sure that files can be written in it, before hours of work. Raises `OutputError`.
 
-    What is there already may be from a run that was killed: whether it is, shows when it is written.
+    What is there already may be from a run that was killed: whether it is, shows when it is written. What one left half
+    written is removed.
     """
     if targets.folder is not None:
         with said_plainly(targets.folder):
             targets.folder.mkdir(parents=True, exist_ok=True)
+    for folder in {path.parent for path in targets.paths}:
+        sweep(folder)
     for path in targets.paths:
         if targets.overwrite or not path.exists():
             with NewFile(path, overwrite=targets.overwrite):

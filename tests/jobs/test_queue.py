@@ -156,3 +156,25 @@ def test_a_running_job_tells_what_works_on_it_and_keeps_its_engines_loaded(reque
 
     Scribe.reset(1)
     work(test)
+
+
+def test_what_waits_in_the_queue_of_another_process_is_left_to_it(request_of: Any) -> None:
+    async def wait(queue: Queue, session: Session) -> None:
+        for name in ("a", "b", "c"):
+            queue.submit(request_of(name))
+        await fakes.until(lambda: all(entry.name for entry in queue.entries))
+        async with Queue(session, JobStore()) as other:
+            assert await other.restore() == []
+        names = {entry.name for entry in queue.entries[1:]}
+        assert {info.name for info in JobStore().jobs() if info.is_waiting} == names
+        Scribe.allow(1)
+
+    async def come_back(queue: Queue, session: Session) -> None:
+        assert len(await queue.restore()) == 3
+        Scribe.allow(9)
+        await queue.settled()
+        assert {entry.state for entry in queue.entries} == {State.FINISHED}
+
+    Scribe.reset(0)
+    work(wait, at_once=1, left_as=State.QUEUED)
+    work(come_back)

@@ -18,8 +18,9 @@ from typing import Final
 import numpy as np
 
 from workbench.audio.wav import FULL_SCALE, HEADER, MOST_SAMPLES, header, pcm16
+from workbench.disk_errors import said_plainly
 from workbench.errors import InputError, OutputError
-from workbench.files import said_plainly, write_atomically
+from workbench.files import write_atomically
 from workbench.types import Samples
 
 _SYNC_S: Final = 1.0

@@ -9,8 +9,9 @@ from typing import Final, Self
 
 import numpy as np
 
+from workbench.disk_errors import said_plainly
 from workbench.errors import OutputError
-from workbench.files import NewFile, said_plainly
+from workbench.files import NewFile
 from workbench.types import AudioChunk, Samples
 
 HEADER: Final = struct.Struct("<4sI4s4sIHHIIHH4sI")

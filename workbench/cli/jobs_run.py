@@ -77,7 +77,7 @@ def _chosen(
     """The jobs to go on with, the oldest first: those that are named, else those in a `usual` state."""
     known = JobStore().jobs()
     if not names and not last:
-        return [info for info in reversed(known) if not info.is_held and state_of(info) in usual]
+        return [info for info in reversed(known) if not (info.is_held or info.is_waiting) and state_of(info) in usual]
     if everything:
         raise UsageError("names and --all contradict each other", hint="Leave one of them out.")
     found = some_of(known, names, last=last)
@@ -86,6 +86,8 @@ def _chosen(
             raise info.refused
         if info.is_held:
             raise JobBusy(f"job {info.name!r} is being worked on", hint=f"First: {next_step(info)}")
+        if info.is_waiting:
+            raise JobBusy(f"job {info.name!r} waits in a queue that runs", hint="It begins when its turn comes.")
         if state_of(info) not in allowed:
             raise UsageError(f"job {info.name!r} is {state_of(info)}", hint=_instead(info))
     return found

@@ -14,9 +14,9 @@ from workbench.cli import console
 from workbench.cli.options import Bilingual, EngineOptions, Engines, Model, ProfileName, Shown, what_to_show
 from workbench.cli.overrides import overridden
 from workbench.clock import clock
+from workbench.disk_errors import said_plainly
 from workbench.errors import UsageError
 from workbench.export import Output, Span, parse_time
-from workbench.files import said_plainly
 from workbench.outputs import Targets, chosen_formats, refuse_taken, targets
 from workbench.session import Session
 from workbench.sessions import Recording, RecordingInfo, State

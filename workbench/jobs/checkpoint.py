@@ -112,6 +112,8 @@ class Checkpoint:
     state: State = State.QUEUED
     request: dict[str, Any] = field(default_factory=dict)
     """What else was asked for, and does not change the text, such as outputs and priority: plain JSON values."""
+    queue: str = ""
+    """In which it waits: the lock that the process holds to which the queue belongs, see `JobStore.queue`."""
     language: str | None = None
     """BCP-47, where it had to be detected and was."""
     duration: float | None = None

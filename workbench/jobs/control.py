@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from workbench.disk_errors import said_plainly
 from workbench.errors import JobBusy, UsageError
-from workbench.files import said_plainly
 from workbench.jobs.checkpoint import State
 from workbench.jobs.store import JobInfo, JobStore
 from workbench.threads import to_thread

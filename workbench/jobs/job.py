@@ -11,8 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from workbench.disk_errors import said_plainly
 from workbench.errors import OutputError
-from workbench.files import said_plainly
+from workbench.files import sweep
 from workbench.jobs.checkpoint import Checkpoint, write_checkpoint
 from workbench.jobs.segments import ItemResult, SegmentLog
 from workbench.kept import Item
@@ -32,9 +33,7 @@ class Job:
         self.checkpoint = checkpoint
         self._lock = lock
         self._writing = threading.Lock()
-        with said_plainly(folder):
-            for part in folder.glob(".workbench-*.part"):  # of a process that was killed while it saved
-                part.unlink()
+        sweep(folder)
         self._log = SegmentLog(folder / LOG, checkpoint.identity.key)
         self._results = {result.item: result for result in self._log.results}
 

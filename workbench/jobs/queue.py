@@ -111,6 +111,7 @@ class Queue:
         self._is_open = False
 
     async def __aenter__(self) -> Self:
+        self._lock = await to_thread(self._store.queue)
         await self._tasks.__aenter__()
         self._listening = self._tasks.create_task(listen(self._store, self._asked))
         self._is_open = True
@@ -121,7 +122,10 @@ class Queue:
         for task in (self._listening, self._look_task, *self._running.values()):
             if task is not None:
                 task.cancel()
-        await self._tasks.__aexit__(*details)
+        try:
+            await self._tasks.__aexit__(*details)
+        finally:
+            self._lock.release()
 
     @property
     def entries(self) -> Sequence[Entry]:
@@ -173,6 +177,8 @@ class Queue:
                 error=_last_error(info.checkpoint) if waits else None,
             )
             self._put(entry)
+            if not waits:
+                self._remember(entry.name, State.QUEUED)
             found.append(entry)
         self._start()
         return found
@@ -265,7 +271,7 @@ class Queue:
         while self._unsaved:
             name, state = self._unsaved.popitem()
             try:
-                await to_thread(_save, self._store, name, state)
+                await to_thread(_save, self._store, name, state, self._lock.path.name)
             except WorkbenchError as error:
                 _log.warning("job %s is %s, which could not be stored: %s", name, state, error)
         self._saving = None
@@ -375,12 +381,18 @@ class Queue:
             self._looking = unknown[0].number
             self._look_task = self._tasks.create_task(self._look(unknown[0].number))
 
+    def _put_down(self, job: Job) -> None:
+        """Let go of a job that waits; others see for whom. Blocks."""
+        with job:
+            if job.checkpoint.state is State.QUEUED:
+                job.save(replace(job.checkpoint, queue=self._lock.path.name))
+
     async def _look(self, number: int) -> None:
         entry = self._entries[number]
         try:
             looked = await look(entry.request, self._session)
             job = await self._opened(number, looked.identity, looked.request)
-            job.close()
+            await to_thread(self._put_down, job)
             now = self._entries.get(number)
             if now is None or now.request.profile != entry.request.profile:
                 self._remember(job.name, State.CANCELLED)
@@ -398,11 +410,11 @@ class Queue:
             self._settled.set()
 
 
-def _save(store: JobStore, name: str, state: State) -> None:
+def _save(store: JobStore, name: str, state: State, queue: str) -> None:
     """What is finished stays so; of what is worked on, whoever does it says how it is."""
     with suppress(JobBusy):
         if store.info(name).state is not State.FINISHED:
-            store.change(name, state=state)
+            store.change(name, state=state, queue=queue if state is State.QUEUED else "")
 
 
 def _last_error(checkpoint: Checkpoint) -> WorkbenchError | None:
@@ -412,10 +424,12 @@ def _last_error(checkpoint: Checkpoint) -> WorkbenchError | None:
 
 
 def _unfinished(store: JobStore, names: Collection[str] | None) -> list[tuple[JobInfo, Request, float]]:
-    """What can go on and nobody works on, the oldest first. Blocks."""
+    """What can go on and waits for no other process, the oldest first. Blocks."""
     found = []
     for info in reversed(store.jobs()):
-        if info.checkpoint is None or info.is_held or info.is_over or (names is not None and info.name not in names):
+        if info.checkpoint is None or info.is_held or info.is_waiting or info.is_over:
+            continue
+        if names is not None and info.name not in names:
             continue
         try:
             found.append((info, request_of(info.checkpoint), info.position()))

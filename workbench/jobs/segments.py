@@ -16,8 +16,9 @@ from typing import Final, NamedTuple
 
 from pydantic import TypeAdapter
 
+from workbench.disk_errors import said_plainly
 from workbench.errors import InputError
-from workbench.files import said_plainly, write_atomically
+from workbench.files import write_atomically
 from workbench.jobs.checkpoint import check_regular
 from workbench.jobs.sealed import seal, unseal
 from workbench.kept import Item

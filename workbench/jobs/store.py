@@ -21,14 +21,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from workbench import paths
+from workbench.disk_errors import said_plainly
 from workbench.errors import JobBusy, JobChanged, JobRefused, UsageError, did_you_mean
-from workbench.files import fsync_folder, said_plainly
+from workbench.files import fsync_folder
 from workbench.jobs.checkpoint import Checkpoint, Identity, State, read_checkpoint, write_checkpoint
 from workbench.jobs.job import LOG, Job
 from workbench.jobs.segments import ItemResult, SegmentLog, read_results
 from workbench.lock import Lock, is_held
 
 _LOCK: Final = "lock"
+_QUEUE: Final = ".queue-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class JobInfo:
     refused: JobRefused | None
     is_held: bool
     """Whether a process works on it."""
+    is_waiting: bool
+    """Whether it waits in the queue of a process that runs."""
     size: int
     """Bytes of all its files."""
     touched: datetime
@@ -74,6 +78,13 @@ class JobStore:
     def __init__(self, root: Path | None = None) -> None:
         """`root` is made when it is needed; None: the user's own."""
         self.root = root or paths.data_dir() / "jobs"
+
+    def queue(self) -> Lock:
+        """Held until it is released: jobs whose checkpoint names it wait for its holder. Raises `OutputError`."""
+        with self._claims():
+            lock = Lock(self.root / f"{_QUEUE}{secrets.token_hex(8)}")
+            lock.acquire()
+        return lock
 
     def create(self, identity: Identity, path: Path, *, request: dict[str, Any] | None = None) -> Job:
         """A new job, queued, which this process holds. Raises `OutputError`, and then there is none."""
@@ -232,6 +243,8 @@ class JobStore:
                 for path in self.root.iterdir():
                     if path.name.startswith(".") and _is_folder(path):
                         shutil.rmtree(path, ignore_errors=True)
+                    elif path.name.startswith(_QUEUE) and not is_held(path):
+                        path.unlink(missing_ok=True)
 
     def _info(self, folder: Path) -> JobInfo:
         checkpoint = refused = None
@@ -244,7 +257,9 @@ class JobStore:
             touched = max((status.st_mtime for status in files), default=folder.stat().st_mtime)
             size = sum(status.st_size for status in files)
             held = is_held(folder / _LOCK)
-        return JobInfo(folder, checkpoint, refused, held, size, datetime.fromtimestamp(touched).astimezone())
+            queue = checkpoint.queue if checkpoint and checkpoint.state is State.QUEUED else ""
+            waiting = bool(queue) and is_held(self.root / Path(queue).name)
+        return JobInfo(folder, checkpoint, refused, held, waiting, size, datetime.fromtimestamp(touched).astimezone())
 
 
 def _is_folder(path: Path) -> bool:

@@ -18,8 +18,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from workbench import paths
+from workbench.disk_errors import said_plainly
 from workbench.errors import UsageError
-from workbench.files import said_plainly
 
 LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _ATTEMPTS: Final = 20

@@ -17,8 +17,8 @@ import uvicorn
 from uvicorn.config import Config
 
 from workbench import paths
+from workbench.disk_errors import said_plainly
 from workbench.engines import Settings
-from workbench.files import said_plainly
 from workbench.server.access import Access
 from workbench.server.activity import Activity
 from workbench.server.app import make

@@ -17,7 +17,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
 from workbench.disk import disk
-from workbench.files import said_plainly
+from workbench.disk_errors import said_plainly
 from workbench.server.problems import Problem
 from workbench.threads import to_thread
 

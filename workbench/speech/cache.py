@@ -19,8 +19,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from workbench.disk_errors import said_plainly
 from workbench.errors import OutputError
-from workbench.files import said_plainly, write_atomically
+from workbench.files import write_atomically
 from workbench.types import Activity
 
 MOST_BYTES: Final = 64 << 20

@@ -195,7 +195,7 @@ class Segmenter:
 
 
 def quietest(probabilities: npt.NDArray[np.floating], frame_s: float) -> int:
-    """The frame in the middle of the stretch where speech is least likely; of several the last. Of one frame or more."""
+    """The frame in the middle of where speech is least likely; of several such, the last. Of at least one frame."""
     width = min(len(probabilities), max(1, round(_SMOOTHING_S / frame_s)))
     smooth = np.convolve(probabilities, np.full(width, 1 / width), "valid").round(6)
     return len(smooth) - 1 - int(np.argmin(smooth[::-1])) + width // 2

@@ -49,7 +49,8 @@ def load() -> tuple[Choices, str]:
 
 def save(choices: Choices) -> None:
     """Blocks. Raises `OutputError`."""
-    from workbench.files import said_plainly, write_atomically
+    from workbench.disk_errors import said_plainly
+    from workbench.files import write_atomically
 
     path = choices_file()
     with said_plainly(path):

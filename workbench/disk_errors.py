@@ -1,0 +1,41 @@
+"""Errors of writing files, as what people are told of them."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from workbench.errors import DiskFull, OutputError
+
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+@contextmanager
+def said_plainly(path: Path) -> Iterator[None]:
+    """Turn an OSError of writing `path` into an `OutputError` that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise _explained(path, error) from error
+
+
+def _explained(path: Path, error: OSError) -> OutputError:
+    name, folder = repr(str(path)), repr(str(path.parent))
+    if error.errno in _FULL:
+        return DiskFull(f"{name} cannot be written: the disk is full", hint="Free some space, then try again.")
+    if error.errno == errno.EFBIG:
+        hint = "Raise the limit (ulimit -f), or choose a disk that takes larger files."
+        return OutputError(f"{name} cannot be written: the file is too large", hint=hint)
+    if error.errno == errno.EEXIST:
+        return OutputError(f"{name} exists already", hint="Choose another name, or allow overwriting.")
+    if error.errno in (errno.ENOENT, errno.ENOTDIR) and path.parent.is_dir():  # one that the system makes up
+        return OutputError(f"{name} cannot be written: {folder} takes no files", hint="Choose another folder.")
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return OutputError(f"{name} cannot be written: there is no folder {folder}", hint="Create the folder first.")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        hint = f"You may not write in {folder}. Choose another folder."
+        return OutputError(f"{name} cannot be written: permission denied", hint=hint)
+    return OutputError(f"{name} cannot be written: {error.strerror or error}", hint="Choose another place.")
