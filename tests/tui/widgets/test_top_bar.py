@@ -93,7 +93,7 @@ def test_what_is_told_shortly_before_a_look_is_painted_together_with_all_that_mo
 
 def test_in_a_narrow_terminal_only_the_current_screen_is_named(make: Make, live: FakeLive) -> None:
     async def test(pilot: Pilot[int]) -> None:
-        assert lines(app)[0].split("   ")[0] == " 1  3  4  6  7 Notices"
+        assert lines(app)[0].split("   ")[0] == " 1  2  3  4  6  7 Notices"
         assert lines(app)[0].endswith("REC ● 0:00  lag 0.0 s")
 
     live.phase = LivePhase.RECORDING
