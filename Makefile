@@ -33,7 +33,7 @@ check: lint test
 
 # What takes longer: the figures of the README.
 audit: $(VENV)/dev.stamp
-	for name in startup detect decode pool dispatch pack overhead parallel accuracy memory commit ranges io vad vad_file serve live interface terminal soak; do $(BIN)/python -m benchmarks $$name || exit 1; done
+	for name in startup detect decode pool dispatch pack overhead parallel accuracy memory commit jobs ranges io vad vad_file serve live interface terminal capture soak; do $(BIN)/python -m benchmarks $$name || exit 1; done
 
 # The pictures in docs/screenshots/, of the workbench on this machine.
 screenshots: $(VENV)/dev.stamp
