@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+
+import numpy as np
 
 try:
     from PIL import Image, ImageDraw, ImageFont
@@ -23,6 +26,8 @@ try:
     from tests.tui.terminal import Terminal
 except ModuleNotFoundError as error:
     raise SystemExit(f"{error.name} is missing: pip install -r requirements-dev.txt") from error
+from benchmarks import recording
+from workbench.audio.decode import decode
 from workbench.tui.choices import Choices, save
 
 HERE: Final = Path(__file__).parent
@@ -51,6 +56,7 @@ def main() -> None:
         _chinese(fonts)
         _small(fonts)
         _sessions_and_notices(fonts)
+        _jobs(fonts, Path(home, "talks"))
 
 
 # what is pictured
@@ -124,6 +130,21 @@ def _sessions_and_notices(fonts: Fonts) -> None:
         terminal.shows("is finished.")
         _type(terminal, "7")
         _picture(terminal, fonts, "notices")
+
+
+def _jobs(fonts: Fonts, folder: Path) -> None:
+    """Half-way through a longer file."""
+    folder.mkdir()
+    for sample in ("dialogue.flac", "talk.mp4"):
+        shutil.copy(Path("samples", sample), folder)
+    speech = np.concatenate([chunk.samples for chunk in decode(folder / "dialogue.flac")])
+    recording.write(folder / "会议 lecture.wav", np.tile(speech, 12))
+    save(Choices(welcomed=True, layout=_LAYOUT))
+    with _workbench() as terminal:
+        terminal.shows("READY")
+        _type(terminal, "2", "a", str(folder), "\r")
+        terminal.until(lambda: re.search(r" [3-7]\d %", terminal.text) is not None, "half of a file")
+        _picture(terminal, fonts, "jobs")
 
 
 @contextmanager
