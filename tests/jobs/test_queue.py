@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -178,3 +179,50 @@ def test_what_waits_in_the_queue_of_another_process_is_left_to_it(request_of: An
     Scribe.reset(0)
     work(wait, at_once=1, left_as=State.QUEUED)
     work(come_back)
+
+
+@pytest.mark.parametrize("at_once", [1, 4])
+def test_what_is_asked_of_a_file_right_after_it_is_put_in_is_done(request_of: Any, at_once: int) -> None:
+    async def test(queue: Queue, session: Session) -> None:
+        paused, removed, left = (queue.submit(request_of(name)).number for name in "abc")
+        queue.pause(paused)
+        queue.remove(removed)
+        await queue.settled()
+        states = {entry.number: entry.state for entry in queue.entries}
+        assert states == {paused: State.PAUSED, left: State.FINISHED}
+
+    work(test, at_once=at_once)
+
+
+def test_what_was_asked_is_on_disk_when_the_queue_is_left_by_a_cancellation_while_a_job_is_looked_into(
+    request_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looking, go_on = threading.Event(), threading.Event()
+    look_into = Session.look_into
+
+    def slowly(self: Session, *what: Any) -> Any:
+        looking.set()
+        assert go_on.wait(10)
+        return look_into(self, *what)
+
+    async def begin(queue: Queue, session: Session) -> None:
+        for name in "ab":
+            queue.submit(request_of(name))
+        await fakes.until(lambda: len(Scribe.written) == 2)
+        Scribe.allow(2)
+
+    async def leave(queue: Queue, session: Session) -> None:
+        going, waiting = await queue.restore()
+        monkeypatch.setattr(Session, "look_into", slowly)
+        queue.resume(going.number)
+        await fakes.until(looking.is_set)
+        queue.cancel(waiting.number)
+        go_on.set()
+        raise asyncio.CancelledError
+
+    Scribe.reset(2)
+    work(begin)
+    with pytest.raises(asyncio.CancelledError):
+        work(leave)
+    states = {info.checkpoint.path.stem: info.state for info in JobStore().jobs() if info.checkpoint}
+    assert states == {"a": State.PAUSED, "b": State.CANCELLED}

@@ -123,7 +123,7 @@ class Queue:
             if task is not None:
                 task.cancel()
         try:
-            await self._tasks.__aexit__(*details)
+            await self._tasks.__aexit__(None, None, None)  # told of an error, it would not let `_save` come to its end
         finally:
             self._lock.release()
 
@@ -302,6 +302,8 @@ class Queue:
         self._settled.set()
 
     async def _do(self, number: int) -> None:
+        if number not in self._entries or self._entries[number].state is not State.QUEUED:
+            return  # it was asked for between the making of this task and its first step
         self._change(number, state=State.RUNNING, error=None, run_began=None)
         job = None
         try:
@@ -379,7 +381,7 @@ class Queue:
         unknown = [e for e in self._waiting() if e.number not in self._looked and not e.name]
         if self._is_open and self._looking is None and unknown:
             self._looking = unknown[0].number
-            self._look_task = self._tasks.create_task(self._look(unknown[0].number))
+            self._look_task = self._tasks.create_task(self._look(unknown[0]))
 
     def _put_down(self, job: Job) -> None:
         """Let go of a job that waits; others see for whom. Blocks."""
@@ -387,8 +389,9 @@ class Queue:
             if job.checkpoint.state is State.QUEUED:
                 job.save(replace(job.checkpoint, queue=self._lock.path.name))
 
-    async def _look(self, number: int) -> None:
-        entry = self._entries[number]
+    async def _look(self, entry: Entry) -> None:
+        """It may be off the list already."""
+        number = entry.number
         try:
             looked = await look(entry.request, self._session)
             job = await self._opened(number, looked.identity, looked.request)
