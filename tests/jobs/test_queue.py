@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from tests import fakes
 from tests.jobs.scribe import PROFILE, Scribe, scribes
 from workbench.engines import Settings, StageKind
+from workbench.jobs import queue as module
 from workbench.jobs.checkpoint import State
 from workbench.jobs.queue import Entry, Queue
 from workbench.jobs.request import Request
@@ -226,3 +228,34 @@ def test_what_was_asked_is_on_disk_when_the_queue_is_left_by_a_cancellation_whil
         work(leave)
     states = {info.checkpoint.path.stem: info.state for info in JobStore().jobs() if info.checkpoint}
     assert states == {"a": State.PAUSED, "b": State.CANCELLED}
+
+
+def test_a_finished_job_that_does_not_say_what_was_made_is_done_with_what_is_stored(request_of: Any) -> None:
+    async def test(queue: Queue, session: Session) -> None:
+        queue.submit(request_of(seconds=4))
+        await queue.settled()
+        store = JobStore()
+        with store.open(entry(queue).name, store.jobs()[0].checkpoint.identity) as job:  # type: ignore[union-attr]
+            job.save(replace(job.checkpoint, request={}))
+        queue.submit(request_of(seconds=4))
+        await queue.settled()
+        assert (entry(queue, 2).state, entry(queue, 2).error) == (State.FINISHED, None)
+        assert len(Scribe.written) == 1
+
+    work(test)
+
+
+def test_a_job_is_free_for_others_when_it_fails_before_its_work_begins(
+    request_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def is_done(*_: object) -> bool:
+        raise ZeroDivisionError("divided by nothing")
+
+    async def test(queue: Queue, session: Session) -> None:
+        monkeypatch.setattr(module, "is_done", is_done)
+        queue.submit(request_of(seconds=4))
+        await queue.settled()
+        assert entry(queue).state is State.FAILED
+        assert not JobStore().jobs()[0].is_held
+
+    work(test)

@@ -311,7 +311,6 @@ class Queue:
             position = max((item.end for item in job.results), default=0.0)
             self._change(number, name=job.name, request=request, position=position, run_from=position)
             if is_done(job, request):
-                job.close()
                 self._change(number, state=State.FINISHED, was_done=True)
                 return
             stopped_as = lambda: self._stopped_as.get(number, self._left_as)  # noqa: E731
@@ -328,6 +327,9 @@ class Queue:
                 raise
         except Exception as error:
             self._failed(number, error)
+        finally:
+            if job is not None:
+                job.close()
 
     def _failed(self, number: int, error: Exception) -> None:
         ours = error if isinstance(error, WorkbenchError) else WorkbenchError(in_one_line(error))
@@ -343,12 +345,12 @@ class Queue:
         if looked.duration is not None:
             self._change(number, duration=looked.duration)
         request = replace(looked.request, priority=entry.request.priority)
-        while self._saving is not None:
-            await asyncio.wait([self._saving])
         return await self._opened(number, looked.identity, request, begun), request
 
     async def _opened(self, number: int, identity: Identity, request: Request, begun: str = "") -> Job:
         """The job called `begun`, if it was begun with `identity`; without a name, any such or a new one."""
+        while self._saving is not None:  # it may hold just this job
+            await asyncio.wait([self._saving])
         if begun:
             taking = to_thread(self._store.open, begun, identity)
         else:

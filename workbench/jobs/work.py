@@ -13,7 +13,7 @@ from typing import Any, Final
 from workbench import events, paths
 from workbench.disk import disk
 from workbench.engines import StageKind
-from workbench.errors import DiskFull, OutputError, first_error
+from workbench.errors import DiskFull, JobRefused, OutputError, first_error
 from workbench.jobs.checkpoint import Identity, State, StepDown
 from workbench.jobs.identity import identify
 from workbench.jobs.job import Job
@@ -82,7 +82,10 @@ def is_done(job: Job, request: Request) -> bool:
     """Whether `job`, as it was stored, has made all files of `request`, and they are there."""
     if job.checkpoint.state is not State.FINISHED or request.targets.overwrite or not request.targets.paths:
         return False
-    made = request_of(job.checkpoint).targets
+    try:
+        made = request_of(job.checkpoint).targets
+    except JobRefused:  # of another version
+        return False
     return made == request.targets.absolute() and all(path.exists() for path in request.targets.paths)
 
 
