@@ -69,6 +69,26 @@ def test_a_bar_and_a_line_tell_the_same_time_left_counted_from_when_engines_were
     assert capsys.readouterr().err == "a.wav: 1:00 of 35:00, 8:30 left\n"
 
 
+def test_of_a_file_that_goes_on_the_time_left_counts_only_what_this_run_does(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bars = Progress(console=Console(file=io.StringIO()))
+    shown = (progress._Bars(bars), progress.Lines(progress=True))
+    on_bar, on_line = (display.observer(Path("a.wav"), 1000.0) for display in shown)
+    for observe in (on_bar, on_line):
+        observe(events.Ready(duration=2000.0))
+    assert bars.tasks[0].percentage == 50.0
+    clock.now = 20.0
+    for observe in (on_bar, on_line):
+        observe(events.Progress(position=30.0, duration=2000.0))  # it passes what is stored
+    assert (bars.tasks[0].percentage, bars.tasks[0].fields["left"]) == (50.0, "")
+    clock.now = 40.0
+    for observe in (on_bar, on_line):
+        observe(events.Progress(position=1400.0, duration=2000.0))
+    assert bars.tasks[0].fields["left"] == "1:00 left"
+    assert capsys.readouterr().err == "a.wav: 16:40 of 33:20\na.wav: 23:20 of 33:20, 1:00 left\n"
+
+
 def test_a_length_that_is_not_known_or_wrong_gives_no_estimate(
     clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -138,6 +158,11 @@ def test_bars_are_gone_before_data_goes_to_standard_output(monkeypatch: pytest.M
 def test_a_finished_file_has_a_line(capsys: pytest.CaptureFixture[str], changes: dict[str, Any], said: str) -> None:
     progress.Lines(progress=False).finished(Result(**(DONE | changes)))
     assert capsys.readouterr().err == said
+
+
+def test_of_a_file_that_went_on_no_speed_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    Report([Path("a.wav")], as_json=False).finished(Result(**DONE), went_on=True)
+    assert capsys.readouterr().err == "a.wav -> a.srt (1:02:05, en, 2 cues)\n"
 
 
 def test_a_failed_file_is_named_once(capsys: pytest.CaptureFixture[str]) -> None:

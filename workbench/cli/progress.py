@@ -38,8 +38,8 @@ class Display(ABC):
         """Engines are being loaded. Gives who is told, in any thread, how far weights are fetched for them."""
 
     @abstractmethod
-    def observer(self, path: Path) -> Callable[[events.Event], None]:
-        """Takes the events of one file."""
+    def observer(self, path: Path, done: float = 0.0) -> Callable[[events.Event], None]:
+        """Takes the events of one file, of which the first `done` seconds were made by an earlier run."""
 
     def make_way(self) -> None:
         """Data is about to go to standard output, maybe through a pipe to this terminal: draw no more."""
@@ -56,9 +56,10 @@ class Display(ABC):
     @abstractmethod
     def _line(self, text: str) -> None: ...
 
-    def finished(self, result: Result) -> None:
+    def finished(self, result: Result, *, went_on: bool = False) -> None:
+        """`went_on`: an earlier run did a part, so that how fast this one was cannot be told."""
         wrote = ", ".join(map(_one_line, result.outputs)) or "standard output"
-        factor = f", {result.duration / result.elapsed:.1f}x real time" if result.elapsed else ""
+        factor = f", {result.duration / result.elapsed:.1f}x real time" if result.elapsed and not went_on else ""
         cues = "no speech" if not result.cues else "1 cue" if result.cues == 1 else f"{result.cues} cues"
         language = f", {result.language}" if result.language else ""
         self._line(f"{_one_line(result.path)} -> {wrote} ({clock(result.duration)}{language}, {cues}{factor})")
@@ -97,7 +98,7 @@ class Lines(Display):
 
         return fetched
 
-    def observer(self, path: Path) -> Callable[[events.Event], None]:
+    def observer(self, path: Path, done: float = 0.0) -> Callable[[events.Event], None]:
         began = told = time.monotonic()
 
         def observe(event: events.Event) -> None:
@@ -109,7 +110,7 @@ class Lines(Display):
                 return
             if now - told > PLAIN_INTERVAL_S:
                 told = now
-                self._line(f"{_one_line(path)}: {_how_far(event, now - began)}")
+                self._line(f"{_one_line(path)}: {_how_far(event, now - began, done)}")
 
         return observe
 
@@ -129,7 +130,7 @@ class _Bars(Display):
         bar = self._loading = self._progress.add_task("Loading engines", total=None, left="")
         return lambda done, total: self._progress.update(bar, completed=done, total=total)
 
-    def observer(self, path: Path) -> Callable[[events.Event], None]:
+    def observer(self, path: Path, done: float = 0.0) -> Callable[[events.Event], None]:
         if self._loading is not None:
             self._progress.update(self._loading, visible=False)  # not removed: an engine may be loaded anew
             self._loading = None
@@ -143,16 +144,16 @@ class _Bars(Display):
             match event:
                 case events.Ready(duration=duration):
                     began = time.monotonic()
-                    self._progress.update(bar, total=duration)
+                    self._progress.update(bar, total=duration, completed=done)
                 case events.Progress(position=position):
-                    left = _left(event, time.monotonic() - began)
-                    self._progress.update(bar, completed=position, left=left)
+                    left = _left(event, time.monotonic() - began, done)
+                    self._progress.update(bar, completed=max(position, done), left=left)
 
         return observe
 
-    def finished(self, result: Result) -> None:
+    def finished(self, result: Result, *, went_on: bool = False) -> None:
         self._remove(result.path)
-        super().finished(result)
+        super().finished(result, went_on=went_on)
 
     def was_done(self, path: Path, outputs: Sequence[Path]) -> None:
         self._remove(path)
@@ -211,18 +212,20 @@ def _one_line(path: Path) -> str:
     return repr(text) if "\n" in text else text
 
 
-def _how_far(event: events.Progress, elapsed: float) -> str:
-    position, duration = event.position, event.duration
+def _how_far(event: events.Progress, elapsed: float, done: float) -> str:
+    position, duration = max(event.position, done), event.duration
     if not duration:
         return clock(position)
     text = f"{clock(position)} of {clock(duration)}"
-    left = _left(event, elapsed)
+    left = _left(event, elapsed, done)
     return f"{text}, {left}" if left else text
 
 
-def _left(event: events.Progress, elapsed: float) -> str:
-    """At the mean speed since the engines were ready; empty where that cannot be told."""
+def _left(event: events.Progress, elapsed: float, done: float) -> str:
+    """At the mean speed since the engines were ready, which did nothing of the first `done` seconds; empty where that
+    cannot be told.
+    """
     position, duration = event.position, event.duration
-    if not duration or not 0 < position < duration:
+    if not duration or not done < position < duration:
         return ""
-    return f"{clock(elapsed * (duration - position) / position)} left"
+    return f"{clock(elapsed * (duration - position) / (position - done))} left"

@@ -50,15 +50,17 @@ class Follower:
         if entry.number not in self._observers:
             path = entry.request.targets.path
             if entry.position:
-                self._report.shown.say(f"{path}: going on at {clock(entry.position)}, where job {entry.name} ended")
-            self._observers[entry.number] = self._report.shown.observer(path)
+                self._report.shown.say(
+                    f"{path}: going on at {clock(entry.position)}: what is before that, job {entry.name} holds"
+                )
+            self._observers[entry.number] = self._report.shown.observer(path, entry.position)
         self._observers[entry.number](event)
 
     def changed(self, entry: Entry) -> None:
         path = entry.request.targets.path
         match entry.state:
             case State.FINISHED if entry.result is not None:
-                self._report.finished(entry.result)
+                self._report.finished(entry.result, went_on=entry.run_from > 0)
             case State.FINISHED:
                 self._report.was_done(entry)
             case State.FAILED | State.PAUSED if entry.error is not None:

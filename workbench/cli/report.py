@@ -31,7 +31,8 @@ class Report:
         self._open.append(path)
         self._count += 1
 
-    def finished(self, result: Result) -> None:
+    def finished(self, result: Result, *, went_on: bool = False) -> None:
+        """`went_on`: an earlier run did a part of it."""
         if result.rendered:
             self.shown.make_way()
         for data in result.rendered:
@@ -39,7 +40,7 @@ class Report:
         if self._as_json:
             console.print_json(result.to_dict())
         self._open.remove(result.path)
-        self.shown.finished(result)
+        self.shown.finished(result, went_on=went_on)
 
     def was_done(self, entry: Entry) -> None:
         """All its files were made before."""
