@@ -30,7 +30,7 @@ def _explained(path: Path, error: OSError) -> OutputError:
         hint = "Raise the limit (ulimit -f), or choose a disk that takes larger files."
         return OutputError(f"{name} cannot be written: the file is too large", hint=hint)
     if error.errno == errno.EEXIST:
-        return OutputError(f"{name} exists already", hint="Choose another name, or allow overwriting.")
+        return OutputError(f"{name} exists already", hint="Move it away, name another, or overwrite it: --force.")
     if error.errno in (errno.ENOENT, errno.ENOTDIR) and path.parent.is_dir():  # one that the system makes up
         return OutputError(f"{name} cannot be written: {folder} takes no files", hint="Choose another folder.")
     if error.errno in (errno.ENOENT, errno.ENOTDIR):

@@ -219,6 +219,12 @@ def test_a_job_is_cancelled_from_another_process_and_tried_again(
     refused(command("jobs", "retry", "--last"), 2, "is finished", "--force")
 
 
+def test_a_command_that_is_told_can_be_copied_whatever_the_file_is_called(command: Command, tone: Tone) -> None:
+    file = tone("my 讲座.wav")
+    assert command("transcribe", str(file)).exit_code == 0
+    refused(command("jobs", "resume", "--last"), 2, f"workbench transcribe '{file.absolute()}' --force")
+
+
 def test_what_was_killed_is_interrupted_and_resumed_without_a_name(
     start: Start, command: Command, tone: Tone, gate: Gate
 ) -> None:

@@ -318,6 +318,16 @@ def test_a_file_that_appears_meanwhile_stays_and_nothing_is_done_again_when_it_i
     assert watch.times("recognized").total() == 0
 
 
+def test_what_was_overwritten_counts_as_done_when_it_is_asked_for_without_overwriting(
+    file: Path, tmp_path: Path, watch: Watch
+) -> None:
+    assert do(request(file, tmp_path / "out", overwrite=True)).state is State.FINISHED
+    (tmp_path / "out" / "talk.srt").write_bytes(b"mended by hand")
+    entry = do(request(file, tmp_path / "out"))
+    assert (entry.state, entry.was_done) == (State.FINISHED, True)
+    assert made(tmp_path / "out")["talk.srt"] == b"mended by hand"
+
+
 def test_a_job_that_failed_while_it_was_rendered_goes_on_from_its_results(
     file: Path, tmp_path: Path, expected: dict[str, bytes], watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence, Set
 from functools import partial
 from typing import Annotated, Final
@@ -97,7 +98,7 @@ def _instead(info: JobInfo) -> str:
     if step := next_step(info):
         return f"To go on: {step}"
     assert info.checkpoint is not None
-    return f"To do it again: workbench transcribe {info.checkpoint.path} --force"
+    return f"To do it again: workbench transcribe {shlex.quote(str(info.checkpoint.path))} --force"
 
 
 def _go_on(chosen: Sequence[JobInfo], *, as_json: bool, plain: bool) -> None:

@@ -83,7 +83,7 @@ def is_done(job: Job, request: Request) -> bool:
     if job.checkpoint.state is not State.FINISHED or request.targets.overwrite or not request.targets.paths:
         return False
     try:
-        made = request_of(job.checkpoint).targets
+        made = replace(request_of(job.checkpoint).targets, overwrite=False)  # whether it had to, is no matter now
     except JobRefused:  # of another version
         return False
     return made == request.targets.absolute() and all(path.exists() for path in request.targets.paths)
