@@ -219,6 +219,17 @@ def test_a_job_is_cancelled_from_another_process_and_tried_again(
     refused(command("jobs", "retry", "--last"), 2, "is finished", "--force")
 
 
+def test_a_file_in_the_way_is_overwritten_by_retry_only_with_force(command: Command, tone: Tone) -> None:
+    tone()
+    Path("talk.srt").write_text("mine")
+    refused(command("transcribe", "talk.wav"), 2, "exists already")
+    refused(command("jobs", "retry"), 2, "--force")
+    assert Path("talk.srt").read_text() == "mine"
+    assert command("jobs", "retry", "--force").exit_code == 0
+    assert Path("talk.srt").read_text() != "mine"
+    assert only().state == "finished"
+
+
 def test_a_command_that_is_told_can_be_copied_whatever_the_file_is_called(command: Command, tone: Tone) -> None:
     file = tone("my 讲座.wav")
     assert command("transcribe", str(file)).exit_code == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence, Set
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Final
 
@@ -11,7 +12,7 @@ import typer
 
 from workbench.cli import console
 from workbench.cli.jobs_lines import next_step, state_of
-from workbench.cli.options import JsonLines, Plain
+from workbench.cli.options import Force, JsonLines, Plain
 from workbench.cli.progress import display
 from workbench.cli.queued import Feed, run_jobs
 from workbench.cli.report import Report
@@ -58,6 +59,7 @@ def retry(
     names: Names = None,
     last: Last = False,
     all_: Annotated[bool, typer.Option("--all", help="Those that were cancelled, too.")] = False,
+    force: Force = False,
     as_json: JsonLines = False,
     plain: Plain = False,
 ) -> None:
@@ -68,7 +70,7 @@ def retry(
     usual = _FAILED | {State.CANCELLED} if all_ else _FAILED
     chosen = _chosen(names, usual, _FAILED | {State.CANCELLED}, last=last, everything=all_)
     if chosen:
-        _go_on(chosen, as_json=as_json, plain=plain)
+        _go_on(chosen, force=force, as_json=as_json, plain=plain)
     console.say("No job failed.")
 
 
@@ -101,12 +103,14 @@ def _instead(info: JobInfo) -> str:
     return f"To do it again: workbench transcribe {shlex.quote(str(info.checkpoint.path))} --force"
 
 
-def _go_on(chosen: Sequence[JobInfo], *, as_json: bool, plain: bool) -> None:
+def _go_on(chosen: Sequence[JobInfo], *, force: bool = False, as_json: bool, plain: bool) -> None:
     report, requests = Report([], as_json=as_json), {}
     for info in chosen:
         assert info.checkpoint is not None
         try:
-            requests[info.name] = request_of(info.checkpoint)
+            request = request_of(info.checkpoint)
+            targets = replace(request.targets, overwrite=request.targets.overwrite or force)
+            requests[info.name] = replace(request, targets=targets)
             report.add(requests[info.name].targets.path)
         except WorkbenchError as error:
             report.add(info.checkpoint.path)
@@ -139,7 +143,7 @@ def _restoring(requests: dict[str, Request], report: Report) -> Feed:
         store, ready = JobStore(), []
         for name, request in requests.items():
             try:
-                await to_thread(partial(store.change, name, state=State.QUEUED))
+                await to_thread(partial(store.change, name, state=State.QUEUED, request=request.to_dict()))
                 ready.append(name)
             except WorkbenchError as error:
                 report.failed(request.targets.path, error)
