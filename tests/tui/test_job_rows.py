@@ -19,6 +19,7 @@ from workbench.jobs.request import Request
 from workbench.live import StageStatus
 from workbench.outputs import Targets
 from workbench.profiles.schema import Profile
+from workbench.transcribe import Result
 from workbench.tui import job_rows
 from workbench.tui.widgets.panel import Line
 
@@ -28,6 +29,17 @@ REQUEST = Request(
     profile=Profile(schema=1, name="quick"),
 )
 ENTRY = Entry(number=1, request=REQUEST)
+RESULT = Result(
+    path=Path("talk.wav"),
+    outputs=(Path("talk.srt"),),
+    rendered=(),
+    language="en",
+    duration=100.0,
+    elapsed=25.0,
+    captions=(),
+    cues=2,
+    warnings=(),
+)
 RUNNING = replace(ENTRY, state=State.RUNNING, duration=100.0, position=30.0, run_from=10.0, run_began=1000.0)
 
 
@@ -76,6 +88,9 @@ def test_time_left_and_speed_are_those_of_this_run() -> None:
     assert job_rows.left_text(RUNNING, 1010.0) == "0:35 left"
     assert job_rows.speed_text(RUNNING, 1010.0) == "2.0"
     assert job_rows.left_text(ENTRY, 1010.0) == job_rows.speed_text(ENTRY, 1010.0) == ""
+    done = replace(ENTRY, state=State.FINISHED, result=RESULT)
+    assert job_rows.speed_text(done, 1010.0) == "4.0"
+    assert job_rows.speed_text(replace(done, run_from=90.0), 1010.0) == ""  # an earlier run did most of it
 
 
 @given(

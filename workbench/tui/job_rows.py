@@ -74,7 +74,7 @@ def speed(entry: Entry, now: float) -> float | None:
     """Seconds of audio a second, of this run; None: that cannot be told."""
     if entry.state is State.RUNNING and entry.run_began is not None and now > entry.run_began:
         return (entry.position - entry.run_from) / (now - entry.run_began)
-    if entry.result is not None and entry.result.elapsed > 0:
+    if entry.result is not None and entry.result.elapsed > 0 and not entry.run_from:  # or it did only a part
         return entry.result.duration / entry.result.elapsed
     return None
 
