@@ -130,7 +130,8 @@ class JobForm(ModalScreen[Wanted | None]):
         if not formats:
             raise UsageError(_("No format is chosen."), hint=_("Space chooses one."))
         path, folder = self.query_one("#path", Input).value, self.query_one("#folder", Input).value.strip()
-        files = await to_thread(lambda: files_of(path, recursive=self.query_one("#recursive", Flag).value))
+        recursive = self.query_one("#recursive", Flag).value
+        files = await to_thread(files_of, path, recursive=recursive)
         target = self._chosen("target")
         return Wanted(
             files=files,
