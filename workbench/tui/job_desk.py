@@ -79,8 +79,6 @@ class JobDesk:
 
     def remove(self, number: int) -> None:
         """Take a file off the list, for good. Raises `UsageError`."""
-        if any(entry.number == number and entry.state is State.FAILED for entry in self.entries):
-            self.queue.cancel(number)  # else it would be there again in the next run
         self.queue.remove(number)
         self._told.pop(number, None)
         self._app.settle(_ABOUT.format(number=number))
