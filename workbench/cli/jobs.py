@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from workbench.cli import console, jobs_lines
-from workbench.cli.jobs_run import resume, retry
+from workbench.cli.jobs_run import Last, Names, resume, retry
 from workbench.cli.jobs_watch import watch
 from workbench.cli.options import Bilingual, Force, Format, Output, Shown, what_to_show
 from workbench.engines import StageKind
@@ -36,8 +36,6 @@ app = typer.Typer(
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a job.")]
 Name = Annotated[str | None, typer.Argument(help="The name of a job, or how it begins.")]
-Names = Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Names of jobs, or how they begin.")]
-Last = Annotated[bool, typer.Option("--last", help="The newest job.")]
 
 
 @app.callback()
