@@ -113,7 +113,7 @@ def submit(app: WorkbenchApp, *paths: Path) -> None:
 def test_an_empty_list_says_how_to_add_files(run: Run) -> None:
     async def test(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
         await shows(pilot, app, "No files yet: a adds some.")
-        assert "a Add files" in lines(app)[-1]
+        await shows(pilot, app, "a Add files")
         await pilot.press("p")
         await shows(pilot, app, "There is no file in the list")
         await pilot.press("R", "x", "d", "M", "plus", "C", "j", "y", "enter", "escape")
