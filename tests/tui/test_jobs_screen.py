@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeAlias, cast
@@ -514,7 +515,7 @@ def test_who_leaves_while_files_run_is_told_and_they_go_on_at_the_next_start(run
         await fakes.until(lambda: app._exit)
 
     async def come_back(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
-        assert "Files that an earlier run left unfinished: 1." in told(app)
+        await fakes.until(lambda: "Files that an earlier run left unfinished: 1." in told(app))
         await shows(pilot, app, "done ✓")
         assert [line for line in Scribe.written if "line 1" in line] == Scribe.written[:1], "it is kept"
         assert all(f"line {n}" in text(app) for n in (1, 2, 3))
@@ -536,7 +537,7 @@ def test_what_was_paused_or_failed_waits_at_the_next_start_with_its_error(run: R
             await queue.settled()
 
     async def test(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
-        assert "Files that were paused or failed in an earlier run: 1." in told(app)
+        await fakes.until(lambda: "Files that were paused or failed in an earlier run: 1." in told(app))
         await shows(pilot, app, "a crumb")
         await pilot.press("d")
         await shows(pilot, app, "No files yet")
@@ -548,6 +549,21 @@ def test_what_was_paused_or_failed_waits_at_the_next_start_with_its_error(run: R
     fakes.run(before)
     run(test)
     run(once_more)
+
+
+def test_what_was_done_long_ago_is_cleaned_up_at_the_next_start(run: Run, media: Path) -> None:
+    async def finish(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
+        submit(app, media / SONG)
+        await fakes.until(lambda: states(app) == [State.FINISHED])
+
+    async def come_back(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
+        await fakes.until(lambda: not JobStore().jobs())
+
+    run(finish)
+    (info,) = JobStore().jobs()
+    for path in info.folder.rglob("*"):
+        os.utime(path, (0, 0))
+    run(come_back)
 
 
 def test_the_queue_goes_on_while_other_screens_are_shown(run: Run, media: Path) -> None:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from workbench import events
 from workbench.errors import WorkbenchError
+from workbench.jobs import retention
 from workbench.jobs.checkpoint import State
 from workbench.jobs.queue import Entry, Queue
 from workbench.jobs.store import JobStore
 from workbench.live.live import LEAVE_S
+from workbench.threads import to_thread
 from workbench.tui.failures import noticed
 from workbench.tui.texts import _
 from workbench.tui.widgets.notice_line import Notice
@@ -65,6 +67,8 @@ class JobDesk:
             queue.watch(self._changed)
             self._queue = queue
             self.changes += 1
+            with noticed(self._app):
+                await to_thread(_clean_up)
             with noticed(self._app):
                 self._tell_restored(await queue.restore())
             await leaving.wait()
@@ -131,3 +135,8 @@ class JobDesk:
         if waiting := len(found) - going:
             said = _("Files that were paused or failed in an earlier run: {count}.", count=waiting)
             self._app.notice(said, _("2 shows them."))
+
+
+def _clean_up() -> None:
+    """Remove jobs of earlier runs that need not be kept. Blocks. Raises `UsageError`."""
+    retention.chosen().apply(JobStore())
