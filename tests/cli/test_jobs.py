@@ -230,6 +230,14 @@ def test_a_file_in_the_way_is_overwritten_by_retry_only_with_force(command: Comm
     assert only().state == "finished"
 
 
+def test_of_a_file_that_failed_late_it_is_said_that_what_was_made_is_kept(command: Command, tone: Tone) -> None:
+    tone()
+    assert command("transcribe", "talk.wav").exit_code == 0
+    Path("talk.vtt").write_text("mine")
+    result = command("transcribe", "talk.wav", "-f", "vtt")
+    refused(result, 74, "exists already", "is kept. To try again: workbench jobs retry")
+
+
 def test_a_command_that_is_told_can_be_copied_whatever_the_file_is_called(command: Command, tone: Tone) -> None:
     file = tone("my 讲座.wav")
     assert command("transcribe", str(file)).exit_code == 0
@@ -270,6 +278,7 @@ def test_a_file_that_has_changed_is_not_gone_on_with(command: Command, tone: Ton
     tone(seconds=3.0)
     result = command("jobs", "retry")
     refused(result, 2, "was begun with something else", "size: ", "Start the file afresh")
+    assert "is kept" not in result.stderr  # of another file, it is of no use
     assert len(jobs()) == 1
 
 

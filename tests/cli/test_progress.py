@@ -130,6 +130,16 @@ def test_a_bar_shows_the_weights_until_the_first_file_begins() -> None:
     fetched(50, 100)  # an engine that broke is loaded anew
 
 
+def test_where_nothing_has_to_be_done_no_engine_seems_to_be_loading() -> None:
+    bars = Progress(console=Console(file=io.StringIO()))
+    shown = progress._Bars(bars)
+    fetched = shown.loading()
+    shown.was_done(Path("a.wav"), [Path("a.srt")])
+    assert not bars.tasks[0].visible
+    fetched(25, 100)  # for another file
+    assert bars.tasks[0].visible
+
+
 def test_bars_are_gone_before_data_goes_to_standard_output(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Console(file=io.StringIO(), force_terminal=True)
     with Progress(console=screen, transient=True) as bars:

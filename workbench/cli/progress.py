@@ -128,7 +128,11 @@ class _Bars(Display):
 
     def loading(self) -> Fetched:
         bar = self._loading = self._progress.add_task("Loading engines", total=None, left="")
-        return lambda done, total: self._progress.update(bar, completed=done, total=total)
+
+        def fetched(done: int, total: int) -> None:
+            self._progress.update(bar, completed=done, total=total, visible=self._loading is not None)
+
+        return fetched
 
     def observer(self, path: Path, done: float = 0.0) -> Callable[[events.Event], None]:
         if self._loading is not None:
@@ -171,6 +175,8 @@ class _Bars(Display):
         self._progress.stop()
 
     def _remove(self, path: Path) -> None:
+        if self._loading is not None:  # what was done before, or cannot be done, needs no engines
+            self._progress.update(self._loading, visible=False)
         if (bar := self._bars.pop(path, None)) is not None:
             self._progress.remove_task(bar)
 

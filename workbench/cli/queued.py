@@ -8,6 +8,7 @@ from typing import TypeAlias
 from workbench import events
 from workbench.cli.report import Report
 from workbench.clock import clock
+from workbench.errors import InputError, JobChanged
 from workbench.jobs import retention
 from workbench.jobs.checkpoint import State
 from workbench.jobs.queue import Entry, Queue
@@ -36,7 +37,15 @@ async def run_jobs(session: Session, report: Report, feed: Feed) -> None:
     finally:
         if waiting := sum(entry.state is State.QUEUED and bool(entry.name) for entry in queue.entries):
             report.shown.say(f"{waiting} more waited. To go on with them: workbench jobs resume")
+        if any(map(_can_be_retried, queue.entries)):
+            report.shown.say("What was made of files that failed is kept. To try again: workbench jobs retry")
         await to_thread(kept.apply, store)
+
+
+def _can_be_retried(entry: Entry) -> bool:
+    """Whether it failed late, and would go on from there."""
+    is_other_file = isinstance(entry.error, InputError | JobChanged)
+    return entry.state is State.FAILED and entry.position > 0 and not is_other_file
 
 
 class Follower:
