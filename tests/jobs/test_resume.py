@@ -300,6 +300,16 @@ def test_a_file_in_the_way_is_told_before_any_work_and_stays(file: Path, tmp_pat
     assert do(request(file, tmp_path / "out", overwrite=True)).state is State.FINISHED
 
 
+def test_a_file_that_is_still_in_the_way_is_told_again_before_any_work(
+    file: Path, tmp_path: Path, watch: Watch
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "talk.srt").write_bytes(b"mine")
+    for _ in range(2):
+        assert isinstance(do(request(file, tmp_path / "out")).error, UsageError)
+    assert watch.times("recognized").total() == 0
+
+
 def test_a_file_that_appears_meanwhile_stays_and_nothing_is_done_again_when_it_is_gone(
     file: Path, tmp_path: Path, expected: dict[str, bytes], watch: Watch
 ) -> None:

@@ -107,7 +107,8 @@ async def work(
     raises.
     """
     try:
-        if job.checkpoint.state is State.QUEUED and not job.results and not request.targets.overwrite:
+        may_have_written = bool(job.results) or job.checkpoint.state in (State.RUNNING, State.FINISHED)
+        if not may_have_written and not request.targets.overwrite:
             refuse_taken(request.targets.paths)
         await disk().run(partial(prepare, request.targets))
         path = request.targets.path.absolute()
