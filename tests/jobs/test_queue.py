@@ -259,3 +259,19 @@ def test_a_job_is_free_for_others_when_it_fails_before_its_work_begins(
         assert not JobStore().jobs()[0].is_held
 
     work(test)
+
+
+@pytest.mark.parametrize("at_once", [1, 4])
+def test_a_file_that_is_put_in_again_while_it_stops_goes_on_when_it_has_stopped(request_of: Any, at_once: int) -> None:
+    async def test(queue: Queue, session: Session) -> None:
+        number = queue.submit(request_of()).number
+        await fakes.until(lambda: len(Scribe.written) == 1)
+        queue.cancel(number)  # the engine has one in hand, which is waited for
+        again = queue.submit(queue.entries[0].request).number
+        Scribe.allow(10)
+        await queue.settled()
+        assert [entry(queue, one).state for one in (number, again)] == [State.CANCELLED, State.FINISHED]
+        assert entry(queue, again).error is None
+
+    Scribe.reset(1)
+    work(test, at_once=at_once)

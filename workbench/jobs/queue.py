@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, Final, Self, TypeAlias
 
 from workbench import events
@@ -349,6 +350,8 @@ class Queue:
 
     async def _opened(self, number: int, identity: Identity, request: Request, begun: str = "") -> Job:
         """The job called `begun`, if it was begun with `identity`; without a name, any such or a new one."""
+        while stopping := self._stopping(request.targets.path, number):
+            await asyncio.wait(stopping)
         while self._saving is not None:  # it may hold just this job
             await asyncio.wait([self._saving])
         if begun:
@@ -364,6 +367,11 @@ class Queue:
                 if number in self._entries:
                     self._change(number, name=opening.result().name)
             raise
+
+    def _stopping(self, path: Path, number: int) -> list[asyncio.Task[None]]:
+        """What still holds a job of this file, as another entry, and is about to let go of it."""
+        others = [other for other in self._stopped_as if other != number]
+        return [self._running[other] for other in others if self._entries[other].request.targets.path == path]
 
     def _observed(self, number: int, event: events.Event) -> None:
         entry = self._entries[number]
