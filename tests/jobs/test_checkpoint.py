@@ -68,6 +68,8 @@ def test_what_differs_is_named() -> None:
         'profile.asr.model: "base" then, nothing now',
         "profile.asr.beam: nothing then, 5 now",
     )
+    old, new = (replace(IDENTITY, content=digit * 64) for digit in "0a")
+    assert old.differences(new) == ("content: 00000000… then, aaaaaaaa… now",)
 
 
 def sealed(**changes: object) -> bytes:

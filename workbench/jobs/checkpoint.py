@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import stat
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
@@ -23,6 +24,7 @@ from workbench.kept import Item
 NAME: Final = "checkpoint.json"
 VERSION: Final = 1
 _SEED: Final = b"checkpoint"
+_HASH: Final = re.compile(r'"([0-9a-f]{8})[0-9a-f]{56}"')
 _MOST_BYTES: Final = 64 << 20
 _HOP_BYTES: Final = 32 << 20
 """Hashed in a stay in a worker thread: about 20 ms."""
@@ -68,10 +70,11 @@ class Identity:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
     def differences(self, other: Identity) -> tuple[str, ...]:
-        """What of this is different in `other`, one line each."""
+        """What of this is different in `other`, one line each; of hashes only how they begin."""
         old, new = _leaves(asdict(self)), _leaves(asdict(other))
         names = [name for name in old | new if old.get(name) != new.get(name)]
-        return tuple(f"{name}: {old.get(name, 'nothing')} then, {new.get(name, 'nothing')} now" for name in names)
+        said = (f"{name}: {old.get(name, 'nothing')} then, {new.get(name, 'nothing')} now" for name in names)
+        return tuple(_HASH.sub(r"\1…", line) for line in said)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
