@@ -17,7 +17,7 @@ import pytest
 from tests.jobs.jobs import FILE, IDENTITY, OTHER, item, result
 from workbench.errors import DiskFull, JobBusy, JobChanged, JobRefused, UsageError
 from workbench.jobs.checkpoint import State
-from workbench.jobs.job import Job
+from workbench.jobs.job import LOG, Job
 from workbench.jobs.store import JobStore
 
 ROOT: Final = Path(__file__).parents[2]
@@ -259,3 +259,13 @@ def test_a_copy_has_a_job_of_its_own_and_a_file_that_was_moved_the_job_it_had(st
     moved = paths["b"].rename(tmp_path / "moved.mp4")
     with store.take(IDENTITY, moved, {}) as job:
         assert job.name == jobs["b"]
+
+
+def test_a_job_whose_results_cannot_be_read_is_in_nobodys_way(store: JobStore) -> None:
+    with store.create(IDENTITY, FILE) as job:
+        old = job
+    log = job.folder / LOG
+    log.unlink()
+    log.mkdir()
+    with store.take(IDENTITY, FILE, {}) as job:
+        assert (job.name != old.name, dict(job.results)) == (True, {})

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from workbench import paths
 from workbench.disk_errors import said_plainly
-from workbench.errors import JobBusy, JobChanged, JobRefused, UsageError, did_you_mean
+from workbench.errors import InputError, JobBusy, JobChanged, JobRefused, UsageError, did_you_mean
 from workbench.files import fsync_folder
 from workbench.jobs.checkpoint import Checkpoint, Identity, State, read_checkpoint, write_checkpoint
 from workbench.jobs.job import LOG, Job
@@ -121,7 +121,7 @@ class JobStore:
             except JobBusy:
                 if is_its_own:
                     raise
-            except (JobRefused, UsageError):  # it is damaged, or was removed meanwhile
+            except (InputError, JobRefused, UsageError):  # it is damaged, or was removed meanwhile
                 continue
         return self.create(identity, path, request=request)
 
