@@ -136,7 +136,7 @@ def total_line(found: Totals, width: int) -> Line:
 
 
 def detail_lines(entry: Entry | None, width: int) -> list[Line]:
-    """What went wrong, and what to do next; else what is made of a file, and how.."""
+    """What went wrong, and what to do next; else what is made of a file, and how."""
     if entry is None:
         return [((_("a adds files and folders."), "dim"),), ()]
     if entry.error is not None:
