@@ -499,6 +499,24 @@ def test_a_file_that_is_in_the_list_is_not_added_again(run: Run, media: Path) ->
 # leaving, and coming back
 
 
+def test_a_file_in_the_way_in_an_earlier_run_is_asked_about(run: Run, media: Path) -> None:
+    async def leave(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
+        (media / "talk.srt").write_text("by hand")
+        submit(app, media / TALK)
+        await shows(pilot, app, "failed ✗")
+
+    async def come_back(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
+        await shows(pilot, app, "failed ✗")
+        await pilot.press("R")
+        await asked(pilot, app)
+        await pilot.press("o")
+        await shows(pilot, app, "done ✓")
+        assert (media / "talk.srt").read_text() != "by hand"
+
+    run(leave)
+    run(come_back)
+
+
 def test_who_leaves_while_files_run_is_told_and_they_go_on_at_the_next_start(run: Run, media: Path) -> None:
     async def leave(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
         submit(app, media / TALK)

@@ -14,7 +14,6 @@ from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.widget import Widget
 
-from workbench.errors import UsageError
 from workbench.jobs.checkpoint import State
 from workbench.live.status import stage_statuses
 from workbench.threads import to_thread
@@ -316,8 +315,8 @@ class JobsScreen(Frame):
         if entry is None:
             return
         with noticed(self.workbench):
-            is_refused = isinstance(entry.error, UsageError)
-            taken = await to_thread(job_requests.taken, [entry.request]) if is_refused else []
+            has_failed = entry.state is State.FAILED  # of an earlier run it is not known any more by which error
+            taken = await to_thread(job_requests.taken, [entry.request]) if has_failed else []
             if taken:
                 question = Ask(_("There is already: {names}", names=taken[0].name), {"o": _("overwrite")})
                 if await self.app.push_screen_wait(question) != "o":
