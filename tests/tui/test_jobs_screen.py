@@ -299,7 +299,7 @@ def test_files_in_the_way_are_overwritten_only_after_a_question(run: Run, media:
 def test_what_waits_changes_places_by_its_priority(run: Run, media: Path) -> None:
     async def test(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
         submit(app, media / TALK)
-        await shows(pilot, app, "starting ◌")
+        await shows(pilot, app, "running ▶")
         await pilot.press("plus")
         await shows(pilot, app, "It is being worked on: p pauses it first.")
         await pilot.press("p")
@@ -323,7 +323,7 @@ def test_a_file_that_waits_gets_another_profile(run: Run, media: Path) -> None:
                 f'options = {{ model = "{model}" }}\n'
             )
         submit(app, media / TALK)
-        await shows(pilot, app, "starting ◌")
+        await shows(pilot, app, "running ▶")
         await pilot.press("p")
         Scribe.allow(1)
         await shows(pilot, app, "paused ‖")
@@ -350,7 +350,7 @@ def test_a_file_that_waits_gets_another_profile(run: Run, media: Path) -> None:
 def test_other_engines_for_live_audio_take_none_away_from_a_file(run: Run, media: Path) -> None:
     async def test(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
         submit(app, media / TALK)
-        await shows(pilot, app, "starting ◌")
+        await shows(pilot, app, "running ▶")
         asr = {"engine": "scribe", "options": {"packing": False, "model": "large"}}
         app.live.change(profile=Profile.model_validate({**PROFILE, "asr": asr}))
         await app.live.settled()
@@ -382,7 +382,7 @@ def test_what_is_over_is_taken_off_the_list(run: Run, media: Path) -> None:
 def test_what_is_not_over_is_not_taken_off(run: Run, media: Path) -> None:
     async def test(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
         submit(app, media / TALK)
-        await shows(pilot, app, "starting ◌")
+        await shows(pilot, app, "running ▶")
         await pilot.press("d")
         await shows(pilot, app, "p pauses it first")
         await pilot.press("R")
@@ -485,7 +485,7 @@ def test_files_that_are_there_are_kept_or_overwritten_as_answered(run: Run, medi
 def test_a_file_that_is_in_the_list_is_not_added_again(run: Run, media: Path) -> None:
     async def test(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
         submit(app, media / TALK)
-        await shows(pilot, app, "starting ◌")
+        await shows(pilot, app, "running ▶")
         form = await opened(pilot, app)
         form.query_one("#path", Input).value = str(media / TALK)
         await pilot.press("f3")

@@ -7,7 +7,7 @@ from typing import Any
 
 from workbench.clock import clock
 from workbench.engines import Settings
-from workbench.errors import WorkbenchError
+from workbench.errors import InputError, WorkbenchError
 from workbench.jobs.checkpoint import Failure, State
 from workbench.jobs.request import Request, request_of
 from workbench.jobs.store import JobInfo
@@ -151,7 +151,10 @@ def _request(info: JobInfo) -> Request | None:
 def _position(info: JobInfo) -> float:
     if info.state is State.FINISHED and info.checkpoint and info.checkpoint.duration:
         return info.checkpoint.duration
-    return info.position()
+    try:
+        return info.position()
+    except InputError:  # its log cannot be read, which is said when it is gone on with; the others can be listed
+        return 0.0
 
 
 def _share(info: JobInfo, position: float) -> float | None:

@@ -376,13 +376,11 @@ class Queue:
     def _observed(self, number: int, event: events.Event) -> None:
         entry = self._entries[number]
         match event:
-            case events.Ready(duration=duration) if duration is not None:
-                self._change(number, duration=duration)
+            case events.Ready(duration=duration):
+                now = time.monotonic()
+                self._change(number, duration=duration or entry.duration, run_from=entry.position, run_began=now)
             case events.Progress(position=position) if position > entry.position:
-                if entry.run_began is None:
-                    self._change(number, position=position, run_from=position, run_began=time.monotonic())
-                else:
-                    self._change(number, position=position)
+                self._change(number, position=position)
         self._observe(self._entries[number], event)
 
     # what waits is looked into while others run, so that it is on disk, and its length known
