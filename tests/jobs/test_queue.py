@@ -275,3 +275,27 @@ def test_a_file_that_is_put_in_again_while_it_stops_goes_on_when_it_has_stopped(
 
     Scribe.reset(1)
     work(test, at_once=at_once)
+
+
+def test_a_file_that_is_gone_when_its_job_goes_on_fails_with_the_reason_on_disk(request_of: Any) -> None:
+    async def begin(queue: Queue, session: Session) -> None:
+        queue.submit(request_of())
+        await fakes.until(lambda: len(Scribe.written) == 1)
+        Scribe.allow(1)
+
+    async def come_back(queue: Queue, session: Session) -> None:
+        (found,) = await queue.restore()
+        found.request.targets.path.unlink()
+        queue.prioritize(found.number, 7)
+        queue.resume(found.number)
+        await queue.settled()
+        assert entry(queue, found.number).state is State.FAILED
+
+    Scribe.reset(1)
+    work(begin)
+    work(come_back)
+    (job,) = JobStore().jobs()
+    assert job.checkpoint is not None
+    assert job.checkpoint.state is State.FAILED
+    assert job.checkpoint.failures[-1].code in ("input", "usage")
+    assert job.checkpoint.request["priority"] == 7

@@ -18,6 +18,7 @@ from workbench.errors import DiskFull, JobBusy, UsageError, WorkbenchError, in_o
 from workbench.jobs.checkpoint import Checkpoint, Identity, State
 from workbench.jobs.control import STOPPABLE, listen
 from workbench.jobs.job import Job
+from workbench.jobs.keeper import failure_of
 from workbench.jobs.request import Request, request_of
 from workbench.jobs.store import JobInfo, JobStore
 from workbench.jobs.work import Looked, Running, is_done, look, status_of, work
@@ -104,7 +105,7 @@ class Queue:
         self._looked: dict[int, Looked] = {}
         self._looking: int | None = None
         self._look_task: asyncio.Task[None] | None = None
-        self._unsaved: dict[str, State] = {}
+        self._unsaved: dict[str, dict[str, Any]] = {}
         self._saving: asyncio.Task[None] | None = None
         self._watchers: list[Watch] = []
         self._settled = asyncio.Event()
@@ -179,7 +180,7 @@ class Queue:
             )
             self._put(entry)
             if not waits:
-                self._remember(entry.name, State.QUEUED)
+                self._remember(entry.name, state=State.QUEUED)
             found.append(entry)
         self._start()
         return found
@@ -196,19 +197,22 @@ class Queue:
         """Go on with what was paused, or try again what failed or was cancelled."""
         self._expect(number, {State.PAUSED, State.FAILED, State.CANCELLED})
         self._change(number, state=State.QUEUED, error=None)
-        self._remember(self._entries[number].name, State.QUEUED)
+        self._remember(self._entries[number].name, state=State.QUEUED)
         self._start()
 
     def prioritize(self, number: int, priority: int) -> None:
         """Of what waits, that with a higher one is begun first."""
-        request = replace(self._entries[number].request, priority=priority)
-        self._change(number, request=request)
+        entry = self._entries[number]
+        self._change(number, request=replace(entry.request, priority=priority))
+        self._remember(entry.name, priority=priority)
 
     def set_profile(self, number: int, profile: Profile) -> None:
         """Do it with another profile: from its start, unless it was begun with that before."""
         entry = self._expect(number, {State.QUEUED, State.PAUSED, State.FAILED, State.CANCELLED})
+        if profile == entry.request.profile:
+            return
         self._looked.pop(number, None)
-        self._remember(entry.name, State.CANCELLED)
+        self._remember(entry.name, state=State.CANCELLED)
         request = replace(entry.request, profile=profile)
         self._change(number, request=request, name="", position=0.0)
         self._look_ahead()
@@ -217,7 +221,7 @@ class Queue:
         """Take it off the list, which cancels what is not done. What is on disk stays until jobs are cleaned up."""
         entry = self._expect(number, set(State) - {State.RUNNING})
         self._looked.pop(number, None)
-        self._remember(entry.name, State.CANCELLED)
+        self._remember(entry.name, state=State.CANCELLED)
         self._tell(self._entries.pop(number))
 
     # inside
@@ -258,23 +262,26 @@ class Queue:
             self._running[number].cancel()
             return
         self._change(number, state=state)
-        self._remember(entry.name, state)
+        self._remember(entry.name, state=state)
         self._settled.set()
 
-    def _remember(self, name: str, state: State) -> None:
-        """Have the disk say soon what was asked of a job that does not run; without a name, there is none yet."""
+    def _remember(self, name: str, **changes: Any) -> None:
+        """Have the disk say soon what became of a job that does not run; without a name, there is none yet.
+
+        `changes` are a `state`, a `priority` or a `failure`.
+        """
         if name:
-            self._unsaved[name] = state
+            self._unsaved[name] = self._unsaved.get(name, {}) | changes
             if self._saving is None:
                 self._saving = self._tasks.create_task(self._save())
 
     async def _save(self) -> None:
         while self._unsaved:
-            name, state = self._unsaved.popitem()
+            name, changes = self._unsaved.popitem()
             try:
-                await to_thread(_save, self._store, name, state, self._lock.path.name)
+                await to_thread(_save, self._store, name, changes, self._lock.path.name)
             except WorkbenchError as error:
-                _log.warning("job %s is %s, which could not be stored: %s", name, state, error)
+                _log.warning("what became of job %s could not be stored: %s", name, error)
         self._saving = None
 
     # what is done next
@@ -323,11 +330,13 @@ class Queue:
             state = State.FINISHED if is_done_for else self._stopped_as.get(number, self._left_as)
             self._change(number, state=state)
             if job is None or job.checkpoint.state is not state:
-                self._remember(self._entries[number].name, state)
+                self._remember(self._entries[number].name, state=state)
             if number not in self._stopped_as:  # the queue is left
                 raise
         except Exception as error:
             self._failed(number, error)
+            if job is None:  # else the job says so itself
+                self._remember(self._entries[number].name, state=State.FAILED, failure=failure_of(error))
         finally:
             if job is not None:
                 job.close()
@@ -366,6 +375,7 @@ class Queue:
                 opening.result().close()
                 if number in self._entries:
                     self._change(number, name=opening.result().name)
+                    self._remember(opening.result().name, state=self._entries[number].state)
             raise
 
     def _stopping(self, path: Path, number: int) -> list[asyncio.Task[None]]:
@@ -394,8 +404,8 @@ class Queue:
     def _put_down(self, job: Job) -> None:
         """Let go of a job that waits; others see for whom. Blocks."""
         with job:
-            if job.checkpoint.state is State.QUEUED:
-                job.save(replace(job.checkpoint, queue=self._lock.path.name))
+            if job.checkpoint.state is not State.FINISHED:
+                job.save(replace(job.checkpoint, state=State.QUEUED, queue=self._lock.path.name))
 
     async def _look(self, entry: Entry) -> None:
         """It may be off the list already."""
@@ -406,12 +416,12 @@ class Queue:
             await to_thread(self._put_down, job)
             now = self._entries.get(number)
             if now is None or now.request.profile != entry.request.profile:
-                self._remember(job.name, State.CANCELLED)
+                self._remember(job.name, state=State.CANCELLED)
             else:
                 self._looked[number] = looked
                 self._change(number, name=job.name, duration=looked.duration)
                 if now.state is not State.QUEUED:
-                    self._remember(job.name, now.state)
+                    self._remember(job.name, state=now.state)
         except Exception as error:
             if self._entries.get(number) is entry:
                 self._failed(number, error)
@@ -421,11 +431,20 @@ class Queue:
             self._settled.set()
 
 
-def _save(store: JobStore, name: str, state: State, queue: str) -> None:
+def _save(store: JobStore, name: str, changes: dict[str, Any], queue: str) -> None:
     """What is finished stays so; of what is worked on, whoever does it says how it is."""
+    checkpoint = store.info(name).checkpoint
+    if checkpoint is None or checkpoint.state is State.FINISHED:
+        return
+    made: dict[str, Any] = {}
+    if (state := changes.get("state")) is not None:
+        made |= {"state": state, "queue": queue if state is State.QUEUED else ""}
+    if (priority := changes.get("priority")) is not None:
+        made["request"] = checkpoint.request | {"priority": priority}
+    if (failure := changes.get("failure")) is not None:
+        made["failures"] = (*checkpoint.failures, failure)
     with suppress(JobBusy):
-        if store.info(name).state is not State.FINISHED:
-            store.change(name, state=state, queue=queue if state is State.QUEUED else "")
+        store.change(name, **made)
 
 
 def _last_error(checkpoint: Checkpoint) -> WorkbenchError | None:
