@@ -138,7 +138,8 @@ class Silero(workbench.Detector[Stream], workbench.BatchEngine[AudioChunk, Activ
         places = sorted(counts, key=counts.__getitem__, reverse=True)
         streams = [work[i] for i in places]
         silence = np.zeros(context, np.float32)
-        parts, lengths = [], []
+        parts: list[Samples] = []
+        lengths = []
         for chunk, state in streams:
             rest, fresh = state.rest if state.sample_rate else silence, chunk.samples
             lengths.append(len(rest) + len(fresh))
