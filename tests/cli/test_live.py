@@ -309,7 +309,7 @@ def test_a_reader_that_goes_away_ends_it_quietly(running: Callable[..., Running]
     assert child.process.wait(30) == 128 + signal.SIGPIPE
     assert child.process.stderr is not None
     assert child.process.stderr.read().decode().count("\n") == 3  # two engines are loaded, and it listens
-    assert only_session().state is State.INTERRUPTED
+    assert only_session().state in (State.FINISHED, State.INTERRUPTED)  # whether speech was left, when it stopped
 
 
 @posix

@@ -47,7 +47,8 @@ def files(folder: Path = Path()) -> list[str]:
 def refused(result: Result, code: int, *said: str) -> None:
     """One line that says what and where, and one with what to do next."""
     assert result.exit_code == code, result.stderr
-    lines = [line for line in result.stderr.splitlines() if not line.startswith("note: ")]
+    beside = ("note: ", "What was made of files that failed is kept.")
+    lines = [line for line in result.stderr.splitlines() if not line.startswith(beside)]
     assert len(lines) == 2, result.stderr
     assert lines[0].startswith("workbench: ")
     assert lines[1].startswith("  ")
