@@ -23,11 +23,9 @@ _STEPS: Final = ((4, 1), (4, 2), (2, 2), (1, 1))
 
 _GRAPH: Final = """
 <ir_version: 8, opset_import: ["": 17]>
-silero (float[T,B,W] frames, float[B,2,128] memory)
-    => (float[T,B] probabilities, float[B,2,128] memory_next)
+silero (float[T,B,W] frames, float[1,B,128] h, float[1,B,128] c)
+    => (float[T,B] probabilities, float[1,B,128] h_next, float[1,B,128] c_next)
 {
-    cells = Transpose <perm = [1, 0, 2]> (memory)
-    h, c = Split <axis = 0> (cells)
     rows = Reshape (frames, by_frame)
     mirrored = Slice (rows, mirror_from, mirror_until, columns, backwards)
     padded = Concat <axis = 1> (rows, mirrored)
@@ -58,8 +56,6 @@ ENCODER
     logits = Gemm (units, output_weight, output_bias)
     chances = Sigmoid (logits)
     probabilities = Reshape (chances, runs)
-    cells_next = Concat <axis = 0> (h_next, c_next)
-    memory_next = Transpose <perm = [1, 0, 2]> (cells_next)
 }
 """
 
@@ -67,7 +63,7 @@ ENCODER
 def network(model: bytes, frame: int) -> bytes:
     """Rewrite one of the two networks in the package's `silero_vad.onnx`: that for `frame` samples, 512 or 256.
 
-    The result takes frames (T, B, `frame` / 8 samples of context + `frame`) and the LSTM's h and c (B, 2, 128), and
+    The result takes frames (T, B, `frame` / 8 samples of context + `frame`) and the LSTM's h and c (1, B, 128), and
     gives probabilities (T, B) and the next h and c.
     """
     import onnx

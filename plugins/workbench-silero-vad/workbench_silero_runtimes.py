@@ -39,8 +39,11 @@ def _rewritten(weights: bytes, frame: int) -> Network:
     session = _session(network(weights, frame))
 
     def run(frames: Samples, memory: Samples) -> tuple[Samples, Samples]:
-        probabilities, memory = session.run(None, {"frames": frames, "memory": memory})
-        return probabilities, memory
+        h, c = memory[None, :, 0], memory[None, :, 1]
+        probabilities, h, c = session.run(None, {"frames": frames, "h": h, "c": c})
+        after = np.empty(memory.shape, np.float32)
+        after[:, 0], after[:, 1] = h[0], c[0]
+        return probabilities, after
 
     return run
 

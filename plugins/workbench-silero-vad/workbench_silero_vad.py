@@ -21,8 +21,6 @@ from workbench_silero_runtimes import FRAMES, Networks, rewritten, sequence, ste
 ROWS: Final = 256
 """Frames in one run, at most, unless more streams than that are ready: the working set stays in the CPU's cache."""
 
-FEW: Final = 500
-"""Values that numpy copies without letting go of the interpreter."""
 _AS_THEY_ARE: Final = {
     "onnx": ((stepwise, "silero_vad.onnx"), (sequence, package.SEQUENCE)),
     "torch": ((torchscript, "silero_vad.jit"),),
@@ -138,14 +136,8 @@ class Silero(workbench.Detector[Stream], workbench.BatchEngine[AudioChunk, Activ
         places = sorted(counts, key=counts.__getitem__, reverse=True)
         streams = [work[i] for i in places]
         silence = np.zeros(context, np.float32)
-        parts: list[Samples] = []
-        lengths = []
-        for chunk, state in streams:
-            rest, fresh = state.rest if state.sample_rate else silence, chunk.samples
-            lengths.append(len(rest) + len(fresh))
-            # numpy lets go of the interpreter to copy more than 500 values, and of a live frame there are 512: many
-            # streams would wait for it many times.
-            parts += (rest, fresh[:FEW], fresh[FEW:]) if len(fresh) <= 2 * FEW else (rest, fresh)
+        parts = [p for chunk, state in streams for p in (state.rest if state.sample_rate else silence, chunk.samples)]
+        lengths = [len(rest) + len(fresh) for rest, fresh in zip(parts[::2], parts[1::2], strict=True)]
         heard = _Heard(
             rate,
             places,

@@ -92,7 +92,8 @@ def _check(samples: Samples) -> None:
 
 def decode(octets: bytes) -> Samples:
     """Float32 in [-1, 1] of int16."""
-    samples: Samples = np.multiply(np.frombuffer(octets, INT16), _SCALE, dtype=np.float32)
+    samples = np.frombuffer(octets, INT16).astype(np.float32)
+    samples *= _SCALE
     return samples
 
 
