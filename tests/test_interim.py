@@ -14,11 +14,13 @@ import pytest
 import workbench
 from tests.fakes import Loudness, run, until
 from workbench import events
+from workbench.audio.recent import RecentAudio
 from workbench.engines import Settings
+from workbench.interim import Interim
 from workbench.pipeline import LiveMode, Pipeline, Stages
 from workbench.pool import Pool
-from workbench.speech.segmenter import SegmenterOptions
-from workbench.types import AudioChunk, Samples, Transcript, Window
+from workbench.speech.segmenter import Segmenter, SegmenterOptions
+from workbench.types import Activity, AudioChunk, Samples, SpeechSegment, Transcript, Window
 
 RATE = 16_000
 STEP = 1600
@@ -198,6 +200,41 @@ def test_the_first_word_is_looked_for_again_at_once_in_what_came_meanwhile() -> 
     first, second, *_rest = ear.windows
     assert first.duration < 0.5 <= second.duration, "the source gives nothing until there was a second look"
     assert texts(seen, final=False)[0] == "1"
+
+
+def test_final_text_takes_the_place_of_a_look_that_still_waits() -> None:
+    """As while the only engine works for another session."""
+    opened = threading.Event()
+
+    class Shut(Hears):
+        def process(self, item: Window, state: Settings) -> Iterator[Transcript]:
+            assert opened.wait(5)
+            yield from super().process(item, state)
+
+    async def test() -> list[Transcript]:
+        pool, recent, segmenter = Pool(lambda: ear), RecentAudio(RATE), Segmenter(OPTIONS)
+        async with pool, Interim(pool, None, lambda _: None, shows=True, busy=lambda: False) as interim:
+            await interim.use(ENGLISH)
+            other = Window((SpeechSegment(id=9, audio=AudioChunk(speech(0.4), RATE, 0.0)),))
+            elsewhere = pool.open(ENGLISH).results(other)
+            await until(lambda: pool.statistics().running == 1)
+            for samples, said in ((speech(1.0), 1.0), (silence(0.3), 0.0), (silence(0.5), 0.0)):
+                frames = np.full(len(samples) // STEP, said, np.float32)
+                recent.append(AudioChunk(samples, RATE, recent.end))
+                decided = segmenter.process(Activity(recent.end - len(samples) / RATE, STEP / RATE, frames))
+                interim.follow(segmenter, recent)
+            (ended,) = [event for event in decided if isinstance(event, events.SpeechEnded)]
+            window = interim.final(ended)
+            assert window is not None
+            assert (results := interim.begun(window)) is not None
+            opened.set()
+            await elsewhere.collect()
+            return await results.collect()
+
+    ear = Shut()
+    (final,) = run(test)
+    assert final.text == "1 2"
+    assert [window.is_final for window in ear.windows] == [True, True], "the look was not worth its time any more"
 
 
 def test_a_segment_without_text_is_told_to_be_over() -> None:

@@ -62,6 +62,7 @@ class Interim:
         self._segment_id = -1
         self._over = -1  # the last segment whose final text is there
         self._next_look = 0.0  # seconds on the timeline: not before
+        self._latest: Window | None = None  # what was looked at last
         self._ahead: tuple[Window, Results[Transcript]] | None = None
         self._begun: dict[int, Results[Transcript]] = {}  # by id of the segment
         self._translated = ""
@@ -132,7 +133,7 @@ class Interim:
         is_final: bool,
     ) -> tuple[Window, Results[Transcript]]:
         window = Window((SpeechSegment(id=segment_id, audio=audio, is_final=is_final),))
-        self._next_look = math.inf
+        self._next_look, self._latest = math.inf, window
         ended = partial(self._looked, window, segmenter, recent, recent.end)
         return window, stage.results(window, replaces=segment_id, ended=ended)
 
@@ -150,9 +151,11 @@ class Interim:
             _log.warning("speech that goes on could not be recognized", exc_info=results.error)
         if segment_id != self._segment_id:
             return
-        self._next_look = max(began + EVERY_S, recent.end + (recent.end - began) * (1 - SHARE) / SHARE)
         if results.made and self._shows and segment_id > self._over:
             self._show(_joined(results.made))
+        if window is not self._latest:  # one that has not ended has taken its place
+            return
+        self._next_look = max(began + EVERY_S, recent.end + (recent.end - began) * (1 - SHARE) / SHARE)
         if not results.made and not results.error and began < window.start + FIRST_S:
             self._next_look = math.nextafter(began, math.inf)
             self.follow(segmenter, recent)
