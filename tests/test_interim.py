@@ -226,7 +226,8 @@ def test_final_text_takes_the_place_of_a_look_that_still_waits() -> None:
             (ended,) = [event for event in decided if isinstance(event, events.SpeechEnded)]
             window = interim.final(ended)
             assert window is not None
-            assert (results := interim.begun(window)) is not None
+            results = interim.begun(window)
+            assert results is not None
             opened.set()
             await elsewhere.collect()
             return await results.collect()

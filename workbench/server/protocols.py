@@ -144,6 +144,9 @@ class _WebSocket(WebSocketsSansIOProtocol):
 
     async def send(self, message: Any) -> None:
         if message["type"] == "websocket.close":
+            self.read_paused = False  # what is not read when the connection closes would reset it, and the code be lost
+            if self.writable.is_set():
+                self.transport.resume_reading()
             self.writable.set()  # whoever reads again should learn why it ended
         await super().send(message)
 
