@@ -31,7 +31,7 @@ from workbench.recording_info import Manifest, RecordingInfo, State, preview
 from workbench.subtitles import Caption, Show
 
 SAMPLE_RATE: Final = 16_000
-_DONE_S: Final = 0.1
+LEFT_S: Final = 0.2
 """Audio at the end that holds no word."""
 
 
@@ -161,7 +161,7 @@ class Recording:
         with self._claims():
             if is_held(self._lock.path):
                 return State.LIVE
-        return State.INTERRUPTED if self.duration - self.done_until() > _DONE_S else State.FINISHED
+        return State.INTERRUPTED if self.duration - self.done_until() > LEFT_S else State.FINISHED
 
     def info(self) -> RecordingInfo:
         """Raises `InputError`."""

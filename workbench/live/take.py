@@ -17,7 +17,7 @@ from workbench.live.following import Following
 from workbench.live.status import LivePhase
 from workbench.pipeline import LiveMode, Pipeline
 from workbench.recorder import Recorder
-from workbench.recording import Recording
+from workbench.recording import LEFT_S, Recording
 from workbench.threads import to_thread, uninterrupted
 from workbench.types import Speech
 
@@ -28,8 +28,6 @@ TOLERANCE: Final = 3
 """Items of one stage that fail in a row, after which the stage waits for another engine. The capture goes on."""
 WAITING: Final = "waiting"
 """The code of the event that tells that a stage was given up."""
-LEFT_S: Final = 0.2
-"""Audio at the end that holds no word."""
 
 
 class Take:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from workbench.errors import WorkbenchError
+from workbench.recording import LEFT_S, Recording
 from workbench.threads import to_thread
 from workbench.tui.texts import _
 
 if TYPE_CHECKING:
-    from workbench.recording import Recording
     from workbench.tui.app import WorkbenchApp
-
-_LEFT_S: Final = 0.5
-"""Audio at the end that holds no word."""
 
 
 async def finish(app: WorkbenchApp, recording: Recording) -> None:
@@ -36,6 +33,6 @@ async def tell_end(app: WorkbenchApp) -> None:
     recording, status = app.live.recording, app.live.status()
     if recording is None:
         app.notice(_("Nothing was captured: no session is kept."))
-    elif status.captured - status.done < _LEFT_S:  # else an event told what is left
+    elif status.captured - status.done <= LEFT_S:  # else an event told what is left
         said = _("Saved as session {name}.", name=recording.name)
         app.notice(said, _("6 Sessions exports it; r records the next one."))
