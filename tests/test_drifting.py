@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -12,6 +13,7 @@ import pytest
 import workbench
 from tests import fakes
 from tests.jobs.scribe import Ear, Tape
+from workbench import events
 from workbench.builtin.subtitles import SubtitleExporter
 from workbench.engines import Settings
 from workbench.errors import StageError
@@ -42,6 +44,8 @@ class Chorus(workbench.BatchEngine[workbench.Window, workbench.Transcript, Setti
     batches: ClassVar[list[int]] = []
     error: ClassVar[Exception | None] = None
     """Is raised for windows alone."""
+    opened: ClassVar[threading.Event]
+    """Before, no windows come back."""
 
     class Options(workbench.Options):
         batch_size: int = 4
@@ -61,6 +65,7 @@ class Chorus(workbench.BatchEngine[workbench.Window, workbench.Transcript, Setti
         if self.max_batch == 1:
             return [self.process(*work[0])]
         self.batches.append(len(work))
+        assert self.opened.wait(5)
         return [[said(item, self.together)] for item, _ in work]
 
 
@@ -82,6 +87,8 @@ def tape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setenv(f"WORKBENCH_{name}_DIR", str(tmp_path / name.lower()))
     monkeypatch.setattr(Chorus, "alone", [])
     monkeypatch.setattr(Chorus, "batches", [])
+    monkeypatch.setattr(Chorus, "opened", threading.Event(), raising=False)
+    Chorus.opened.set()
     path = tmp_path / "a.wav"
     path.write_text(f"{WINDOWS * 4} seconds")
     return path
@@ -99,13 +106,17 @@ def session(wanted: Request) -> Session:
 
 
 def run(wanted: Request) -> Result:
-    """As a job."""
+    """As a job, whose first windows wait for others to come with."""
+
+    def tell(event: events.Event) -> None:
+        if isinstance(event, events.SpeechEnded) and event.segment_id == 5:
+            Chorus.opened.set()
 
     async def done() -> Result:
         async with session(wanted) as opened:
             looked = await look(wanted, opened)
             job = JobStore().take(looked.identity, wanted.targets.path, looked.request.to_dict())
-            return await work(job, looked.request, opened, lambda event: None)
+            return await work(job, looked.request, opened, tell)
 
     return fakes.run(done)
 
@@ -117,6 +128,7 @@ def checkpoint() -> Checkpoint:
 
 
 def test_three_windows_spread_over_the_file_are_recognized_alone_too(tape: Path) -> None:
+    Chorus.opened.clear()
     result = run(request(tape))
     assert Chorus.alone == [20, 60, 100]
     assert sum(Chorus.batches) == WINDOWS
@@ -220,6 +232,8 @@ def test_a_job_that_is_cancelled_while_a_window_is_recognized_alone_keeps_what_i
     stored = len(JobStore().jobs()[0].results())
     assert stored >= 20
     monkeypatch.setattr(Chorus, "batches", [])
+    monkeypatch.setattr(Chorus, "opened", threading.Event(), raising=False)
+    Chorus.opened.set()
     result = run(wanted)
     assert sum(Chorus.batches) == WINDOWS - stored
     assert result.drift is not None
