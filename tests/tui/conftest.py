@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import pkgutil
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
-from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final, TypeAlias
@@ -23,12 +21,9 @@ from workbench.live import Live, LivePhase, LiveStatus, Source
 from workbench.models.states import ModelState
 from workbench.plugins import Registry
 from workbench.profiles.schema import Profile
-from workbench.tui import screens, texts
+from workbench.tui import texts
 from workbench.tui.app import WorkbenchApp
 from workbench.tui.choices import Choices
-
-for found in pkgutil.iter_modules(screens.__path__, f"{screens.__name__}."):
-    import_module(found.name)  # keys are named then: in English, whatever a test speaks that is the first to show one
 
 SIZES: Final = {"small": (80, 24), "medium": (100, 30), "large": (160, 50)}
 Driven: TypeAlias = Callable[[Pilot[int]], Awaitable[None]]

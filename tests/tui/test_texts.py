@@ -25,13 +25,26 @@ MODULES = sorted([*FOLDER.rglob("*.py"), FOLDER.parent / "cli" / "tui.py"])
 CATALOGUES = sorted((FOLDER / "texts" / "zh").glob("*.toml"))
 
 
+PLACES = {"_": 0, "texts._": 0, "Binding": 2}
+"""Which argument of a call is a text."""
+
+
 def literals(module: Path) -> Iterator[str]:
-    """The first argument of each `_()`, which must be written out."""
+    """The texts of a module, which must be written out: of each `_()`, and the descriptions of keys."""
     for node in ast.walk(ast.parse(module.read_text("utf-8"))):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("_", "texts._") and node.args:
-            text = node.args[0]
+        if isinstance(node, ast.Call) and len(node.args) > (place := PLACES.get(ast.unparse(node.func), 99)):
+            text = node.args[place]
             if isinstance(text, ast.Constant) and isinstance(text.value, str):
                 yield text.value
+
+
+def translated_at_import(node: ast.AST) -> Iterator[ast.Call]:
+    """Each `_()` that is called when a module is imported."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Call) and ast.unparse(child.func) in ("_", "texts._"):
+            yield child
+        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield from translated_at_import(child)
 
 
 def gaps(text: str) -> set[str]:
@@ -43,6 +56,12 @@ def test_every_text_has_its_chinese(module: Path) -> None:
     chinese = texts.catalogue("zh")
     missing = sorted({text for text in literals(module) if text not in chinese})
     assert not missing
+
+
+@pytest.mark.parametrize("module", MODULES, ids=[str(module.relative_to(FOLDER.parent)) for module in MODULES])
+def test_nothing_is_translated_before_the_language_is_known(module: Path) -> None:
+    calls = translated_at_import(ast.parse(module.read_text("utf-8")))
+    assert not [f"{module}:{call.lineno}: {ast.unparse(call)}" for call in calls]
 
 
 @pytest.mark.parametrize("file", CATALOGUES, ids=[file.stem for file in CATALOGUES])

@@ -35,7 +35,7 @@ class WorkbenchApp(Shell):
     TITLE = "workbench"
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(tab.key, f"show('{tab.mode}')", tab.label, show=False, id=f"app.{tab.mode}") for tab in TABS),
-        Binding("5", "reserved", _("Bench"), show=False, id="app.bench"),
+        Binding("5", "reserved", "Bench", show=False, id="app.bench"),
         *COMMON,
     ]
     tabs = TABS

@@ -43,10 +43,10 @@ class Frame(Screen[None]):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "find", _("Find"), id="frame.find"),
-        Binding("n", "find_again(1)", _("Next match"), show=False, id="frame.next"),
-        Binding("N", "find_again(-1)", _("Previous match"), show=False, id="frame.previous"),
-        Binding("y", "copy", _("Copy"), id="frame.copy"),
+        Binding("slash", "find", "Find", id="frame.find"),
+        Binding("n", "find_again(1)", "Next match", show=False, id="frame.next"),
+        Binding("N", "find_again(-1)", "Previous match", show=False, id="frame.previous"),
+        Binding("y", "copy", "Copy", id="frame.copy"),
     ]
     finds: ClassVar[bool] = False
     """Whether the screen implements `find`."""

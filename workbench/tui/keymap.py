@@ -30,14 +30,14 @@ RESERVED: Final = frozenset(f"ctrl+{letter}" for letter in "abszqjmhio")
 EVERYWHERE: Final = frozenset({"app", "frame", "list"})
 """Beginnings of the ids of bindings that hold on every screen."""
 LISTS: Final = (
-    Binding("j", "app.go('cursor_down', 'scroll_down')", _("Down"), show=False, id="list.down"),
-    Binding("k", "app.go('cursor_up', 'scroll_up')", _("Up"), show=False, id="list.up"),
-    Binding("h", "app.go('cursor_left', 'scroll_left')", _("Left"), show=False, id="list.left"),
-    Binding("l", "app.go('cursor_right', 'scroll_right')", _("Right"), show=False, id="list.right"),
-    Binding("g", "app.go('first', 'scroll_top', 'scroll_home')", _("First"), show=False, id="list.first"),
-    Binding("G", "app.go('last', 'scroll_bottom', 'scroll_end')", _("Last"), show=False, id="list.last"),
-    Binding("ctrl+d", "app.go('page_down', 'scroll_page_down')", _("Page down"), show=False, id="list.page_down"),
-    Binding("ctrl+u", "app.go('page_up', 'scroll_page_up')", _("Page up"), show=False, id="list.page_up"),
+    Binding("j", "app.go('cursor_down', 'scroll_down')", "Down", show=False, id="list.down"),
+    Binding("k", "app.go('cursor_up', 'scroll_up')", "Up", show=False, id="list.up"),
+    Binding("h", "app.go('cursor_left', 'scroll_left')", "Left", show=False, id="list.left"),
+    Binding("l", "app.go('cursor_right', 'scroll_right')", "Right", show=False, id="list.right"),
+    Binding("g", "app.go('first', 'scroll_top', 'scroll_home')", "First", show=False, id="list.first"),
+    Binding("G", "app.go('last', 'scroll_bottom', 'scroll_end')", "Last", show=False, id="list.last"),
+    Binding("ctrl+d", "app.go('page_down', 'scroll_page_down')", "Page down", show=False, id="list.page_down"),
+    Binding("ctrl+u", "app.go('page_up', 'scroll_page_up')", "Page up", show=False, id="list.page_up"),
 )
 """What moves in every list, table and text besides the arrows. A modal screen names them too: it hides the app's."""
 _PACKAGES: Final = ("workbench.tui.screens", "workbench.tui.widgets")

@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
 MOST_NOTICES: Final = 1000
 COMMON: Final = (
-    Binding("colon,ctrl+p", "command_palette", _("Commands"), id="app.commands"),
-    Binding("question_mark,f1", "help", _("Help"), id="app.help"),
-    Binding("f2", "next_theme", _("Next theme"), show=False, id="app.theme"),
-    Binding("q,ctrl+c", "quit", _("Quit"), id="app.quit"),
+    Binding("colon,ctrl+p", "command_palette", "Commands", id="app.commands"),
+    Binding("question_mark,f1", "help", "Help", id="app.help"),
+    Binding("f2", "next_theme", "Next theme", show=False, id="app.theme"),
+    Binding("q,ctrl+c", "quit", "Quit", id="app.quit"),
     *keymap.LISTS,
 )
 """Bindings of every interface, behind its own."""

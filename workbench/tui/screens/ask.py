@@ -28,7 +28,7 @@ class Ask(ModalScreen[str]):
         Static { width: auto; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss('')", _("Back"), id="ask.back")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss('')", "Back", id="ask.back")]
 
     def __init__(self, question: str, answers: Mapping[str, str]) -> None:
         """`answers`: what each key means."""

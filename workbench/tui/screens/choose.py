@@ -14,8 +14,6 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from workbench.tui.texts import _
-
 
 class Choose(ModalScreen[str]):
     """Gives the name of what was chosen; Esc gives ""."""
@@ -30,7 +28,7 @@ class Choose(ModalScreen[str]):
         OptionList, OptionList:focus { width: auto; height: auto; border: none; padding: 0; background: $surface; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss('')", _("Back"), id="choose.back")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss('')", "Back", id="choose.back")]
 
     def __init__(self, title: str, choices: Mapping[str, str], current: str = "") -> None:
         """`choices`: what to show for each name. `current` is where the list begins."""

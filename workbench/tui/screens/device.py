@@ -76,7 +76,7 @@ class DeviceScreen(ModalScreen[Chosen | None]):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", _("Back"), id="device.back"),
+        Binding("escape", "dismiss(None)", "Back", id="device.back"),
         *LISTS,
     ]
 

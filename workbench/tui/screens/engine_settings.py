@@ -50,9 +50,9 @@ class EngineSettings(ModalScreen[Decision | None]):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f3", "decide(False)", _("Apply"), id="settings.apply"),
-        Binding("f4", "decide(True)", _("Apply and save"), id="settings.save"),
-        Binding("escape", "back", _("Back"), id="settings.back"),
+        Binding("f3", "decide(False)", "Apply", id="settings.apply"),
+        Binding("f4", "decide(True)", "Apply and save", id="settings.save"),
+        Binding("escape", "back", "Back", id="settings.back"),
     ]
 
     def __init__(self, engine: EngineClass, options: Mapping[str, Any], about: str = "") -> None:

@@ -56,10 +56,10 @@ class ExportScreen(ModalScreen[Wanted | None]):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f3", "export", _("Export"), id="export.export"),
-        Binding("escape", "dismiss(None)", _("Back"), id="export.back"),
-        Binding("down", "app.focus_next", _("Next"), show=False, id="export.next"),
-        Binding("up", "app.focus_previous", _("Previous"), show=False, id="export.previous"),
+        Binding("f3", "export", "Export", id="export.export"),
+        Binding("escape", "dismiss(None)", "Back", id="export.back"),
+        Binding("down", "app.focus_next", "Next", show=False, id="export.next"),
+        Binding("up", "app.focus_previous", "Previous", show=False, id="export.previous"),
     ]
 
     def __init__(self, title: str, formats: Sequence[str], stem: Path, *, has_translation: bool) -> None:

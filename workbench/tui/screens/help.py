@@ -31,7 +31,7 @@ class HelpScreen(ModalScreen[None]):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,question_mark,f1", "dismiss", _("Back"), id="help.close"),
+        Binding("escape,q,question_mark,f1", "dismiss", "Back", id="help.close"),
         *keymap.LISTS,
     ]
 

@@ -53,10 +53,10 @@ class JobForm(ModalScreen[Wanted | None]):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f3", "add", _("Add"), id="add.add"),
-        Binding("escape", "dismiss(None)", _("Back"), id="add.back"),
-        Binding("down", "app.focus_next", _("Next"), show=False, id="add.next"),
-        Binding("up", "app.focus_previous", _("Previous"), show=False, id="add.previous"),
+        Binding("f3", "add", "Add", id="add.add"),
+        Binding("escape", "dismiss(None)", "Back", id="add.back"),
+        Binding("down", "app.focus_next", "Next", show=False, id="add.next"),
+        Binding("up", "app.focus_previous", "Previous", show=False, id="add.previous"),
     ]
 
     def __init__(

@@ -55,7 +55,7 @@ class JobText(CaptionView):
     """What was said in the file with the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "screen.back", _("Back to the list"), show=False, id="jobs.back"),
+        Binding("escape", "screen.back", "Back to the list", show=False, id="jobs.back"),
     ]
 
 
@@ -77,18 +77,18 @@ class JobsScreen(Frame):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("a", "add", _("Add files"), id="jobs.add"),
-        Binding("p", "pause", _("Pause"), id="jobs.pause"),
-        Binding("p", "resume", _("Resume"), id="jobs.resume"),
-        Binding("R", "retry", _("Retry"), id="jobs.retry"),
-        Binding("x", "cancel", _("Cancel"), id="jobs.cancel"),
-        Binding("d", "remove", _("Remove"), id="jobs.remove"),
-        Binding("M", "profile", _("Profile"), id="jobs.profile"),
-        Binding("plus", "prioritize(1)", _("Sooner"), id="jobs.sooner"),
-        Binding("minus", "prioritize(-1)", _("Later"), id="jobs.later"),
-        Binding("C", "clear", _("Remove what is done"), show=False, id="jobs.clear"),
-        Binding("o,enter", "open", _("Text"), id="jobs.open"),
-        Binding("escape", "back", _("Back to the list"), show=False, id="jobs.back"),
+        Binding("a", "add", "Add files", id="jobs.add"),
+        Binding("p", "pause", "Pause", id="jobs.pause"),
+        Binding("p", "resume", "Resume", id="jobs.resume"),
+        Binding("R", "retry", "Retry", id="jobs.retry"),
+        Binding("x", "cancel", "Cancel", id="jobs.cancel"),
+        Binding("d", "remove", "Remove", id="jobs.remove"),
+        Binding("M", "profile", "Profile", id="jobs.profile"),
+        Binding("plus", "prioritize(1)", "Sooner", id="jobs.sooner"),
+        Binding("minus", "prioritize(-1)", "Later", id="jobs.later"),
+        Binding("C", "clear", "Remove what is done", show=False, id="jobs.clear"),
+        Binding("o,enter", "open", "Text", id="jobs.open"),
+        Binding("escape", "back", "Back to the list", show=False, id="jobs.back"),
     ]
     finds = True
     copies = True

@@ -47,10 +47,10 @@ class PluginsScreen(Frame):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("o,enter", "settings", _("Options"), id="plugins.settings"),
-        Binding("s", "swap", _("Swap engine"), id="plugins.swap"),
-        Binding("e", "enable", _("Enable"), id="plugins.enable"),
-        Binding("x", "disable", _("Disable"), id="plugins.disable"),
+        Binding("o,enter", "settings", "Options", id="plugins.settings"),
+        Binding("s", "swap", "Swap engine", id="plugins.swap"),
+        Binding("e", "enable", "Enable", id="plugins.enable"),
+        Binding("x", "disable", "Disable", id="plugins.disable"),
     ]
     finds = True
     copies = True

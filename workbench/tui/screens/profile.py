@@ -46,13 +46,13 @@ class ProfileScreen(Frame):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("u,A", "use", _("Use"), id="profile.use"),
-        Binding("e", "edit", _("Edit"), id="profile.edit"),
-        Binding("d", "diff", _("Differences"), id="profile.diff"),
-        Binding("D", "detect", _("Detect again"), id="profile.detect"),
-        Binding("f3", "save", _("Save"), id="profile.save"),
-        Binding("f4", "save_as", _("Save as"), id="profile.save_as"),
-        Binding("escape", "leave", _("Leave"), id="profile.leave"),
+        Binding("u,A", "use", "Use", id="profile.use"),
+        Binding("e", "edit", "Edit", id="profile.edit"),
+        Binding("d", "diff", "Differences", id="profile.diff"),
+        Binding("D", "detect", "Detect again", id="profile.detect"),
+        Binding("f3", "save", "Save", id="profile.save"),
+        Binding("f4", "save_as", "Save as", id="profile.save_as"),
+        Binding("escape", "leave", "Leave", id="profile.leave"),
     ]
     copies = True
 

@@ -29,7 +29,7 @@ class Prompt(ModalScreen[str]):
         #wrong { color: $text-error; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss('')", _("Back"), id="prompt.back")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss('')", "Back", id="prompt.back")]
 
     def __init__(self, question: str, text: str = "", check: Callable[[str], object] = bool) -> None:
         super().__init__()

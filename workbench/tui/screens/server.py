@@ -45,7 +45,7 @@ class ServerScreen(Frame):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("c", "copy_command", _("Copy the curl command"), id="server.copy_command"),
+        Binding("c", "copy_command", "Copy the curl command", id="server.copy_command"),
     ]
     copies = True
 

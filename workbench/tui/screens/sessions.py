@@ -41,7 +41,7 @@ class SessionText(CaptionView):
     """Keeps its caption selected while the list has the keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "screen.back", _("Back to the list"), show=False, id="sessions.back"),
+        Binding("escape", "screen.back", "Back to the list", show=False, id="sessions.back"),
     ]
 
 
@@ -59,12 +59,12 @@ class SessionsScreen(Frame):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("o,enter", "open", _("Open"), id="sessions.open"),
-        Binding("R", "finish", _("Finish"), id="sessions.finish"),
-        Binding("E", "export", _("Export"), id="sessions.export"),
-        Binding("r", "rename", _("Rename"), id="sessions.rename"),
-        Binding("x", "delete", _("Delete"), id="sessions.delete"),
-        Binding("escape", "back", _("Back to the list"), show=False, id="sessions.back"),
+        Binding("o,enter", "open", "Open", id="sessions.open"),
+        Binding("R", "finish", "Finish", id="sessions.finish"),
+        Binding("E", "export", "Export", id="sessions.export"),
+        Binding("r", "rename", "Rename", id="sessions.rename"),
+        Binding("x", "delete", "Delete", id="sessions.delete"),
+        Binding("escape", "back", "Back to the list", show=False, id="sessions.back"),
     ]
     finds = True
     copies = True

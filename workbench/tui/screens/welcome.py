@@ -49,9 +49,9 @@ class WelcomeScreen(ModalScreen[None]):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "next", _("Go on"), id="welcome.next", priority=True),
-        Binding("d", "next_device", _("Another device"), id="welcome.device"),
-        Binding("escape", "skip", _("Skip all"), id="welcome.skip"),
+        Binding("enter", "next", "Go on", id="welcome.next", priority=True),
+        Binding("d", "next_device", "Another device", id="welcome.device"),
+        Binding("escape", "skip", "Skip all", id="welcome.skip"),
         *keymap.LISTS,
     ]
 

@@ -1,8 +1,7 @@
 """The interface's texts: English in the code, other languages in one TOML file for each module of the interface.
 
-`_("Stop")` gives the text in the language in use. It is called where a text is shown as well as where it is written
-down (the descriptions of bindings, when a module is imported), so that the language can change while the workbench
-runs.
+`_("Stop")` gives the text in the language in use. It is called when a text is shown, never while a module is imported:
+what is written down there, such as the descriptions of bindings and the labels of tabs, is English.
 """
 
 from __future__ import annotations

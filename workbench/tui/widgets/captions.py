@@ -42,15 +42,15 @@ class CaptionView(Styled, ScrollView, can_focus=True, inherit_bindings=False):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "cursor_up", _("Line up"), id="live.up", show=False),
-        Binding("down", "cursor_down", _("Line down"), id="live.down", show=False),
-        Binding("shift+up,K", "extend(-1)", _("Select upwards"), id="live.select_up", show=False),
-        Binding("shift+down,J", "extend(1)", _("Select downwards"), id="live.select_down", show=False),
-        Binding("pageup", "page_up", _("Page up"), id="live.page_up", show=False),
-        Binding("pagedown", "page_down", _("Page down"), id="live.page_down", show=False),
-        Binding("home", "first", _("First line"), id="live.first", show=False),
-        Binding("end", "last", _("Last line"), id="live.last", show=False),
-        Binding("escape", "leave", _("Select nothing"), id="live.leave", show=False),
+        Binding("up", "cursor_up", "Line up", id="live.up", show=False),
+        Binding("down", "cursor_down", "Line down", id="live.down", show=False),
+        Binding("shift+up,K", "extend(-1)", "Select upwards", id="live.select_up", show=False),
+        Binding("shift+down,J", "extend(1)", "Select downwards", id="live.select_down", show=False),
+        Binding("pageup", "page_up", "Page up", id="live.page_up", show=False),
+        Binding("pagedown", "page_down", "Page down", id="live.page_down", show=False),
+        Binding("home", "first", "First line", id="live.first", show=False),
+        Binding("end", "last", "Last line", id="live.last", show=False),
+        Binding("escape", "leave", "Select nothing", id="live.leave", show=False),
     ]
 
     follow = var(True)

@@ -12,8 +12,6 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Label
 
-from workbench.tui.texts import _
-
 
 class FindLine(Horizontal):
     """Hidden until `open`. Enter keeps what is found, Esc takes it back."""
@@ -27,7 +25,7 @@ class FindLine(Horizontal):
         Input { width: 1fr; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", _("Stop searching"), id="find.close")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Stop searching", id="find.close")]
 
     class Changed(Message):
         """Another text is searched for; empty: none."""

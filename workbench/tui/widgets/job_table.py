@@ -47,12 +47,12 @@ class JobTable(Panel, can_focus=True):
     JobTable > .cursor { background: $panel; text-style: bold; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down", "cursor_down", _("Down"), show=False, id="jobs.down"),
-        Binding("up", "cursor_up", _("Up"), show=False, id="jobs.up"),
-        Binding("pagedown", "page_down", _("Page down"), show=False, id="jobs.page_down"),
-        Binding("pageup", "page_up", _("Page up"), show=False, id="jobs.page_up"),
-        Binding("home", "first", _("First"), show=False, id="jobs.first"),
-        Binding("end", "last", _("Last"), show=False, id="jobs.last"),
+        Binding("down", "cursor_down", "Down", show=False, id="jobs.down"),
+        Binding("up", "cursor_up", "Up", show=False, id="jobs.up"),
+        Binding("pagedown", "page_down", "Page down", show=False, id="jobs.page_down"),
+        Binding("pageup", "page_up", "Page up", show=False, id="jobs.page_up"),
+        Binding("home", "first", "First", show=False, id="jobs.first"),
+        Binding("end", "last", "Last", show=False, id="jobs.last"),
     ]
 
     class Moved(Message):

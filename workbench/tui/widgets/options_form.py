@@ -118,9 +118,9 @@ class OptionRow(Vertical):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("delete,backspace", "unset", _("Default"), id="options.unset"),
-        Binding("down", "app.focus_next", _("Next"), show=False, id="options.next"),
-        Binding("up", "app.focus_previous", _("Previous"), show=False, id="options.previous"),
+        Binding("delete,backspace", "unset", "Default", id="options.unset"),
+        Binding("down", "app.focus_next", "Next", show=False, id="options.next"),
+        Binding("up", "app.focus_previous", "Previous", show=False, id="options.previous"),
     ]
 
     class Changed(Message):

@@ -49,12 +49,12 @@ _COLUMNS: Final = (
 
 class StreamList(Panel, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down", "cursor_down", _("Down"), show=False, id="server.down"),
-        Binding("up", "cursor_up", _("Up"), show=False, id="server.up"),
-        Binding("pagedown", "page_down", _("Page down"), show=False, id="server.page_down"),
-        Binding("pageup", "page_up", _("Page up"), show=False, id="server.page_up"),
-        Binding("home", "first", _("First"), show=False, id="server.first"),
-        Binding("end", "last", _("Last"), show=False, id="server.last"),
+        Binding("down", "cursor_down", "Down", show=False, id="server.down"),
+        Binding("up", "cursor_up", "Up", show=False, id="server.up"),
+        Binding("pagedown", "page_down", "Page down", show=False, id="server.page_down"),
+        Binding("pageup", "page_up", "Page up", show=False, id="server.page_up"),
+        Binding("home", "first", "First", show=False, id="server.first"),
+        Binding("end", "last", "Last", show=False, id="server.last"),
     ]
 
     def __init__(self, *, id: str | None = None) -> None:
