@@ -345,6 +345,35 @@ def test_what_is_known_of_the_weights_counts_where_less_was_measured() -> None:
     fakes.run(test)
 
 
+@pytest.mark.parametrize("failing", [1, 2, 3])
+def test_a_pool_whose_memory_cannot_be_measured_works_with_the_engines_it_has(
+    failing: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Before the load, after it, or where another one is wanted."""
+
+    async def test() -> None:
+        gate, machine, loads = Gate("done"), Machine(9000), Loads()
+
+        def fails_from() -> Memory:
+            memory = machine()
+            if machine.looks >= failing:
+                raise OSError("no /proc")
+            return memory
+
+        async with Pool(loads, maximum=2, grow_after_s=0.01, memory=fails_from) as pool:
+            running, waiting = (asyncio.create_task(pool.open().process(deed)) for deed in (gate, give(1)))
+            await gate.entered()
+            await fakes.until(lambda: machine.looks == 3)
+            gate.open()
+            assert await running == ["done"]
+            assert await waiting == [1]
+        assert len(loads.engines) == 1
+        assert loads.all_closed_once
+
+    fakes.run(test)
+    assert "how much memory is free cannot be told" in caplog.text
+
+
 def test_where_it_did_not_fit_is_said_once_until_it_does(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

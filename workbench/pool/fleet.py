@@ -48,7 +48,8 @@ class Fleet(Generic[In, Out]):
         changed: Callable[[], None],
     ) -> None:
         """An engine that takes longer than `close_limit_s` to close is left behind. `memory` is called in a thread;
-        `memory_mb` is what an engine takes at least, where the weights are in RAM.
+        where it raises, the number of engines stays. `memory_mb` is what one takes at least, where its weights are in
+        RAM.
 
         `changed` is called when there is a new instance, when one broke, and when `error` was set because there will be
         none.
@@ -178,13 +179,24 @@ class Fleet(Generic[In, Out]):
 
     def _measured(self, load: Load[In, Out]) -> tuple[Engine[In, Out, Any], Cost]:
         """In a worker thread: load, and what that took."""
-        before = self._memory()
+        before = self._measure()
         engine = load()
-        return engine, cost_between(before, self._memory(), self._memory_mb)
+        after = self._measure()
+        return engine, cost_between(before, after, self._memory_mb) if before and after else Cost(self._memory_mb)
+
+    def _measure(self) -> Memory | None:
+        """In a worker thread. None: that failed, which is no reason to lose an engine."""
+        try:
+            return self._memory()
+        except Exception:
+            _log.warning("how much memory is free cannot be told", exc_info=True)
+            return None
 
     async def _grow_if_it_fits(self) -> None:
         memory = await self._look()
-        if lacking := self._cost.lacking(memory):
+        if memory is None:
+            self._no_growth_before = time.monotonic() + RETRY_S
+        elif lacking := self._cost.lacking(memory):
             self._no_growth_before = time.monotonic() + RETRY_S
             if not self._lacked:
                 self._lacked = True
@@ -194,18 +206,18 @@ class Fleet(Generic[In, Out]):
             await self._grow()
 
     async def _shed_if_short(self) -> None:
-        is_short = self._cost.is_short(await self._look())
+        memory = await self._look()
         sound = self.sound()
-        if is_short and len(sound) > self.minimum:
+        if memory and self._cost.is_short(memory) and len(sound) > self.minimum:
             _log.warning("memory is short: one %s less is kept", self.engine.name)
             self._no_growth_before = time.monotonic() + RETRY_S
             least_busy = min(sound, key=lambda instance: len(instance.hops) + instance.pinned)
             least_busy.retiring = True
             self.retire(least_busy)
 
-    async def _look(self) -> Memory:
+    async def _look(self) -> Memory | None:
         try:
-            return await to_thread(self._memory)
+            return await to_thread(self._measure)
         finally:
             self._looking = False
             self._next_look = time.monotonic() + LOOK_S
