@@ -30,6 +30,12 @@ def test_an_exception_of_an_engine_is_named_with_its_place() -> None:
     assert isinstance(caught.value.__cause__, ValueError)
 
 
+def test_where_memory_is_short_it_is_said_what_takes_less() -> None:
+    found = explained(StageKind.TRANSLATION, "words", 0.0, MemoryError())
+    assert found.stage is StageKind.TRANSLATION
+    assert found.hint.startswith("Close other programs, or name a smaller one with --engine translation=NAME.")
+
+
 def test_an_error_with_a_hint_keeps_it() -> None:
     found = explained(StageKind.VAD, "silero", 0.0, EngineError("no answer", hint="Restart it."))
     assert found.hint == "Restart it."

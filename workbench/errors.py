@@ -44,6 +44,8 @@ class WorkbenchError(Exception):
     code: ClassVar[str] = "error"
     """What programs match on; stable."""
     severity: ClassVar[Severity] = Severity.ERROR
+    stage: str | None = None
+    """The kind of the stage whose engine failed; None: not known, or none did."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)

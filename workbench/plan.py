@@ -135,13 +135,16 @@ class Plan:
 
 @contextmanager
 def attributed(engine: type[AnyEngine] | AnyEngine, doing: str) -> Iterator[None]:
-    """Say which engine an exception comes from that is not of the workbench's own kind, and what it failed to do."""
+    """Say which engine an exception comes from, and in one that is not of the workbench's kind what it failed to do."""
     try:
         yield
-    except WorkbenchError:
+    except WorkbenchError as error:
+        error.stage = engine.kind
         raise
     except (Exception, SystemExit) as error:
-        raise EngineError(
+        problem = EngineError(
             f"{engine.kind} engine {engine.name!r} failed {doing}: {in_one_line(error)}",
             hint=f"Name another with --engine {engine.kind}=NAME. Details: {paths.log_file()}",
-        ) from error
+        )
+        problem.stage = engine.kind
+        raise problem from error

@@ -38,11 +38,14 @@ def explained(kind: StageKind, name: str, position: float, error: Exception) -> 
         return error
     ours = isinstance(error, WorkbenchError)
     minutes, seconds = divmod(position, 60)
+    hint = error.hint if isinstance(error, WorkbenchError) else ""
+    if not hint and is_out_of_memory(error):
+        hint = f"Close other programs, or name a smaller one with --engine {kind}=NAME. Details: {paths.log_file()}"
     problem = StageError(
         f"{kind} engine {name!r} failed at {minutes:.0f}:{seconds:04.1f}: {error if ours else in_one_line(error)}",
-        hint=(error.hint if isinstance(error, WorkbenchError) else "") or f"Details: {paths.log_file()}",
+        hint=hint or f"Details: {paths.log_file()}",
     )
-    problem.__cause__ = error
+    problem.__cause__, problem.stage = error, kind
     return problem
 
 

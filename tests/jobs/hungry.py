@@ -75,13 +75,34 @@ class Hungry(workbench.Recognizer):
         self.loaded.remove(self.title)
 
 
-async def transcribe(path: Path, store: JobStore, observe: Callable[[object], None] = lambda event: None) -> Result:
+class Greedy(workbench.Translator):
+    name = "greedy"
+    pairs = (("en", "de"),)
+
+    class Options(workbench.Options):
+        concurrency: int = 2
+
+    def __init__(self, options: Options) -> None:
+        self.concurrency = options.concurrency
+        self.take("load")
+
+    def take(self, when: str) -> None:
+        """`when` is "load" or the text of a window."""
+
+    def process(self, item: workbench.Transcript, state: Settings) -> Iterator[workbench.Translation]:
+        self.take(item.text)
+        yield item.translated(item.text.upper(), "de")
+
+
+async def transcribe(
+    path: Path, store: JobStore, observe: Callable[[object], None] = lambda event: None, *, into: str | None = None
+) -> Result:
     """Do a job to its end."""
     asr = {"engine": "hungry", "options": {"packing": False}}
     profile = Profile.model_validate({"schema": 1, "name": "test", "vad": {"engine": "ear"}, "asr": asr})
     targets = Targets(path, (("srt", path.with_suffix(".srt")),))
-    request = Request(targets=targets, settings=Settings(language="en"), profile=profile)
-    async with Session(profile, fakes.registry(Tape, Ear, Hungry, SubtitleExporter)) as session:
+    request = Request(targets=targets, settings=Settings(language="en", target_language=into), profile=profile)
+    async with Session(profile, fakes.registry(Tape, Ear, Hungry, Greedy, SubtitleExporter)) as session:
         looked = await look(request, session)
         job = store.take(looked.identity, path, looked.request.to_dict())
         return await work(job, looked.request, session, observe)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests import fakes
-from tests.jobs.hungry import Hungry, transcribe
+from tests.jobs.hungry import Greedy, Hungry, transcribe
 from workbench import events
 from workbench.errors import EngineError, JobRefused, StageError
 from workbench.jobs.checkpoint import Checkpoint, State, StepDown
@@ -56,9 +56,9 @@ def limited(mb: int, error: Exception, first: str = "0", seen: list[list[str]] |
     return take
 
 
-def run(path: Path) -> Result:
+def run(path: Path, into: str | None = None) -> Result:
     async def done() -> Result:
-        return await transcribe(path, JobStore())
+        return await transcribe(path, JobStore(), into=into)
 
     return fakes.run(done)
 
@@ -134,6 +134,35 @@ def test_when_nothing_is_left_to_give_up_the_job_fails(tape: Path, monkeypatch: 
         run(tape)
     assert [step.said for step in checkpoint().steps] == STEPS
     assert checkpoint().state is State.FAILED
+
+
+@pytest.mark.parametrize("when", ["load", "line 1"])
+def test_the_stage_that_ran_out_of_memory_goes_on_with_less(
+    when: str, tape: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def take(self: Greedy, now: str) -> None:
+        if now == when and self.concurrency > 1:
+            raise MemoryError
+
+    monkeypatch.setattr(Greedy, "take", take)
+    result = run(tape, into="de")
+    assert result.warnings == ("memory ran out, so the translator goes on with concurrency 1 instead of 2",)
+    assert {heard.split(" ", 1)[1] for heard in Hungry.heard} == {"large float32 4x2"}
+    assert [caption.translation and caption.translation.text for caption in result.captions][2] == "LINE 2"
+
+
+def test_no_other_stage_goes_on_with_less_for_one_that_cannot(tape: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def take(self: Greedy, now: str) -> None:
+        if now == "line 1":
+            raise MemoryError
+
+    monkeypatch.setattr(Greedy, "take", take)
+    with pytest.raises(StageError, match=r"translation engine 'greedy' failed at .*MemoryError") as caught:
+        run(tape, into="de")
+    assert "name a smaller one with --engine translation=NAME" in caught.value.hint
+    assert [step.said for step in checkpoint().steps] == [
+        "memory ran out, so the translator goes on with concurrency 1 instead of 2"
+    ]
 
 
 def test_other_failures_change_nothing(tape: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,9 +7,10 @@ import pytest
 
 import workbench
 from tests import fakes
+from workbench.engines import StageKind
 from workbench.models import Model
 from workbench.plugins import Registry
-from workbench.profiles.schema import Profile
+from workbench.profiles.schema import Profile, Stage
 from workbench.profiles.stepping import Step, step_down
 
 
@@ -47,6 +48,19 @@ class Ears(workbench.Recognizer):
         return ()
 
 
+class Words(workbench.Translator):
+    name = "words"
+
+    class Options(Ears.Options):
+        """Its model is that of a pair of languages: no other can take its place."""
+
+    def process(self, item: workbench.Transcript, state: workbench.Settings) -> Iterable[workbench.Translation]:
+        return ()
+
+
+ONE_AT_A_TIME = {"model": "large", "concurrency": 1}
+
+
 class Plain(Ears):
     """Has nothing to set but how many calls it takes at once."""
 
@@ -70,10 +84,10 @@ def steps(
     start: Profile, registry: Registry, language: str | None = "de", here: Iterable[Model] = Ears.known
 ) -> list[str]:
     """What is said of each step, to the last, without what all of them say."""
-    said, step = [], step_down(start, registry, language, lambda model: model in here)
+    said, step = [], step_down(start, registry, StageKind.ASR, language, lambda model: model in here)
     while step is not None:
         said.append(step.said.removeprefix("memory ran out, so the recognizer goes on with "))
-        step = step_down(step.profile, registry, language, lambda model: model in here)
+        step = step_down(step.profile, registry, StageKind.ASR, language, lambda model: model in here)
     return said
 
 
@@ -95,7 +109,7 @@ def test_batch_then_concurrency_then_copies_then_compute_type_then_model_are_giv
 
 def test_a_step_leaves_everything_else_as_it_was(registry: Registry) -> None:
     start = profile(model="large", batch_size=4, packing=False)
-    step = step_down(start, registry, None, lambda model: True)
+    step = step_down(start, registry, StageKind.ASR, None, lambda model: True)
     assert isinstance(step, Step)
     assert step.said == "memory ran out, so the recognizer goes on with batch_size 2 instead of 4"
     assert step.profile == profile(model="large", batch_size=2, packing=False)
@@ -146,4 +160,15 @@ def test_what_the_engine_cannot_be_set_to_is_passed_over(registry: Registry) -> 
 
 
 def test_without_a_recognizer_there_is_nothing_to_give_up(registry: Registry) -> None:
-    assert step_down(Profile.model_validate({"schema": 1, "name": "test"}), registry, None) is None
+    assert step_down(Profile.model_validate({"schema": 1, "name": "test"}), registry, StageKind.ASR, None) is None
+
+
+def test_each_stage_gives_up_what_is_its_own() -> None:
+    words = {"engine": "words", "options": {"model": "large", "concurrency": 2}}
+    start = profile(model="large", batch_size=4).model_copy(update={"translation": Stage.model_validate(words)})
+    registry = fakes.registry(Ears, Words)
+    step = step_down(start, registry, StageKind.TRANSLATION, "de", lambda model: True)
+    assert isinstance(step, Step)
+    assert step.said == "memory ran out, so the translator goes on with concurrency 1 instead of 2"
+    assert (step.profile.asr, step.profile.translation) == (start.asr, Stage(engine="words", options=ONE_AT_A_TIME))
+    assert step_down(step.profile, registry, StageKind.TRANSLATION, "de", lambda model: True) is None

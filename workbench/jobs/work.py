@@ -13,7 +13,7 @@ from typing import Any, Final
 from workbench import events, paths
 from workbench.disk import disk
 from workbench.engines import StageKind
-from workbench.errors import DiskFull, JobRefused, OutputError, first_error
+from workbench.errors import DiskFull, JobRefused, OutputError, WorkbenchError, first_error
 from workbench.jobs.checkpoint import Identity, State, StepDown
 from workbench.jobs.identity import identify
 from workbench.jobs.job import Job
@@ -158,10 +158,10 @@ def _next_step(job: Job, request: Request, session: Session, error: Exception) -
     """With what to go on after `error`; None: nothing would help."""
     if isinstance(error, Drifted):
         return one_by_one(request.profile, str(error))
-    if not is_out_of_memory(error):
+    if not isinstance(error, WorkbenchError) or error.stage is None or not is_out_of_memory(error):
         return None
     language = request.settings.language or job.checkpoint.language
-    return step_down(request.profile, session.registry, language)
+    return step_down(request.profile, session.registry, StageKind(error.stage), language)
 
 
 def _plan(session: Session, request: Request) -> Plan:

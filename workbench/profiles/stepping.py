@@ -1,4 +1,4 @@
-"""What a recognizer gives up, one thing after the other, when memory runs out or texts drift. Loads nothing."""
+"""What a stage gives up, one thing after the other, when memory runs out or texts drift. Loads nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from workbench.engines import Recognizer, StageKind, same_language
+from workbench.engines import Engine, StageKind, same_language
 from workbench.errors import ProfileError
 from workbench.models import Model, present
 from workbench.profiles.options import split_options
@@ -23,6 +23,12 @@ _NARROWER: Final[Mapping[str, str]] = {
 }
 _NARROWER_THAN_AUTO: Final[Mapping[str, str]] = {"cuda": "int8_float16", "auto": "int8"}
 """By device; on a CPU, "auto" is int8."""
+_CALLED: Final[Mapping[StageKind, str]] = {
+    StageKind.VAD: "detector",
+    StageKind.ASR: "recognizer",
+    StageKind.TRANSLATION: "translator",
+    StageKind.TTS: "synthesizer",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,25 +42,27 @@ class Step:
 def step_down(
     profile: Profile,
     registry: Registry,
+    kind: StageKind,
     language: str | None,
     is_here: Callable[[Model], bool] = lambda model: present(model) is not None,
 ) -> Step | None:
-    """The next smaller profile; None: the recognizer cannot do with less.
+    """The next smaller profile, for a stage that ran out of memory; None: that stage cannot do with less.
 
     In this order, each down to its end before the next is touched: `batch_size` and `concurrency` are halved, so are
-    copies of the model, the compute type becomes narrower, and the model the next smaller one that recognizes
-    `language` (BCP-47; None: all that the larger one does) and is on this machine: nothing is downloaded for it.
-    `profile` is pinned: it says what "auto" was found to be.
+    copies of the model, the compute type becomes narrower, and a recognizer's model the next smaller one that
+    recognizes `language` (BCP-47; None: all that the larger one does) and is on this machine: nothing is downloaded for
+    it. `profile` is pinned: it says what "auto" was found to be.
     """
-    stage = profile.asr
-    if stage is None:
+    stage = profile.stages().get(kind)
+    if stage is None or kind not in _CALLED:
         return None
-    engine = cast(type[Recognizer], registry.find(StageKind.ASR, stage.engine))
-    model = _next_model(stage.options.get("model"), engine.models(), language, is_here)
+    engine = cast("type[Engine[Any, Any, Any]]", registry.find(kind, stage.engine))
+    models = engine.models() if kind is StageKind.ASR else ()
+    model = _next_model(stage.options.get("model"), models, language, is_here)
     for what, old, new, smaller in _smaller(stage, model):
-        if _is_valid(smaller, engine):
-            said = f"memory ran out, so the recognizer goes on with {what} {new} instead of {old}"
-            return Step(profile.model_copy(update={"asr": smaller}), said)
+        if _is_valid(kind, smaller, engine):
+            said = f"memory ran out, so the {_CALLED[kind]} goes on with {what} {new} instead of {old}"
+            return Step(profile.model_copy(update={str(kind): smaller}), said)
     return None
 
 
@@ -110,10 +118,10 @@ def _can_replace(model: Model, current: Model, language: str | None) -> bool:
     return len(model.languages) != 1 or model.languages == current.languages
 
 
-def _is_valid(stage: Stage, engine: type[Recognizer]) -> bool:
+def _is_valid(kind: StageKind, stage: Stage, engine: type[Engine[Any, Any, Any]]) -> bool:
     """Whether the engine has such a setting."""
     try:
-        split_options(StageKind.ASR, stage.options, engine)
+        split_options(kind, stage.options, engine)
     except ProfileError:
         return False
     return True
