@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from workbench.engines import Settings, StageKind
 from workbench.errors import WorkbenchError
+from workbench.jobs.request import pinned
 from workbench.loading import explained
 from workbench.pipeline import Stages
 from workbench.plan import Choice, Plan
@@ -38,6 +39,7 @@ class Engines:
     def __init__(self, session: Session, settings: Settings) -> None:
         self.session = session
         self.settings = settings
+        self._loaded: Session | None = None  # with the engines that were loaded for everybody, none left to choose
         self._plans: list[Plan] = []
         self._pools: dict[StageKind, Any] = {}
         self._at_work: list[tuple[Choice, Pool[Any, Any]]] = []
@@ -77,6 +79,7 @@ class Engines:
             _log.warning("engines could not be loaded", exc_info=error)
             return explained(error)
         self._plans, self._pools = [plan], {StageKind.VAD: stages.detector, StageKind.ASR: stages.recognizer}
+        self._loaded = self.session.beside(pinned(self.session.profile, plan))
         self._at_work = list(_paired(plan, stages))
         try:
             self._plans.append(self.session.plan_speech(self.settings))
@@ -114,10 +117,19 @@ class Engines:
 
     async def recognition(self, settings: Settings, *, translate: bool | None = None) -> Stages:
         """What recognizes speech of `settings`, loaded if need be. Raises `WorkbenchError` where that is impossible."""
-        plan = self.session.plan(settings)
+        plan = self._plan(settings)
         if translate is False:
             plan = replace(plan, translator=None)
         return await self.session.load(plan)
+
+    def _plan(self, settings: Settings) -> Plan:
+        """With what is loaded, where that can do it: choosing anew counts the memory that it takes as gone."""
+        if self._loaded is not None:
+            try:
+                return self._loaded.plan(settings)
+            except WorkbenchError as error:
+                _log.debug("what is loaded cannot do it: %s", error)
+        return self.session.plan(settings)
 
     async def detection(self) -> Stages:
         """What only finds speech."""

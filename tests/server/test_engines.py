@@ -1,0 +1,82 @@
+"""Which engines a client's request is answered with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, ClassVar
+
+import pytest
+
+import workbench
+from tests.fakes import registry, run, until
+from tests.server.serving import PROFILE, Ear, Mirror, Parrot
+from workbench.engines import Settings
+from workbench.errors import MissingError, UnsupportedLanguage
+from workbench.profiles.schema import parse_profile
+from workbench.server.engines import Engines
+from workbench.session import Session
+
+
+class Choosy(Parrot):
+    """Left to choose, it takes the larger model where memory holds it; the smaller one knows English only."""
+
+    name = "choosy"
+    free_mb: ClassVar[int] = 500
+
+    class Options(workbench.Options):
+        model: str = "auto"
+
+    def __init__(self, options: Any) -> None:
+        """Takes no time."""
+
+    @classmethod
+    def resolve(cls, options: Any, settings: Settings) -> Any:
+        if options.model == "auto":
+            if cls.free_mb < 100:
+                raise MissingError("no model fits")
+            options = options.model_copy(update={"model": "small" if settings.language == "en" else "large"})
+        if options.model == "small" and settings.language != "en":
+            raise UnsupportedLanguage("the small one knows English only")
+        return options
+
+
+@asynccontextmanager
+async def loaded(settings: Settings) -> AsyncIterator[Engines]:
+    """Engines of a server whose streams have `settings` unless they set others."""
+    async with Session(parse_profile(PROFILE), registry(Ear, Choosy, Mirror)) as session:
+        engines = Engines(session, settings)
+        keeping = asyncio.create_task(engines.keep_loaded(lambda line: None))
+        try:
+            await until(lambda: engines.problem() is None)
+            yield engines
+        finally:
+            keeping.cancel()
+            await asyncio.wait([keeping])
+
+
+def test_what_is_loaded_answers_though_the_memory_it_takes_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        async with loaded(Settings()) as engines:
+            monkeypatch.setattr(Choosy, "free_mb", 10)
+            for language in (None, "de", "en"):
+                stages = await engines.recognition(Settings(language=language))
+                assert stages.recognizer in [pool for _, pool in engines.at_work]
+            translated = await engines.recognition(Settings(language="en", target_language="xx"))
+            assert translated.translator is not None
+
+    run(test)
+
+
+def test_another_model_is_loaded_for_what_the_loaded_one_cannot_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        async with loaded(Settings(language="en")) as engines:
+            assert [model.id for model in engines.models] == ["loudness", "small"]
+            first = (await engines.recognition(Settings(language="en"))).recognizer
+            assert (await engines.recognition(Settings(language="de"))).recognizer is not first
+            monkeypatch.setattr(Choosy, "free_mb", 10)
+            with pytest.raises(MissingError):
+                await engines.recognition(Settings(language="de"))
+
+    run(test)
