@@ -335,6 +335,16 @@ def test_pcm_is_24_khz_without_a_header() -> None:
     run(test)
 
 
+def test_speech_is_as_fast_as_asked_for() -> None:
+    async def test() -> None:
+        async with serving() as server:
+            for speed in (0.5, 2.0):
+                data = (await spoken(server, response_format="pcm", speed=speed)).content
+                assert len(data) / 48_000 == pytest.approx(0.3 / speed, abs=0.05)
+
+    run(test)
+
+
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
@@ -344,7 +354,9 @@ def test_pcm_is_24_khz_without_a_header() -> None:
         ({"model": "large"}, "model"),
         ({"voice": "nobody"}, None),
         ({"response_format": "midi"}, "response_format"),
-        ({"speed": 2}, "speed"),
+        ({"speed": 5}, "speed"),
+        ({"speed": "nan"}, "speed"),
+        ({"input": " \n"}, "input"),
         ({"language": "de"}, None),
     ],
 )

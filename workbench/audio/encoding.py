@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from contextlib import suppress
+from fractions import Fraction
 from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
@@ -39,13 +41,13 @@ _UNKNOWN_SAMPLES: Final = (0xFFFFFFFF - 44) // 2
 class Encoder:
     """Mono, 24 kHz. Blocks: call it in a thread, one call at a time."""
 
-    def __init__(self, format: str) -> None:
-        """`format` is one of `FORMATS`."""
+    def __init__(self, format: str, speed: float = 1.0) -> None:
+        """`format` is one of `FORMATS`, `speed` from 0.25 to 4: of 2 speech takes half the time, at the same pitch."""
         self._file = io.BytesIO() if format != "wav" else io.BytesIO(header(_UNKNOWN_SAMPLES, RATE))
         self._resampler: soxr.ResampleStream | None = None
         self._source_rate = RATE
         self._codec = _Codec(self._file, *_CODECS[format]) if format in _CODECS else None
-        self._sent_header = format != "wav"
+        self._tempo = _Tempo(speed) if speed != 1.0 else None
 
     def add(self, audio: AudioChunk) -> bytes:
         """What is ready of the file, after `audio` too."""
@@ -54,11 +56,13 @@ class Encoder:
             parts.append(self._rest())
             self._source_rate = audio.sample_rate
         parts.append(self._resampled(audio.samples))
-        return self._encoded(np.concatenate(parts))
+        samples: Samples = np.concatenate(parts)
+        return self._encoded(samples if self._tempo is None else self._tempo.add(samples))
 
     def end(self) -> bytes:
         """The rest of the file."""
-        data = self._encoded(self._rest())
+        rest = self._rest()
+        data = self._encoded(rest if self._tempo is None else self._tempo.add(rest, last=True))
         if self._codec is not None:
             self._codec.close()
             data += self._take()
@@ -95,6 +99,38 @@ class Encoder:
             data = data[self._codec.taken :]
             self._codec.taken += len(data)
         return data
+
+
+class _Tempo:
+    """What FFmpeg makes faster or slower. Two filters share the work: one that more than doubles it drops samples."""
+
+    def __init__(self, speed: float) -> None:
+        from av.filter import Graph
+
+        self._graph = Graph()
+        chain = [
+            self._graph.add_abuffer(sample_rate=RATE, format="flt", layout="mono", time_base=Fraction(1, RATE)),
+            *(self._graph.add("atempo", f"{speed**0.5:.6f}") for _ in range(2)),
+            self._graph.add("abuffersink"),
+        ]
+        self._graph.link_nodes(*chain).configure()
+
+    def add(self, samples: Samples, *, last: bool = False) -> Samples:
+        """What is ready; with `last`, all of it."""
+        import av
+
+        if len(samples):
+            frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="flt", layout="mono")
+            frame.sample_rate = RATE
+            self._graph.push(frame)
+        if last:
+            self._graph.push(None)
+        parts = [np.zeros(0, np.float32)]
+        with suppress(av.BlockingIOError, av.EOFError):  # there is no more yet, or none at all
+            while True:
+                parts.append(self._graph.pull().to_ndarray().reshape(-1).astype(np.float32, copy=False))
+        ready: Samples = np.concatenate(parts)
+        return ready
 
 
 class _Codec:

@@ -46,8 +46,8 @@ class Fields(BaseModel):
     """BCP-47, of the text, where a default voice is to be chosen."""
     response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = "mp3"
     """24 kHz mono; pcm is 16-bit little-endian, without a header."""
-    speed: Literal[1] = 1
-    """Only 1."""
+    speed: float = Field(1.0, ge=0.25, le=4.0)
+    """2 speaks in half the time, at the same pitch."""
     stream_format: Literal["audio"] = "audio"
 
 
@@ -76,12 +76,15 @@ async def speech(request: Request, fields: Fields) -> Response:
 
     async def spoken() -> AsyncIterator[bytes]:
         async with pool.open(settings) as stage:
-            encoder = Encoder(fields.response_format)
+            encoder, is_silent = Encoder(fields.response_format, fields.speed), True
             async with aclosing(stage.results(item)) as results:
                 async for one in results:
+                    is_silent = False
                     shared.activity.add_audio("speech", one.audio.duration)
                     if data := await to_thread(encoder.add, one.audio):
                         yield data
+            if is_silent:
+                raise Problem(400, "there is no word in the text", param="input")
             yield await to_thread(encoder.end)
 
     return Streamed(spoken, FORMATS[fields.response_format], ended=_nothing)
