@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes import run
+from tests.fakes import run, until
 from tests.real_speech import needs_engines
 from tests.server.serving import Mirror, Parrot, serving
 from workbench.engines import StageKind
@@ -37,6 +37,17 @@ def test_nothing_is_offered_before_an_engine_is_loaded(monkeypatch: pytest.Monke
     monkeypatch.setattr(Parrot, "fails", True)
     told = answer(ready=False)
     assert (told.status_code, told.json()["error"]["code"]) == (503, "not-ready")
+
+
+def test_asking_too_early_is_no_error_of_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        async with serving(ready=False) as server, server.http() as client:
+            await until(lambda: bool(server.said))
+            assert (await client.get("/v1/languages")).status_code == 503
+            assert "workbench_errors_total 1.0" in (await client.get("/metrics")).text  # the engine that is ill
+
+    monkeypatch.setattr(Parrot, "fails", True)
+    run(test)
 
 
 @needs_engines

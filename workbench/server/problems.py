@@ -134,6 +134,6 @@ def invalid(errors: Sequence[Any]) -> Problem:
 async def answer(request: Request, error: Exception) -> JSONResponse:
     """FastAPI's handler of exceptions."""
     problem = problem_of(error)
-    if problem.status_code >= 500:
+    if problem.status_code >= 500 and error is not problem:  # nothing failed where the answer is that it must wait
         request.app.state.service.activity.failed(request.url.path, problem.message, problem.hint)
     return problem.response()
