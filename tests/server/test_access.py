@@ -82,6 +82,11 @@ def test_an_address_that_this_machine_does_not_have_is_said_plainly(host: str) -
         close(bind(host, 0))
 
 
+@pytest.mark.parametrize("name", ["2001:DB8::1", "[2001:db8::1]", "[2001:db8::1]:8765"])
+def test_an_address_of_ipv6_is_allowed_with_brackets_and_without(name: str) -> None:
+    assert access("127.0.0.1", [], [name], [], None).knows_host("[2001:db8::1]:8765")
+
+
 @pytest.mark.parametrize("name", ["http://host", "*", "", "a b", "host/path", "user@host"])
 def test_a_name_that_is_none_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match="--allow-host"):

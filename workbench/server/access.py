@@ -102,7 +102,7 @@ def _is_address(host: str) -> bool:
 
 
 def _name(text: str) -> str:
-    host = _host_of(text)
+    host = text.lower() if _is_address(text) else _host_of(text)
     if host is None or any(c in text for c in "/*? "):
         raise UsageError(f"--allow-host {text!r} is no name of a host", hint="Write it without http:// and port.")
     return host
