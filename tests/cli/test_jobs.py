@@ -391,8 +391,41 @@ def test_two_files_that_would_write_the_same_are_told(watched: Any, tone: Tone) 
     runs = watched("--json")
     said(runs, "in/talk.wav -> in/talk.srt")
     tone("in/talk.w64", 3.0)
-    heard = said(runs, "Give it another name.")
-    assert "would both write 'in/talk.srt'" in heard
+    heard = said(runs, "Rename 'talk.w64', and it is taken up.")
+    assert "'in/talk.w64' is left out: its 'in/talk.srt' is that of 'in/talk.wav' already" in heard
+    assert "Nothing is overwritten." in heard
+
+
+def test_a_file_whose_subtitles_are_those_of_another_stays_out_in_the_next_watch(watched: Any, tone: Tone) -> None:
+    tone("in/talk.wav")
+    runs = watched()
+    said(runs, "in/talk.wav -> in/talk.srt")
+    runs.send_signal(signal.SIGINT)
+    runs.communicate(timeout=30)
+    made = Path("in/talk.srt").read_bytes()
+    tone("in/talk.flac", 3.0)  # is looked at first
+    runs = watched("--force")
+    heard = said(runs, "in/talk.wav -> in/talk.srt")
+    assert "'in/talk.flac' is left out" in heard
+    assert Path("in/talk.srt").read_bytes() == made
+
+
+def test_a_file_that_cannot_be_read_is_told_once_until_it_changes(watched: Any, tone: Tone) -> None:
+    Path("in/bad.wav").write_text("not audio")
+
+    def next_watch(text: str, *more: str) -> str:
+        runs = watched(*more)
+        heard = said(runs, text)
+        runs.send_signal(signal.SIGINT)
+        runs.communicate(timeout=30)
+        return heard
+
+    next_watch("in/bad.wav")
+    tone("in/good.wav")
+    assert "bad.wav" not in next_watch("in/good.wav -> in/good.srt")
+    next_watch("in/bad.wav", "--force")
+    Path("in/bad.wav").write_text("not audio either")
+    next_watch("in/bad.wav")
 
 
 def test_a_folder_that_is_removed_ends_the_watch_with_an_error(watched: Any, tone: Tone) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -68,7 +68,9 @@ def watching(
 ) -> None:
     async def watch() -> None:
         found: list[Path] = []
-        task = asyncio.ensure_future(watch_folder(folder, found.append, recursive=recursive, quiet_s=quiet_s))
+        task = asyncio.ensure_future(
+            watch_folder(folder, lambda path, status: found.append(path), recursive=recursive, quiet_s=quiet_s)
+        )
         try:
             await test(found)
         finally:
@@ -123,7 +125,7 @@ def test_a_folder_that_goes_ends_it_with_an_error_that_says_so(tmp_path: Path, h
 
     async def test() -> None:
         found: list[Path] = []
-        task = asyncio.ensure_future(watch_folder(folder, found.append, quiet_s=0.05))
+        task = asyncio.ensure_future(watch_folder(folder, lambda path, status: found.append(path), quiet_s=0.05))
         await fakes.until(lambda: bool(found))
         if how == "removed":
             shutil.rmtree(folder)
@@ -141,8 +143,29 @@ def test_a_folder_that_goes_ends_it_with_an_error_that_says_so(tmp_path: Path, h
 
 def test_what_is_no_folder_cannot_be_watched(tmp_path: Path) -> None:
     async def test() -> None:
-        error = await fakes.outcome(watch_folder(tmp_path / "missing", lambda path: None))
+        error = await fakes.outcome(watch_folder(tmp_path / "missing", lambda path, status: None))
         assert isinstance(error, InputError)
         assert str(error) == f"there is no folder {str(tmp_path / 'missing')!r}"
+
+    fakes.run(test)
+
+
+@pytest.mark.parametrize("how", ["ends", "fails"])
+def test_a_system_that_tells_of_no_more_changes_ends_it_with_an_error_that_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    async def silent(*paths: Path, **options: object) -> AsyncIterator[set[object]]:
+        yield set()
+        if how == "fails":
+            raise RuntimeError("the queue is gone")
+
+    monkeypatch.setattr("watchfiles.awatch", silent)
+
+    async def test() -> None:
+        error = await fakes.outcome(watch_folder(tmp_path, lambda path, status: None))
+        assert isinstance(error, InputError)
+        reason = "the queue is gone" if how == "fails" else "the system tells of changes no more"
+        assert str(error) == f"folder {str(tmp_path)!r} cannot be watched: {reason}"
+        assert "What was begun is kept" in error.hint
 
     fakes.run(test)

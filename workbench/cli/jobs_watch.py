@@ -2,105 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from workbench.cli import console
-from workbench.cli.options import (
-    Bilingual,
-    EngineOptions,
-    Engines,
-    Force,
-    Format,
-    Hotwords,
-    JsonLines,
-    Language,
-    Model,
-    Mux,
-    Output,
-    Plain,
-    ProfileName,
-    Prompt,
-    Recursive,
-    Shown,
-    Speak,
-    Translate,
-    Voice,
-)
-from workbench.cli.overrides import overridden, settings_of
+from workbench.cli.asked import Asked, asking
 from workbench.cli.progress import display
 from workbench.cli.queued import run_jobs
 from workbench.cli.report import Report
 from workbench.cli.wanted import Wanted, note_stand_ins, prepare_process
 from workbench.engines import Settings
-from workbench.errors import UsageError, WorkbenchError
+from workbench.errors import InputError, UsageError, WorkbenchError
 from workbench.jobs.checkpoint import State
 from workbench.jobs.queue import Entry, Queue
 from workbench.jobs.request import Request, request_of
 from workbench.jobs.store import JobStore
-from workbench.jobs.watch import QUIET_S, watch_folder
+from workbench.jobs.unreadable import Unreadable
+from workbench.jobs.watch import QUIET_S, Status, watch_folder
 from workbench.models import loading_progress
 from workbench.session import Session
 from workbench.threads import to_thread
 
+_log = logging.getLogger(__name__)
 
+
+@asking
 def watch(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where audio and video files appear.")],
-    output: Output = None,
-    format: Format = None,
-    language: Language = None,
-    translate: Translate = None,
-    show: Shown = None,
-    bilingual: Bilingual = False,
-    mux: Mux = False,
-    speak: Speak = False,
-    voice: Voice = None,
-    model: Model = None,
-    prompt: Prompt = None,
-    hotwords: Hotwords = None,
-    profile: ProfileName = None,
-    engine: Engines = None,
-    option: EngineOptions = None,
-    recursive: Recursive = False,
+    asked: Asked,
     quiet: Annotated[
-        float, typer.Option("--quiet", metavar="S", min=0.1, help="Seconds without a change: the file is complete.")
+        float,
+        typer.Option(
+            "--quiet", metavar="S", min=0.1, help="Take a file for complete after so many seconds without a change."
+        ),
     ] = QUIET_S,
-    force: Force = False,
-    as_json: JsonLines = False,
-    plain: Plain = False,
 ) -> None:
-    """Transcribe each file of a folder, and each that appears there, until Ctrl-C."""
-    if output is not None:
-        if output == "-":
+    """Transcribe each file of a folder, and each that appears there, until Ctrl-C.
+
+    A file that cannot be read is told once, until it changes; with --force it is tried again.
+    """
+    if asked.output is not None:
+        if asked.output == "-":
             raise UsageError("watching writes files", hint="Name a folder: -o FOLDER")
-        output = output.rstrip("/") + "/"
-    wanted = Wanted(output=output, formats=format, show=show, bilingual=bilingual, mux=mux, speak=speak, force=force)
-    wanted.check(as_json=as_json, voice=voice)
+        asked = replace(asked, output=asked.output.rstrip("/") + "/")
+    wanted = asked.wanted()
     registry = console.registry()
-    chosen = overridden(profile, registry, engine or [], option or [], model)
-    settings = settings_of(
-        chosen, language=language, target_language=translate, voice=voice, prompt=prompt, hotwords=hotwords
-    )
-    prepare_process(chosen, registry)
-    report = Report([], as_json=as_json)
+    profile, settings = asked.chosen(registry)
+    prepare_process(profile, registry)
+    report = Report([], as_json=asked.as_json)
 
     async def run() -> None:
-        async with Session(chosen, registry) as session:
-            note_stand_ins(session.plan(settings, speak=speak))
+        async with Session(profile, registry) as session:
+            note_stand_ins(session.plan(settings, speak=asked.speak))
             wanted.targets([folder / "any.wav"], session, settings)  # refuses what holds for any file
-            made = await to_thread(_made_before, JobStore())
+            store = JobStore()
+            unreadable = Unreadable(store.root)
+            made, known = await to_thread(_made_before, store), await to_thread(unreadable.known)
 
             async def feed(queue: Queue) -> None:
-                taken = _Taken(queue, session, settings, wanted, made, report)
+                taken = _Taken(queue, session, settings, wanted, report, made, {} if asked.force else known)
                 report.shown.say(f"Watching {folder}. Ctrl-C ends it.")
-                await watch_folder(folder, taken.found, recursive=recursive, quiet_s=quiet)
+                async with asyncio.TaskGroup() as tasks:
+                    end = queue.watch(partial(taken.changed, unreadable, tasks))
+                    try:
+                        await watch_folder(folder, taken.found, recursive=asked.recursive, quiet_s=quiet)
+                    finally:
+                        end()
 
             await run_jobs(session, report, feed)
 
-    with display(plain=plain, shares_terminal=as_json) as shown:
+    with display(plain=asked.plain, shares_terminal=asked.as_json) as shown:
         report.shown = shown
         console.run(run())
 
@@ -109,23 +87,39 @@ class _Taken:
     """Makes jobs of files as they are found."""
 
     def __init__(
-        self, queue: Queue, session: Session, settings: Settings, wanted: Wanted, made: set[Path], report: Report
+        self,
+        queue: Queue,
+        session: Session,
+        settings: Settings,
+        wanted: Wanted,
+        report: Report,
+        made: dict[Path, Path],
+        unreadable: Mapping[Path, Status],
     ) -> None:
-        """`made`: what jobs write, which is not to be transcribed; it grows."""
+        """`made`: what jobs write, which is not to be transcribed, with what it is made of; it grows.
+
+        `unreadable`: files that were told of before, by their absolute path.
+        """
         self._queue = queue
         self._session = session
         self._settings = settings
         self._wanted = wanted
-        self._made = made
         self._report = report
+        self._made = made
+        self._unreadable = unreadable
+        self._statuses: dict[Path, Status] = {}
         self._entries: dict[Path, Entry] = {}
 
-    def found(self, path: Path) -> None:
+    def found(self, path: Path, status: Status) -> None:
         if path.resolve() in self._made:
+            return
+        if self._unreadable.get(path.absolute()) == status:
+            _log.info("%s could not be read before, and has not changed", path)
             return
         if not self._entries:
             loading_progress.set(self._report.shown.loading())
         self._report.add(path)
+        self._statuses[path] = status
         try:
             [targets] = self._wanted.targets([path], self._session, self._settings)
             if before := self._entries.get(path):
@@ -134,9 +128,15 @@ class _Taken:
         except WorkbenchError as error:
             self._report.failed(path, error)
             return
-        self._made |= {made.resolve() for made in targets.paths}
+        self._made |= {made.resolve(): path for made in targets.paths}
         profile = self._session.profile
         self._entries[path] = self._queue.submit(Request(targets=targets, settings=self._settings, profile=profile))
+
+    def changed(self, unreadable: Unreadable, tasks: asyncio.TaskGroup, entry: Entry) -> None:
+        """Remember what cannot be read: the next watch tells nothing new of it."""
+        if entry.state is State.FAILED and isinstance(entry.error, InputError):
+            path = entry.request.targets.path
+            tasks.create_task(_remember(unreadable, path, self._statuses[path]))
 
     def _stop(self, number: int) -> None:
         """It was taken for complete, and has changed: what is made of it is void."""
@@ -146,20 +146,32 @@ class _Taken:
             self._queue.cancel(number)
 
     def _refuse_twice(self, paths: Sequence[Path], path: Path) -> None:
-        for other, entry in self._entries.items():
-            if other != path and (both := set(entry.request.targets.paths) & set(paths)):
-                hint = "Give it another name."
-                raise UsageError(f"{str(path)!r} and {str(other)!r} would both write {str(both.pop())!r}", hint=hint)
+        """Raise `UsageError` where one of `paths` is made of another file."""
+        for made in paths:
+            other = self._made.get(made.resolve(), path)
+            is_in_use = other in self._entries or (made.exists() and other.exists())
+            if other.resolve() != path.resolve() and is_in_use:
+                raise UsageError(
+                    f"{str(path)!r} is left out: its {str(made)!r} is that of {str(other)!r} already",
+                    hint=f"Nothing is overwritten. Rename {path.name!r}, and it is taken up.",
+                )
 
 
-def _made_before(store: JobStore) -> set[Path]:
-    """All files that known jobs write. Blocks."""
-    found = set()
+async def _remember(unreadable: Unreadable, path: Path, status: Status) -> None:
+    try:
+        await to_thread(unreadable.add, path, status)
+    except WorkbenchError as error:  # it is told once more, then
+        _log.warning("%s", error)
+
+
+def _made_before(store: JobStore) -> dict[Path, Path]:
+    """All files that known jobs write, with what they are made of. Blocks."""
+    found: dict[Path, Path] = {}
     for info in store.jobs():
         try:
-            found |= (
-                {path.resolve() for path in request_of(info.checkpoint).targets.paths} if info.checkpoint else set()
-            )
+            targets = request_of(info.checkpoint).targets if info.checkpoint else None
         except WorkbenchError:  # it is of another version, and tells when it is resumed
             continue
+        if targets is not None:
+            found |= {path.resolve(): targets.path for path in targets.paths}
     return found

@@ -8,29 +8,8 @@ from typing import Annotated
 import typer
 
 from workbench.cli import console
-from workbench.cli.options import (
-    Bilingual,
-    EngineOptions,
-    Engines,
-    Force,
-    Format,
-    Hotwords,
-    JsonLines,
-    Language,
-    Model,
-    Mux,
-    Output,
-    Plain,
-    ProfileName,
-    Prompt,
-    Recursive,
-    Shown,
-    Speak,
-    Translate,
-    Voice,
-    refuse_standard_input,
-)
-from workbench.cli.overrides import overridden, settings_of
+from workbench.cli.asked import Asked, asking
+from workbench.cli.options import refuse_standard_input
 from workbench.cli.progress import display
 from workbench.cli.queued import run_jobs
 from workbench.cli.report import Report
@@ -46,48 +25,27 @@ from workbench.profiles.schema import Profile
 from workbench.session import Session
 
 
+@asking
 def transcribe(
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Audio or video files, or folders of them.")],
-    output: Output = None,
-    format: Format = None,
-    language: Language = None,
-    translate: Translate = None,
-    show: Shown = None,
-    bilingual: Bilingual = False,
-    mux: Mux = False,
-    speak: Speak = False,
-    voice: Voice = None,
-    model: Model = None,
-    prompt: Prompt = None,
-    hotwords: Hotwords = None,
-    profile: ProfileName = None,
-    engine: Engines = None,
-    option: EngineOptions = None,
-    recursive: Recursive = False,
-    force: Force = False,
-    as_json: JsonLines = False,
-    plain: Plain = False,
+    asked: Asked,
 ) -> None:
     """Make subtitles, translations or speech from audio and video files.
 
     Writes FILE.srt beside each input. Stages: capture, vad, asr, translation, tts, export. What was interrupted goes on
     where it was when the same command is given again.
     """
-    files = _expanded(files, recursive=recursive)
-    wanted = Wanted(output=output, formats=format, show=show, bilingual=bilingual, mux=mux, speak=speak, force=force)
-    report = Report(files, as_json=as_json)
+    files = _expanded(files, recursive=asked.recursive)
+    report = Report(files, as_json=asked.as_json)
     try:
         registry = console.registry()
-        chosen = overridden(profile, registry, engine or [], option or [], model)
-        settings = settings_of(
-            chosen, language=language, target_language=translate, voice=voice, prompt=prompt, hotwords=hotwords
-        )
+        profile, settings = asked.chosen(registry)
         refuse_standard_input(files)
-        wanted.check(as_json=as_json, voice=voice)
-        prepare_process(chosen, registry)
-        with display(plain=plain, shares_terminal=as_json or output == "-") as shown:
+        wanted = asked.wanted()
+        prepare_process(profile, registry)
+        with display(plain=asked.plain, shares_terminal=asked.as_json or asked.output == "-") as shown:
             report.shown = shown
-            console.run(_run(files, chosen, registry, settings, wanted, report))
+            console.run(_run(files, profile, registry, settings, wanted, report))
     except WorkbenchError as error:
         report.give_up(error)
         raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -20,6 +20,7 @@ Status: TypeAlias = tuple[int, int]
 QUIET_S: Final = 2.0
 """Programs that write a file slowly, such as downloads, rarely pause for longer."""
 _STEP_MS: Final = 100
+_KEPT: Final = "What was begun is kept: workbench jobs."
 
 
 class Growth:
@@ -52,7 +53,7 @@ class Growth:
 
 
 async def watch_folder(
-    folder: Path, found: Callable[[Path], None], *, recursive: bool = False, quiet_s: float = QUIET_S
+    folder: Path, found: Callable[[Path, Status], None], *, recursive: bool = False, quiet_s: float = QUIET_S
 ) -> None:
     """Call `found`, on the loop, with each media file that is in `folder` or appears there, once it is complete.
 
@@ -69,23 +70,34 @@ async def watch_folder(
         async with aclosing(
             awatch(folder, watch_filter=None, step=_STEP_MS, debounce=2 * _STEP_MS, recursive=recursive)
         ) as changes:
-            told = asyncio.ensure_future(anext(changes))
+            told = asyncio.ensure_future(_next(changes))
             try:
                 while True:
                     done, _ = await asyncio.wait({told}, timeout=wait_s)  # the first one begins to watch, then it looks
                     if done:
                         told.result()
-                        told = asyncio.ensure_future(anext(changes))
+                        told = asyncio.ensure_future(_next(changes))
                     statuses = await to_thread(_statuses, folder, number, recursive)
                     for path in growth.look(statuses, time.monotonic()):
-                        found(path)
+                        found(path, statuses[path])
                     wait_s = None if growth.due == math.inf else max(0.0, growth.due - time.monotonic())
             finally:
                 told.cancel()
                 await asyncio.wait({told})
     except OSError as error:
         reason = f"folder {str(folder)!r} cannot be watched: {error.strerror or error}"
-        raise InputError(reason, hint="Check its permissions. For once: workbench transcribe FOLDER") from error
+        hint = f"{_KEPT} Check its permissions, and watch it again; or for once: workbench transcribe FOLDER"
+        raise InputError(reason, hint=hint) from error
+
+
+async def _next(changes: AsyncIterator[object]) -> None:
+    """Wait for a change. Raises `OSError`, also when the system tells of no more."""
+    try:
+        await anext(changes)
+    except StopAsyncIteration as end:
+        raise OSError("the system tells of changes no more") from end
+    except RuntimeError as error:  # what watchfiles raises for errors that are none of a file
+        raise OSError(str(error)) from error
 
 
 def _number_of(folder: Path) -> int:
@@ -99,7 +111,7 @@ def _number_of(folder: Path) -> int:
 def _statuses(folder: Path, number: int, recursive: bool) -> dict[Path, Status]:
     """Of all media files. Raises `InputError` when it is not the folder of that number."""
     if number == -1 or _number_of(folder) != number:
-        hint = "What was begun is kept: workbench jobs. Watch it again when it is there."
+        hint = f"{_KEPT} Watch it again when it is there."
         raise InputError(f"there is no folder {str(folder)!r}" + ("" if number == -1 else " any more"), hint=hint)
     found = ((path, status_of(path)) for path in media_files(folder, recursive=recursive))
     return {path: status for path, status in found if status is not None}
