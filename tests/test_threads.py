@@ -170,6 +170,21 @@ def test_what_is_uninterrupted_runs_to_its_end_although_cancelled() -> None:
     fakes.run(test)
 
 
+def test_what_failed_when_it_was_to_be_cancelled_is_the_cause_of_the_cancellation() -> None:
+    async def test() -> None:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(uninterrupted(future))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.sleep(0)
+        future.set_exception(error := OSError("worn out"))
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+        assert caught.value.__cause__ is error
+
+    fakes.run(test)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere niceness is the whole process's")
 def test_worker_threads_stand_back_where_the_loop_is_favoured() -> None:
     program = (

@@ -136,7 +136,7 @@ async def to_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
 
 
 async def uninterrupted(future: asyncio.Future[T]) -> T:
-    """Await `future` to its end even when cancelled; the cancellation is raised after it."""
+    """Await `future` to its end even when cancelled; the cancellation is raised after it, from an error of `future`."""
     cancelled: asyncio.CancelledError | None = None
     while not future.done():
         try:
@@ -144,7 +144,7 @@ async def uninterrupted(future: asyncio.Future[T]) -> T:
         except asyncio.CancelledError as error:
             cancelled = error
     if cancelled is not None:
-        raise cancelled
+        raise cancelled from (None if future.cancelled() else future.exception())
     return future.result()
 
 

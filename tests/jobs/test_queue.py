@@ -14,8 +14,11 @@ import pytest
 from tests import fakes
 from tests.jobs.scribe import PROFILE, Scribe, scribes
 from workbench.engines import Settings, StageKind
+from workbench.errors import OutputError
 from workbench.jobs import queue as module
 from workbench.jobs.checkpoint import State
+from workbench.jobs.job import Job
+from workbench.jobs.keeper import Keeper
 from workbench.jobs.queue import Entry, Queue
 from workbench.jobs.request import Request
 from workbench.jobs.store import JobStore
@@ -299,3 +302,43 @@ def test_a_file_that_is_gone_when_its_job_goes_on_fails_with_the_reason_on_disk(
     assert job.checkpoint.state is State.FAILED
     assert job.checkpoint.failures[-1].code in ("input", "usage")
     assert job.checkpoint.request["priority"] == 7
+
+
+@pytest.mark.parametrize("stops", ["before it is written", "while it is written"])
+def test_a_job_that_is_cancelled_is_that_and_tells_what_could_not_be_written(
+    request_of: Any, monkeypatch: pytest.MonkeyPatch, stops: str
+) -> None:
+    kept, writing, go_on = threading.Event(), threading.Event(), threading.Event()
+    keep = Keeper.keep
+
+    def watched(self: Keeper, *what: Any) -> None:
+        keep(self, *what)
+        kept.set()
+
+    async def at_the_end(self: Keeper) -> None:
+        await asyncio.Event().wait()
+
+    def commit(self: Job, results: object) -> None:
+        writing.set()
+        assert go_on.wait(10)
+        raise OutputError("the disk is worn out", hint="Get another one.")
+
+    async def test(queue: Queue, session: Session) -> None:
+        is_at_its_end = stops == "while it is written"
+        number = queue.submit(request_of(seconds=4 if is_at_its_end else 8)).number
+        await fakes.until(writing.is_set if is_at_its_end else kept.is_set)
+        queue.cancel(number)
+        Scribe.allow(1)  # the engine may have one in hand, which is waited for
+        go_on.set()
+        await queue.settled()
+        assert entry(queue, number).state is State.CANCELLED
+        checkpoint = JobStore().jobs()[0].checkpoint
+        assert checkpoint is not None
+        assert checkpoint.state is State.CANCELLED
+        assert [failure.message for failure in checkpoint.failures] == ["the disk is worn out"]
+
+    monkeypatch.setattr(Keeper, "keep", watched)
+    monkeypatch.setattr(Keeper, "write", at_the_end)
+    monkeypatch.setattr(Job, "commit", commit)
+    Scribe.reset(1)
+    work(test)

@@ -14,7 +14,7 @@ from workbench import events, paths
 from workbench.disk import disk
 from workbench.engines import StageKind
 from workbench.errors import DiskFull, JobRefused, OutputError, WorkbenchError, first_error
-from workbench.jobs.checkpoint import Identity, State, StepDown
+from workbench.jobs.checkpoint import Failure, Identity, State, StepDown
 from workbench.jobs.identity import identify
 from workbench.jobs.job import Job
 from workbench.jobs.keeper import Keeper, failure_of
@@ -103,8 +103,8 @@ async def work(
     among the warnings of what it makes.
 
     `began` gets what works on it, when its engines are loaded. When cancelled it is in the state that `stopped_as`
-    tells then, when the disk is full it is paused. Raises `UsageError` when files are in its way, and what `transcribe`
-    raises.
+    tells then, whatever fails on the way, which its history has; when the disk is full it is paused. Raises
+    `UsageError` when files are in its way, and what `transcribe` raises.
     """
     try:
         may_have_written = bool(job.results) or job.checkpoint.state in (State.RUNNING, State.FINISHED)
@@ -114,10 +114,13 @@ async def work(
         path = request.targets.path.absolute()
         await _save(job, state=State.RUNNING, path=path, request=request.to_dict())
         result = await _with_what_fits(job, request, session, emit, began)
-    except asyncio.CancelledError:
-        await _end(job, stopped_as())
+    except asyncio.CancelledError as cancelled:
+        await _end(job, stopped_as(), cancelled.__cause__)
         raise
     except Exception as error:
+        if _is_cancelled():  # what was asked for goes before what failed meanwhile
+            await _end(job, stopped_as(), error)
+            raise asyncio.CancelledError from error
         await _end(job, State.PAUSED if isinstance(error, DiskFull) else State.FAILED, error)
         raise
     else:
@@ -139,7 +142,7 @@ async def _with_what_fits(
         try:
             result = await _run(job, request, session.beside(request.profile), emit, began)
         except Exception as error:
-            if (step := _next_step(job, request, session, error)) is None:
+            if _is_cancelled() or (step := _next_step(job, request, session, error)) is None:
                 raise
             _log.warning("job %s: %s (%s)", job.name, step.said, error)
             failures = (*job.checkpoint.failures, failure_of(error))
@@ -227,10 +230,24 @@ async def _save(job: Job, **changes: Any) -> None:
     await disk().run(lambda: job.save(replace(job.checkpoint, **changes)))
 
 
-async def _end(job: Job, state: State, error: Exception | None = None) -> None:
-    """Say on disk how it ended. Where that cannot be, it looks like one that was interrupted, which is as good."""
-    failures = job.checkpoint.failures + ((failure_of(error),) if error else ())
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+async def _end(job: Job, state: State, error: BaseException | None = None) -> None:
+    """Say on disk how it ended, and what went wrong."""
+    if isinstance(error, Exception):
+        _log.info("job %s ended as %s: %s", job.name, state, error)
+        failures = (*job.checkpoint.failures, failure_of(error))
+    else:
+        failures = job.checkpoint.failures
+    await uninterrupted(asyncio.ensure_future(_save_end(job, state, failures)))
+
+
+async def _save_end(job: Job, state: State, failures: tuple[Failure, ...]) -> None:
+    """Where that cannot be, it looks like one that was interrupted, which is as good."""
     try:
-        await uninterrupted(asyncio.ensure_future(_save(job, state=state, failures=failures)))
+        await _save(job, state=state, failures=failures)
     except OutputError as unsaved:
         _log.warning("job %s ended as %s, which could not be stored: %s", job.name, state, unsaved)
