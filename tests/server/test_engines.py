@@ -76,7 +76,7 @@ def test_another_model_is_loaded_for_what_the_loaded_one_cannot_do(monkeypatch: 
             first = (await engines.recognition(Settings(language="en"))).recognizer
             assert (await engines.recognition(Settings(language="de"))).recognizer is not first
             monkeypatch.setattr(Choosy, "free_mb", 10)
-            with pytest.raises(MissingError):
+            with pytest.raises(UnsupportedLanguage, match="English only"):
                 await engines.recognition(Settings(language="de"))
 
     run(test)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from workbench.engines import Settings, StageKind
-from workbench.errors import WorkbenchError
+from workbench.errors import MissingError, UnsupportedLanguage, WorkbenchError
 from workbench.jobs.request import pinned
 from workbench.loading import explained
 from workbench.pipeline import Stages
@@ -124,12 +124,15 @@ class Engines:
 
     def _plan(self, settings: Settings) -> Plan:
         """With what is loaded, where that can do it: choosing anew counts the memory that it takes as gone."""
-        if self._loaded is not None:
+        if self._loaded is None:
+            return self.session.plan(settings)
+        try:
+            return self._loaded.plan(settings)
+        except UnsupportedLanguage as refused:
             try:
-                return self._loaded.plan(settings)
-            except WorkbenchError as error:
-                _log.debug("what is loaded cannot do it: %s", error)
-        return self.session.plan(settings)
+                return self.session.plan(settings)
+            except MissingError as missing:  # for whoever runs the server; the client has asked for too much
+                raise refused from missing
 
     async def detection(self) -> Stages:
         """What only finds speech."""
