@@ -131,6 +131,14 @@ def _move_to_free_name(source: Path, target: Path) -> None:
         source.unlink()
 
 
+def make_folder(folder: Path) -> None:
+    """Make `folder` with its parents, their names on disk when this returns. Raises `OSError`."""
+    made = [one for one in (folder, *folder.parents) if not one.is_dir()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in made:
+        fsync_folder(one.parent)
+
+
 def fsync_folder(folder: Path) -> None:
     """Put what was renamed in `folder` on disk, where the system can do that for folders. Raises `OSError`."""
     if os.name == "nt":

@@ -185,3 +185,16 @@ def test_a_reader_sees_whole_results_while_they_are_written(tmp_path: Path) -> N
     writing.join()
     log.close()
     assert indices(tmp_path / "log") == list(range(100))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="what is synced is only seen on Linux")
+def test_the_folder_of_a_new_log_survives_a_power_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced, sync = set[str](), os.fsync
+
+    def seen(descriptor: int) -> None:
+        synced.add(os.readlink(f"/proc/self/fd/{descriptor}"))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", seen)
+    SegmentLog(tmp_path / "job" / "results" / "log", "key").close()
+    assert {str(tmp_path), str(tmp_path / "job"), str(tmp_path / "job" / "results")} <= synced

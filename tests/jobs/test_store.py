@@ -10,7 +10,7 @@ import threading
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -220,6 +220,56 @@ def test_jobs_that_are_over_make_room_the_oldest_first(store: JobStore) -> None:
     assert store.clean(keep=FOREVER, most_bytes=sum(sizes.values()) - 1) == [jobs[1]]
     assert store.clean(keep=FOREVER, most_bytes=0) == [jobs[2], jobs[4]]
     assert set(names(store)) == {jobs[0], jobs[3]}, "what can go on is not removed to make room"
+
+
+def test_what_goes_by_its_age_makes_room_for_what_is_over(store: JobStore) -> None:
+    over, paused = finished(store), finished(store, State.PAUSED)
+    aged(store, over, timedelta(days=50))
+    aged(store, paused, timedelta(days=40))
+    size = sum(job.size for job in store.jobs())
+    keep, keep_over = timedelta(days=30), timedelta(days=60)
+    assert store.clean(keep=keep, keep_over=keep_over, most_bytes=size - 1) == [paused]
+    assert names(store) == [over]
+
+
+def test_what_waits_in_the_queue_of_a_process_stays_however_old_it_is(store: JobStore) -> None:
+    lock = store.queue()
+    name = finished(store, State.QUEUED)
+    store.change(name, queue=lock.path.name)
+    aged(store, name, timedelta(days=31))
+    assert store.clean(keep=timedelta(days=30), most_bytes=0) == []
+    lock.release()
+    assert store.clean(keep=timedelta(days=30), most_bytes=0) == [name]
+
+
+def test_of_two_who_come_with_a_new_file_at_once_one_works_on_it(
+    store: JobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, outcomes = JobStore._begun, list[Job | JobBusy]()
+
+    def take() -> None:
+        try:
+            outcomes.append(store.take(IDENTITY, FILE, {}))
+        except JobBusy as error:
+            outcomes.append(error)
+
+    other = threading.Thread(target=take)
+
+    def meanwhile(*what: Any) -> Any:
+        found = begun(*what)
+        monkeypatch.setattr(JobStore, "_begun", begun)
+        other.start()
+        other.join(0.3)  # where it is not made to wait, it comes to its end
+        return found
+
+    monkeypatch.setattr(JobStore, "_begun", meanwhile)
+    take()
+    other.join(10)
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Job", "JobBusy"]
+    assert len(names(store)) == 1
+    for outcome in outcomes:
+        if isinstance(outcome, Job):
+            outcome.close()
 
 
 def test_what_killed_processes_left_is_swept(store: JobStore) -> None:

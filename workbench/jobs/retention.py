@@ -24,7 +24,7 @@ class Retention(BaseModel):
     keep_days: _Days = 30
     """All others."""
     most_gib: Annotated[float, Field(ge=0, le=1 << 20, allow_inf_nan=False)] = 1
-    """Of all jobs together; those that are over go for it, the oldest first."""
+    """Of all jobs together: those that are finished or cancelled go for it, the oldest first, and no others."""
 
     def apply(self, store: JobStore) -> list[str]:
         """Clean up, and tell the log, which has what cannot be done too. Gives the names of what went. Blocks."""

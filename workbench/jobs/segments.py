@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 
 from workbench.disk_errors import said_plainly
 from workbench.errors import InputError
-from workbench.files import write_atomically
+from workbench.files import make_folder, write_atomically
 from workbench.jobs.checkpoint import check_regular
 from workbench.jobs.sealed import seal, unseal
 from workbench.kept import Item
@@ -59,16 +59,15 @@ class SegmentLog:
         self.results, self._end, self._seed = read_results(path, key)
         with said_plainly(path):
             if not path.exists():
-                path.parent.mkdir(exist_ok=True)
+                make_folder(path.parent)
                 write_atomically(path, b"", overwrite=True)
             self._file = path.open("r+b", buffering=0)
             try:
                 self.refused_bytes = self._file.seek(0, os.SEEK_END) - self._end
                 if self.refused_bytes:
                     self._file.truncate(self._end)
-                _sync_data(
-                    self._file.fileno()
-                )  # a line whose writer was killed before this counts as stored from now on
+                # a line whose writer was killed before this counts as stored from now on
+                _sync_data(self._file.fileno())
             except OSError:
                 self._file.close()
                 raise

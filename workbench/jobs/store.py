@@ -23,7 +23,7 @@ from typing import Any, Final
 from workbench import paths
 from workbench.disk_errors import said_plainly
 from workbench.errors import InputError, JobBusy, JobChanged, JobRefused, UsageError, did_you_mean
-from workbench.files import fsync_folder
+from workbench.files import fsync_folder, make_folder
 from workbench.jobs.checkpoint import Checkpoint, Identity, State, read_checkpoint, write_checkpoint
 from workbench.jobs.job import LOG, Job
 from workbench.jobs.segments import ItemResult, SegmentLog, read_results
@@ -88,55 +88,57 @@ class JobStore:
 
     def create(self, identity: Identity, path: Path, *, request: dict[str, Any] | None = None) -> Job:
         """A new job, queued, which this process holds. Raises `OutputError`, and then there is none."""
-        now = _now()
-        checkpoint = Checkpoint(
-            identity=identity, path=path.absolute(), created=now, updated=now, request=request or {}
-        )
         with self._claims():
-            draft, folder = self._hidden(), self._free(f"{now:%Y-%m-%d_%H%M%S}_{identity.key[:8]}")
-            with said_plainly(folder):
-                try:
-                    draft.mkdir(mode=0o700)  # what was said is for nobody else to read
-                    SegmentLog(draft / LOG, identity.key).close()
-                    write_checkpoint(draft, checkpoint)
-                    draft.rename(folder)
-                    fsync_folder(self.root)
-                    with _kept(_taken(folder)) as lock:
-                        return Job(folder, checkpoint, lock)
-                except BaseException:
-                    shutil.rmtree(draft, ignore_errors=True)
-                    with suppress(OSError):
-                        self._discard(folder)
-                    raise
+            return self._create(identity, path, request or {})
 
     def take(self, identity: Identity, path: Path, request: dict[str, Any]) -> Job:
         """The job that was begun with `identity`, as it was stored; else a new one, of `request`.
 
         What cannot be trusted of an old one is not used. A file that was moved has the job it had; a copy gets one of
-        its own. Raises `JobBusy`, `OutputError`.
+        its own. Of those who come with a file at once, one gets its job. Raises `JobBusy`, `OutputError`.
         """
-        for is_its_own, name in self._begun(identity, path.absolute()):
-            try:
-                return self.open(name, identity)
-            except JobBusy:
-                if is_its_own:
-                    raise
-            except (InputError, JobRefused, UsageError):  # it is damaged, or was removed meanwhile
-                continue
-        return self.create(identity, path, request=request)
+        with self._claims():
+            for is_its_own, folder in self._begun(identity, path.absolute()):
+                try:
+                    return _opened(_taken(folder), identity)
+                except JobBusy:
+                    if is_its_own:
+                        raise
+                except (InputError, JobChanged):  # it is damaged, or only its name is alike
+                    continue
+            return self._create(identity, path, request)
 
-    def _begun(self, identity: Identity, path: Path) -> list[tuple[bool, str]]:
-        """(whether it is the one of `path`, name) of the jobs that may be of `identity`, those of `path` first.
+    def _create(self, identity: Identity, path: Path, request: dict[str, Any]) -> Job:
+        now = _now()
+        checkpoint = Checkpoint(identity=identity, path=path.absolute(), created=now, updated=now, request=request)
+        draft, folder = self._hidden(), self._free(f"{now:%Y-%m-%d_%H%M%S}_{identity.key[:8]}")
+        with said_plainly(folder):
+            try:
+                draft.mkdir(mode=0o700)  # what was said is for nobody else to read
+                SegmentLog(draft / LOG, identity.key).close()
+                write_checkpoint(draft, checkpoint)
+                draft.rename(folder)
+                fsync_folder(self.root)
+                with _kept(_taken(folder)) as lock:
+                    return Job(folder, checkpoint, lock)
+            except BaseException:
+                shutil.rmtree(draft, ignore_errors=True)
+                with suppress(OSError):
+                    self._discard(folder)
+                raise
+
+    def _begun(self, identity: Identity, path: Path) -> list[tuple[bool, Path]]:
+        """(whether it is the one of `path`, folder) of the jobs that may be of `identity`, those of `path` first.
 
         The job of another file of this content is among them only if that file is there no more, for it was moved then.
         """
         found = []
-        for folder in self._folders() if self.root.is_dir() else []:
+        for folder in self._folders():
             if f"_{identity.key[:8]}" in folder.name:
                 with suppress(JobRefused):
                     known = read_checkpoint(folder).path
                     if known == path or not known.exists():
-                        found.append((known == path, folder.name))
+                        found.append((known == path, folder))
         return sorted(found, reverse=True)
 
     def change(self, name: str, **changes: Any) -> None:
@@ -156,13 +158,7 @@ class JobStore:
         """
         with self._claims():
             lock = _taken(self._find(name))
-        with _kept(lock):  # what is read before it is held may be out of date
-            folder = lock.path.parent
-            checkpoint = read_checkpoint(folder)
-            if differences := checkpoint.identity.differences(identity):
-                hint = "Start the file afresh, or go back to what the job was begun with."
-                raise JobChanged(f"job {name!r} was begun with something else", differences=differences, hint=hint)
-            return Job(folder, checkpoint, lock)
+        return _opened(lock, identity)
 
     def jobs(self) -> list[JobInfo]:
         """All of them, the newest first. Raises `OutputError` when the folder is not accessible."""
@@ -186,28 +182,32 @@ class JobStore:
                 self._discard(folder)
 
     def clean(self, *, keep: timedelta, most_bytes: int, keep_over: timedelta | None = None) -> list[str]:
-        """Remove jobs that nobody holds, and what killed processes left. Gives the names of the jobs.
+        """Remove jobs that nobody works on and that wait in no queue, and what killed processes left.
 
         A job goes when nothing of it was written for `keep`, or for `keep_over` where that is given and it is over.
-        Those that are over go, the oldest first, while all jobs together hold more than `most_bytes`. What can go on is
-        not removed to make room. Raises `OutputError`.
+        While those that stay hold more than `most_bytes` together, those that are over go, the oldest first: what can
+        go on is not removed to make room. Gives the names of the jobs. Raises `OutputError`.
         """
         self._sweep()
         jobs = sorted(self.jobs(), key=lambda job: job.touched)
-        excess, removed = sum(job.size for job in jobs) - most_bytes, []
-        for job in jobs:
+        size, removed = sum(job.size for job in jobs), []
+
+        def is_old(job: JobInfo) -> bool:
             longest = keep_over if job.is_over and keep_over is not None else keep
-            if not job.is_held and (_now() - job.touched > longest or (job.is_over and excess > 0)):
+            return _now() - job.touched > longest
+
+        for job in sorted(jobs, key=is_old, reverse=True):
+            if not job.is_held and not job.is_waiting and (is_old(job) or (job.is_over and size > most_bytes)):
                 with suppress(JobBusy, UsageError):  # somebody was faster
                     self.remove(job.name)
                     removed.append(job.name)
-                    excess -= job.size
+                    size -= job.size
         return removed
 
     def _claims(self) -> Lock:
         """Over making, taking and removing jobs, and over looking whether one is held."""
         with said_plainly(self.root):
-            self.root.mkdir(parents=True, exist_ok=True)
+            make_folder(self.root)
         return Lock(self.root / ".lock")
 
     def _folders(self) -> list[Path]:
@@ -280,6 +280,17 @@ def _taken(folder: Path) -> Lock:
     if not lock.acquire():
         raise _busy(folder.name)
     return lock
+
+
+def _opened(lock: Lock, identity: Identity) -> Job:
+    """The job that is held by `lock`, which is let go of when it cannot be gone on with. Raises as `JobStore.open`."""
+    with _kept(lock):  # what is read before it is held may be out of date
+        folder = lock.path.parent
+        checkpoint = read_checkpoint(folder)
+        if differences := checkpoint.identity.differences(identity):
+            hint = "Start the file afresh, or go back to what the job was begun with."
+            raise JobChanged(f"job {folder.name!r} was begun with something else", differences=differences, hint=hint)
+        return Job(folder, checkpoint, lock)
 
 
 @contextmanager
