@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Self, cast
 
+from workbench.audio.bounded import USUAL, Bounded, Bounds
 from workbench.engines import Capture, Engine, Exporter, Settings, StageKind, Translator
 from workbench.errors import MissingError, UnsupportedLanguage, UsageError, WorkbenchError
 from workbench.hookspecs import EngineClass
@@ -176,6 +177,10 @@ class Session:
             raise UsageError(f"capture engine {engine.name!r} reads no files", hint="Use --engine capture=file.")
         return _capture(engine, named, self.profile.hardware, path=path)
 
+    def bounded(self, path: Path, bounds: Bounds = USUAL) -> Bounded:
+        """What reads `path`, and refuses what it costs too much to decode: nobody knows who made a file."""
+        return Bounded(self.capture(path), path, bounds)
+
     def source(self, device: str | None, path: Path | None, pace: float) -> Capture:
         """What live audio comes from: a file, played at `pace` times real time, or else a device; None: the default.
 
@@ -196,7 +201,7 @@ class Session:
 
         Gives the seconds of audio, where that is known.
         """
-        capture = self.capture(path)
+        capture = self.bounded(path)
         with attributed(capture, f"to open {str(path)!r}"):
             source = capture.open(settings)
             if close := getattr(source, "close", None):

@@ -139,14 +139,14 @@ async def transcribe(
 ) -> Result:
     """Make `targets`. Files appear under their names when they are complete, or not at all.
 
-    `capture` gives the audio of the file, by default as the profile has it read. `kept` and `tolerance` are the
-    pipeline's; where windows failed and it went on, nothing is written. `began` gets the pipeline. Texts of windows
+    `capture` gives the audio of the file, by default as the profile has it read, within bounds. `kept` and `tolerance` are
+    the pipeline's; where windows failed and it went on, nothing is written. `began` gets the pipeline. Texts of windows
     that were recognized together `may_drift` far from those of each alone, with a warning; or else `Drifted` is raised.
 
     Raises `InputError`, `StageError`, `OutputError` and what else `Pipeline.run` raises.
     """
     started = time.perf_counter()
-    capture = capture or session.capture(targets.path)
+    capture = capture or session.bounded(targets.path)
     outputs = tuple((session.exporter(format), format, path) for format, path in targets.subtitles)
     told = Captions()
     duration = 0.0

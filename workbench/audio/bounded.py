@@ -6,10 +6,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from workbench.audio.media import probe
+from workbench.audio.media import AudioTrack, probe
 from workbench.engines import Capture, Settings
-from workbench.errors import InputError
+from workbench.errors import InputError, WorkbenchError
 from workbench.types import AudioChunk
 
 
@@ -27,12 +28,13 @@ class Bounds:
     """and for each second of audio so much more."""
 
 
-class Bounded(Capture):
-    """What `capture`, which reads `path`, gives; raises `InputError` where a bound is passed."""
+USUAL: Final = Bounds()
 
-    name = "bounded"
+class Bounded(Capture):
+    """What `capture`, which reads `path`, gives, under its name; raises `InputError` where a bound is passed."""
 
     def __init__(self, capture: Capture, path: Path, bounds: Bounds) -> None:
+        self.name = capture.name  # type: ignore[misc]
         self._capture = capture
         self._path = path
         self._bounds = bounds
@@ -40,7 +42,9 @@ class Bounded(Capture):
     def open(self, settings: Settings) -> Iterator[AudioChunk]:
         """Refuses at once what the file says of itself."""
         bounds = self._bounds
-        for track in probe(self._path).tracks:
+        for track in _tracks(self._path):
+            if not track.channels:
+                continue  # FFmpeg has no decoder for it: it is refused where it is chosen
             if track.channels > bounds.channels or track.sample_rate not in bounds.sample_rates:
                 rates = f"{bounds.sample_rates[0]} to {bounds.sample_rates[-1]} Hz"
                 raise InputError(
@@ -52,6 +56,11 @@ class Bounded(Capture):
         if (self.duration or 0.0) > bounds.duration_s:
             raise self._too_long()
         return self._bounded(chunks)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What was wrong with the file, where the capture says that; complete when the last chunk was given."""
+        return list(getattr(self._capture, "warnings", ()))
 
     def _bounded(self, chunks: Iterator[AudioChunk]) -> Iterator[AudioChunk]:
         spent, end = 0.0, 0.0
@@ -77,3 +86,11 @@ class Bounded(Capture):
     def _too_long(self) -> InputError:
         hours = self._bounds.duration_s / 3600
         return InputError(f"{str(self._path)!r} is longer than {hours:g} hours", hint="Cut it into shorter files.")
+
+
+def _tracks(path: Path) -> tuple[AudioTrack, ...]:
+    """None of what FFmpeg cannot read: the capture says what is wrong with it, or reads it all the same."""
+    try:
+        return probe(path).tracks
+    except WorkbenchError:
+        return ()

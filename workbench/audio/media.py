@@ -6,6 +6,7 @@ formats before it is read, and `io_open` refuses whatever a format would open on
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 from collections.abc import Iterator
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 SAMPLE_RATES: Final = range(1_000, 768_001)
 MOST_CHANNELS: Final = 64
+_MOST_TO_OPEN: Final = 48 << 20
+"""Bytes; the index of half a day of video at 60 pictures a second takes 40 MB."""
+_LEAST_COUNTED: Final = 4096
+"""For each call: a seek costs, too."""
 
 _FORMATS: Final = (
     "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dsf,dts,eac3,flac,flv,gsm,matroska,mlp,mov,mp3,mpc,mpc8,mpeg,"
@@ -117,15 +122,38 @@ def _track(index: int, stream: AudioStream) -> AudioTrack:
     )
 
 
+class _Metered:
+    """A file that seems to end where FFmpeg asks too much of it to open it: a header can send it through gigabytes."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.name = file.name
+        self.left: float = _MOST_TO_OPEN
+        self._file = file
+
+    def read(self, size: int) -> bytes:
+        return self._file.read(size) if self._may(size) else b""
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._file.seek(offset, whence) if self._may(0) else -1
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def _may(self, size: int) -> bool:
+        self.left -= max(size, _LEAST_COUNTED)
+        return self.left >= 0
+
+
 @contextmanager
 def open_media(path: Path) -> Iterator[InputContainer]:
     """FFmpeg's view of a local regular file. Raises `InputError`; `UsageError` where there is no such file."""
     import av
 
     with open_file(path) as file:
+        metered = _Metered(file)
         try:
             container = av.open(
-                file,
+                metered,
                 mode="r",
                 metadata_errors="replace",
                 container_options={"format_whitelist": _FORMATS, "protocol_whitelist": "file"},
@@ -133,6 +161,7 @@ def open_media(path: Path) -> Iterator[InputContainer]:
             )
         except (av.FFmpegError, ValueError, OSError) as error:
             raise _not_audio(path) from error
+        metered.left = math.inf
         with container:
             yield container
 

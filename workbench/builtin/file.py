@@ -7,7 +7,7 @@ import math
 import threading
 import time
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -57,8 +57,8 @@ class FileCapture(workbench.Capture):
             raise workbench.UsageError("there is no file to read", hint="Set capture.path.")
         info = probe(path)
         track = info.track(self.options.track)
-        self.duration, self.label = info.duration, path.name
         is_pcm = info.container == "wav" and track.codec.startswith("pcm_")
+        self.duration, self.label = info.duration or (_length(path) if is_pcm else None), path.name
         if not pace:
             return self._chunks(info, is_pcm, _CHUNK_S)
         return _Paced(self._chunks(info, is_pcm, _LIVE_CHUNK_S), pace)
@@ -77,6 +77,13 @@ class FileCapture(workbench.Capture):
         options: Any = {"track": self.options.track, "warnings": self.warnings}
         with closing(decode(info.path, sample_rate=_RATE, chunk_s=chunk_s, **options)) as decoded:
             yield from islice(decoded, given, None)
+
+
+def _length(path: Path) -> float | None:
+    """Seconds that a WAV holds, from its header; None: that does not say."""
+    with suppress(InputError), MemoryMappedAudio(path) as audio:
+        return audio.duration or None
+    return None
 
 
 def _ranges(path: Path, is_pcm: bool, memory_mapping: bool) -> Generator[Block, None, None]:

@@ -17,7 +17,7 @@ from workbench.errors import DiskFull, JobRefused, OutputError, WorkbenchError, 
 from workbench.jobs.checkpoint import Failure, Identity, State, StepDown
 from workbench.jobs.identity import identify
 from workbench.jobs.job import Job
-from workbench.jobs.keeper import Keeper, failure_of
+from workbench.jobs.keeper import Keeper, count_deaths, failure_of
 from workbench.jobs.request import Request, pinned, request_of, stepped_down
 from workbench.outputs import refuse_taken
 from workbench.pipeline import Emit, Pipeline, Stages
@@ -113,6 +113,7 @@ async def work(
         await disk().run(partial(prepare, request.targets))
         path = request.targets.path.absolute()
         await _save(job, state=State.RUNNING, path=path, request=request.to_dict())
+        await disk().run(partial(count_deaths, job))
         result = await _with_what_fits(job, request, session, emit, began)
     except asyncio.CancelledError as cancelled:
         await _end(job, stopped_as(), cancelled.__cause__)
@@ -185,7 +186,7 @@ async def _transcribe(
     job: Job, request: Request, session: Session, stages: Stages, emit: Emit, began: Callable[[Pipeline], None]
 ) -> Result:
     targets, settings = request.targets, request.settings
-    capture = session.capture(targets.path)
+    capture = session.bounded(targets.path)
     activities = ActivityCache(paths.cache_dir() / "activity")
     key = _activity_key(job.checkpoint.identity)
     keeper = Keeper(job, activities, key, await to_thread(activities.get, key))
@@ -215,7 +216,7 @@ async def _transcribe(
         error = first_error(group)
         raise error from error.__cause__
     finally:
-        await uninterrupted(asyncio.ensure_future(keeper.settle()))
+        await uninterrupted(asyncio.ensure_future(keeper.end()))
     return result
 
 

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from workbench import events
-from workbench.audio.bounded import Bounded, Bounds
+from workbench.audio.bounded import Bounds
 from workbench.captions import Captions
 from workbench.engines import Settings, StageKind
 from workbench.errors import WorkbenchError
@@ -132,7 +132,7 @@ class _Work:
         session = self._shared.engines.session
         format = {"srt": "srt", "vtt": "vtt"}.get(self._fields.response_format)
         targets = Targets(self._path, ((format, None),) if format else ())
-        capture = Bounded(session.capture(self._path), self._path, bounds(self._shared.limits))
+        capture = session.bounded(self._path, bounds(self._shared.limits))
         try:
             settings = _untranslated(self._settings)
             result = await transcribe(session, stages, targets, settings, emit, capture=capture)
