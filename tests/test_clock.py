@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workbench.clock import clock
+from workbench.clock import clock, time_left
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,9 @@ from workbench.clock import clock
 )
 def test_seconds_that_have_passed_are_told_with_hours_only_where_there_are_some(seconds: float, text: str) -> None:
     assert clock(seconds) == text
+
+
+def test_time_left_is_at_the_speed_so_far_never_negative_and_unknown_before_anything_is_done() -> None:
+    assert time_left(10.0, 20.0, 70.0) == 35.0
+    assert time_left(10.0, 20.0, -1.0) == 0.0
+    assert time_left(10.0, 0.0, 70.0) is None

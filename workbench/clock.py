@@ -8,3 +8,8 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(max(0, int(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def time_left(elapsed: float, done: float, ahead: float) -> float | None:
+    """Seconds until `ahead` is done as fast as `done` was in `elapsed`, 0 or more; None: that cannot be told."""
+    return max(0.0, elapsed * ahead / done) if done > 0 else None

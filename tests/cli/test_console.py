@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from workbench import paths
 from workbench.cli import console
@@ -132,3 +135,41 @@ def test_a_cancellation_that_no_signal_made_is_passed_on() -> None:
 
     with pytest.raises(asyncio.CancelledError):
         console.run(work())
+
+
+# what fits a terminal
+
+
+@pytest.mark.parametrize(
+    ("text", "most", "said"),
+    [
+        ("lecture-12.wav", 14, "lecture-12.wav"),
+        ("lecture-12.wav", 10, "lectu….wav"),
+        ("一二三四五六七八", 16, "一二三四五六七八"),
+        ("一二三四五六七八", 10, "一二…七八"),
+        ("one two", 5, "on…wo"),
+        ("long", 1, "…"),
+    ],
+)
+def test_what_is_too_long_loses_its_middle(text: str, most: int, said: str) -> None:
+    assert console.cut(text, most) == said
+
+
+@given(st.text(), st.integers(1, 30))
+def test_what_was_cut_fits_whatever_its_characters(text: str, most: int) -> None:
+    assert cell_len(console.cut(text, most)) <= most
+    assert cell_len(console.cut_path(text, most)) <= most
+
+
+def test_a_path_loses_its_folders_first() -> None:
+    assert console.cut_path("/home/me/talks/a.wav", 20) == "/home/me/talks/a.wav"
+    assert console.cut_path("/home/me/talks/a.wav", 19) == "…/a.wav"
+    assert console.cut_path("/home/me/talks/lecture-12.wav", 10) == "lectu….wav"
+
+
+def test_a_table_fits_the_terminal_and_only_its_paths_give_way() -> None:
+    rows = [("NAME", "FILE", "DONE"), ("job-1", "/talks/讲座讲座讲座.wav", "100%")]
+    assert console.table(rows, paths=1) == console.table(rows, most=36, paths=1)
+    lines = console.table(rows, most=27, paths=1).splitlines()
+    assert lines[1] == "job-1  讲座讲…座.wav   100%"
+    assert len(console.table(rows, most=5, paths=1).splitlines()[1]) > 5  # names and numbers stay

@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 from typer.testing import Result
 from watchfiles import watch
 
+from workbench.cli import console
 from workbench.jobs.store import JobInfo, JobStore
 
 Command = Callable[..., Result]
@@ -129,6 +131,29 @@ def test_what_was_made_is_listed_with_its_state_and_what_stopped_it(command: Com
     assert lines[0].split() == ["NAME", "STATE", "FILE", "DONE", "WHEN", "ERROR"]
     assert any("good.wav" in line and "100%" in line for line in lines)
     assert any("bad.wav" in line and "failed" in line and "no luck" in line for line in lines)
+
+
+def test_the_list_fits_a_terminal_with_its_numbers_whole_and_errors_below(
+    command: Command, tone: Tone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("讲座讲座").mkdir()
+    good, bad = tone("讲座讲座/lecture-number-one-讲座讲座讲座-of-many.wav"), tone("bad.wav", 3.0)
+    command("transcribe", good)
+    command("transcribe", bad, "--option", "asr.fault=process")
+    whole = command("jobs", "list").stdout
+    assert str(good.absolute()) in whole
+    monkeypatch.setattr(console, "width", lambda: 80)
+    lines = command("jobs", "list").stdout.splitlines()
+    assert max(map(cell_len, lines)) <= 80
+    assert lines[0].split() == ["NAME", "STATE", "FILE", "DONE", "WHEN"]
+    assert bad.name in lines[1]
+    assert lines[2].startswith("  ")
+    assert "no luck in process" in lines[2]
+    for info in jobs():
+        assert any(line.startswith(info.name) and f"{info.touched:%Y-%m-%d %H:%M}" in line for line in lines)
+    assert "lect" in lines[3]
+    assert ".wav  100%  20" in lines[3]
+    assert len(lines) == 4
 
 
 def test_one_job_is_shown_with_all_that_is_known_of_it(command: Command, tone: Tone) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from workbench import events
 from workbench.cli import console, progress
 from workbench.cli.report import Report
 from workbench.errors import StageError
+from workbench.jobs.totals import Totals
 from workbench.transcribe import Result
 
 DONE: dict[str, Any] = {
@@ -180,3 +182,42 @@ def test_a_failed_file_is_named_once(capsys: pytest.CaptureFixture[str]) -> None
     shown.failed(Path("a.wav"), StageError("asr failed", hint="Try again."))
     shown.failed(Path("a\nb"), StageError("'a\\nb' is empty"))
     assert capsys.readouterr().err == "workbench: a.wav: asr failed\n  Try again.\nworkbench: 'a\\nb' is empty\n"
+
+
+TOTALS = Totals(
+    count=10, done=3, running=2, failed=0, audio_done_s=60.0, audio_left_s=180.0, is_known=True, left_s=65.0
+)
+
+
+def test_lines_tell_now_and_then_how_far_all_files_are(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = progress.Lines(progress=True)
+    for clock.now in range(0, 25, 2):
+        shown.total(replace(TOTALS, failed=clock.now // 20))
+    shown.total(replace(TOTALS, left_s=None))
+    assert capsys.readouterr().err == "3 of 10 files done, 1:05 left\n3 of 10 files done, 1 failed, 1:05 left\n"
+
+
+def test_of_one_file_or_into_a_pipe_no_total_is_told(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    one, pipe = progress.Lines(progress=True), progress.Lines(progress=False)
+    clock.now = 100.0
+    one.total(replace(TOTALS, count=1))
+    pipe.total(TOTALS)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_bar_tells_how_far_all_files_are_and_swings_until_their_lengths_are_known() -> None:
+    bars = Progress(console=Console(file=io.StringIO()))
+    shown = progress._Bars(bars)
+    shown.total(replace(TOTALS, count=1))
+    assert not bars.tasks
+    shown.total(replace(TOTALS, is_known=False))
+    [total] = bars.tasks
+    assert (total.description, total.total, total.fields["left"]) == ("3 of 10 files done", None, "> 1:05 left")
+    shown.total(TOTALS)
+    assert (total.percentage, total.fields["left"]) == (25.0, "1:05 left")
+
+
+def test_a_long_name_loses_its_middle_beside_its_bar() -> None:
+    bars = Progress(console=Console(file=io.StringIO()))
+    progress._Bars(bars).observer(Path("讲座" * 20 + "-12.wav"))
+    assert bars.tasks[0].description == "讲座讲座讲座讲…座讲座-12.wav"

@@ -16,6 +16,7 @@ from workbench.errors import UsageError, WorkbenchError
 from workbench.jobs.checkpoint import State
 from workbench.jobs.queue import Entry
 from workbench.jobs.request import Request
+from workbench.jobs.totals import totals
 from workbench.live import StageStatus
 from workbench.outputs import Targets
 from workbench.profiles.schema import Profile
@@ -109,7 +110,7 @@ def test_time_left_and_speed_are_those_of_this_run() -> None:
     st.floats(0, 2e5),
 )
 def test_nothing_that_is_left_is_ever_negative(entries: list[Entry], now: float) -> None:
-    found = job_rows.totals(entries, now)
+    found = totals(entries, now)
     assert found.audio_left_s >= 0
     assert found.left_s is None or found.left_s >= 0
     assert "-" not in "".join(job_rows.left_text(entry, now) for entry in entries)
@@ -121,13 +122,13 @@ def test_the_total_counts_what_is_ahead_and_takes_the_speed_of_all() -> None:
     done = replace(ENTRY, number=3, state=State.FINISHED, duration=9.0)
     paused = replace(ENTRY, number=4, state=State.PAUSED, duration=500.0)
     gone = replace(ENTRY, number=5, state=State.CANCELLED, duration=500.0)
-    found = job_rows.totals([RUNNING, waiting, done, paused, gone], 1010.0)
+    found = totals([RUNNING, waiting, done, paused, gone], 1010.0)
     assert (found.count, found.done, found.running, found.failed) == (4, 1, 1, 0)
     assert (found.audio_left_s, found.left_s, found.is_known) == (200.0, 100.0, True)
     line = plain(job_rows.total_line(found, 80))
     assert line.startswith("1 of 4 files done   1 running ")
     assert line.endswith(" 3:20 of audio   1:40 left")
-    unknown = job_rows.totals([RUNNING, replace(waiting, duration=None)], 1010.0)
+    unknown = totals([RUNNING, replace(waiting, duration=None)], 1010.0)
     assert plain(job_rows.total_line(unknown, 80)).endswith(" > 1:10 of audio   > 0:35 left")
 
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
@@ -98,12 +99,44 @@ def print_json(value: Any) -> None:
     write(text.encode("utf-8", "backslashreplace"))  # half a character in a file's name becomes JSON's own escape
 
 
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Lines with their cells in columns as wide as they look, without what a terminal would obey."""
+def width() -> int | None:
+    """Cells of a line of the terminal that standard output is; None: it is none."""
+    return shutil.get_terminal_size().columns if is_terminal(sys.stdout) else None
+
+
+def cut(text: str, most: int) -> str:
+    """`text` in `most` cells: where it is longer, its middle gives way."""
+    from rich.cells import cell_len, set_cell_size
+
+    if cell_len(text) <= most:
+        return text
+    tail = (most - 1) // 2
+    end = set_cell_size(text[::-1], tail)[::-1].lstrip()
+    return f"{set_cell_size(text, most - 1 - tail).rstrip()}…{end}"
+
+
+def cut_path(path: str, most: int) -> str:
+    """As `cut`, but the folders give way first."""
+    from rich.cells import cell_len
+
+    name = path.rpartition("/")[2]
+    if cell_len(path) <= most or name == path:
+        return cut(path, most)
+    return short if cell_len(short := f"…/{name}") <= most else cut(name, most)
+
+
+def table(rows: Sequence[Sequence[str]], *, most: int | None = None, paths: int = 0) -> str:
+    """Lines with their cells in columns as wide as they look, without what a terminal would obey.
+
+    Where they would be wider than `most` cells, the paths in column `paths` are cut, to 8 cells at least.
+    """
     from rich.cells import cell_len
 
     shown = [[printable(cell).replace("\n", " ") for cell in row] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(*shown, strict=True)]
+    if most is not None and (excess := sum(widths) + 2 * (len(widths) - 1) - most) > 0:
+        widths[paths] = min(widths[paths], max(8, widths[paths] - excess))
+        shown = [[*row[:paths], cut_path(row[paths], widths[paths]), *row[paths + 1 :]] for row in shown]
     padded = ([cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)] for row in shown)
     return "\n".join("  ".join(cells).rstrip() for cells in padded)
 

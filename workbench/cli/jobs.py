@@ -53,7 +53,7 @@ def list_(as_json: Json = False) -> None:
         for info in found:
             console.print_json(jobs_lines.to_dict(info))
     elif found:
-        typer.echo(console.table([jobs_lines.HEADER, *map(jobs_lines.row, found)]))
+        typer.echo(jobs_lines.listing(found, console.width()))
     else:
         console.say("There is no job yet. To make one: workbench transcribe FILE")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from workbench.cli import console
 from workbench.clock import clock
 from workbench.engines import Settings
 from workbench.errors import InputError, WorkbenchError
@@ -56,8 +57,18 @@ def row(info: JobInfo) -> tuple[str, ...]:
     file = str(info.checkpoint.path) if info.checkpoint else "-"
     percent = f"{share:.0%}" if share is not None else "-"
     message = " ".join(error[0].split()) if error else ""
-    when = f"{info.touched:%Y-%m-%d %H:%M}"
-    return info.name, state_of(info), file, percent, when, message if len(message) <= 80 else message[:79] + "…"
+    return info.name, state_of(info), file, percent, f"{info.touched:%Y-%m-%d %H:%M}", message
+
+
+def listing(found: Sequence[JobInfo], most: int | None) -> str:
+    """A line for each job. In lines of `most` cells, errors stand below it, and paths are cut. Raises `InputError`."""
+    rows = list(map(row, found))
+    if most is None:
+        return console.table([HEADER, *rows])
+    columns = [cells[:-1] for cells in (HEADER, *rows)]
+    lines = console.table(columns, most=most, paths=HEADER.index("FILE")).splitlines()
+    errors = ("", *(console.cut(f"  {console.printable(cells[-1])}", most) if cells[-1] else "" for cells in rows))
+    return "\n".join(line for pair in zip(lines, errors, strict=True) for line in pair if line)
 
 
 def to_dict(info: JobInfo) -> dict[str, Any]:

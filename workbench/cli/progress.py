@@ -12,19 +12,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 from workbench import events
 from workbench.cli import console
-from workbench.clock import clock
+from workbench.clock import clock, time_left
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+    from workbench.jobs.totals import Totals
     from workbench.models import Progress as Fetched
     from workbench.transcribe import Result
 
 PLAIN_INTERVAL_S: Final = 10.0
 """Between two plain lines of one file, or of what is fetched."""
-NAME_WIDTH: Final = 40
-"""Characters of a file's name beside its bar."""
+NAME_WIDTH: Final = 30
+"""Cells of a file's name beside its bar."""
+_BAR_WIDTH: Final = 24
 
 
 class Display(ABC):
@@ -40,6 +42,10 @@ class Display(ABC):
     @abstractmethod
     def observer(self, path: Path, done: float = 0.0) -> Callable[[events.Event], None]:
         """Takes the events of one file, of which the first `done` seconds were made by an earlier run."""
+
+    @abstractmethod
+    def total(self, found: Totals) -> None:
+        """How far all files are, where there are several."""
 
     def make_way(self) -> None:
         """Data is about to go to standard output, maybe through a pipe to this terminal: draw no more."""
@@ -82,6 +88,7 @@ class Lines(Display):
 
     def __init__(self, *, progress: bool) -> None:
         self._progress = progress
+        self._total_told = time.monotonic()
 
     def loading(self) -> Fetched | None:
         if not self._progress:
@@ -114,6 +121,13 @@ class Lines(Display):
 
         return observe
 
+    def total(self, found: Totals) -> None:
+        now = time.monotonic()
+        if self._progress and found.count > 1 and now - self._total_told > PLAIN_INTERVAL_S:
+            self._total_told = now
+            left = _total_left(found)
+            self._line(_total_done(found) + (f", {left}" if left else ""))
+
     def _line(self, text: str) -> None:
         console.say(text)
 
@@ -125,6 +139,7 @@ class _Bars(Display):
         self._progress = progress
         self._bars: dict[Path, TaskID] = {}
         self._loading: TaskID | None = None
+        self._total: TaskID | None = None
 
     def loading(self) -> Fetched:
         bar = self._loading = self._progress.add_task("Loading engines", total=None, left="")
@@ -138,8 +153,7 @@ class _Bars(Display):
         if self._loading is not None:
             self._progress.update(self._loading, visible=False)  # not removed: an engine may be loaded anew
             self._loading = None
-        name = _one_line(Path(path.name))
-        name = name if len(name) <= NAME_WIDTH else name[: NAME_WIDTH - 3] + "..."
+        name = console.cut(_one_line(Path(path.name)), NAME_WIDTH)
         bar = self._bars[path] = self._progress.add_task(name, total=None, left="")
         began = time.monotonic()
 
@@ -154,6 +168,20 @@ class _Bars(Display):
                     self._progress.update(bar, completed=max(position, done), left=left)
 
         return observe
+
+    def total(self, found: Totals) -> None:
+        if found.count < 2:
+            return
+        if self._total is None:
+            self._total = self._progress.add_task("", total=None, left="")
+        audio = found.audio_done_s + found.audio_left_s
+        self._progress.update(
+            self._total,
+            description=_total_done(found),
+            completed=found.audio_done_s,
+            total=audio if found.is_known and audio else None,
+            left=_total_left(found),
+        )
 
     def finished(self, result: Result, *, went_on: bool = False) -> None:
         self._remove(result.path)
@@ -199,7 +227,7 @@ def display(*, plain: bool, shares_terminal: bool) -> Iterator[Display]:
 
     columns: tuple[Any, ...] = (
         TextColumn("{task.description}", markup=False),
-        BarColumn(),
+        BarColumn(_BAR_WIDTH),
         TaskProgressColumn(),
         TextColumn("{task.fields[left]}", style="progress.remaining"),
     )
@@ -232,6 +260,16 @@ def _left(event: events.Progress, elapsed: float, done: float) -> str:
     cannot be told.
     """
     position, duration = event.position, event.duration
-    if not duration or not done < position < duration:
+    if not duration or position >= duration:
         return ""
-    return f"{clock(elapsed * (duration - position) / (position - done))} left"
+    left = time_left(elapsed, position - done, duration - position)
+    return "" if left is None else f"{clock(left)} left"
+
+
+def _total_done(found: Totals) -> str:
+    return f"{found.done} of {found.count} files done" + (f", {found.failed} failed" if found.failed else "")
+
+
+def _total_left(found: Totals) -> str:
+    """With a sign before it while the length of some files is not known."""
+    return "" if found.left_s is None else f"{'' if found.is_known else '> '}{clock(found.left_s)} left"

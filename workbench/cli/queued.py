@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from workbench import events
 from workbench.cli.report import Report
+from workbench.cli.total import Total
 from workbench.clock import clock
 from workbench.errors import InputError, JobChanged
 from workbench.jobs import retention
@@ -30,6 +31,7 @@ async def run_jobs(session: Session, report: Report, feed: Feed) -> None:
     follower = Follower(report)
     queue = Queue(session, store, observe=follower.observe)
     queue.watch(follower.changed)
+    queue.watch(Total(queue, report.shown).changed)
     try:
         async with queue:
             await feed(queue)

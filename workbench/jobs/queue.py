@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Self, TypeAlias
 
 from workbench import events
+from workbench.clock import time_left
 from workbench.errors import DiskFull, JobBusy, UsageError, WorkbenchError, in_one_line, is_expected
 from workbench.jobs.checkpoint import Checkpoint, Identity, State
 from workbench.jobs.control import STOPPABLE, listen
@@ -60,10 +61,7 @@ class Entry:
         """Seconds until it is done, at the mean speed of this run, 0 or more; None: that cannot be told."""
         if self.state is not State.RUNNING or not self.duration or self.run_began is None:
             return None
-        done = self.position - self.run_from
-        if done <= 0:
-            return None
-        return max(0.0, (now - self.run_began) * (self.duration - self.position) / done)
+        return time_left(now - self.run_began, self.position - self.run_from, self.duration - self.position)
 
 
 Watch: TypeAlias = Callable[[Entry], None]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +10,7 @@ from rich.cells import cell_len
 
 from workbench.clock import clock
 from workbench.jobs.checkpoint import State
+from workbench.jobs.totals import Totals, speed
 from workbench.tui.texts import _
 from workbench.tui.widgets.panel import Line, Part, fit, spread
 from workbench.tui.widgets.stages import kind_name
@@ -70,15 +70,6 @@ def left_text(entry: Entry, now: float) -> str:
     return "" if left is None else _("{time} left", time=clock(left))
 
 
-def speed(entry: Entry, now: float) -> float | None:
-    """Seconds of audio a second, of this run; None: that cannot be told."""
-    if entry.state is State.RUNNING and entry.run_began is not None and now > entry.run_began:
-        return (entry.position - entry.run_from) / (now - entry.run_began)
-    if entry.result is not None and entry.result.elapsed > 0 and not entry.run_from:  # or it did only a part
-        return entry.result.duration / entry.result.elapsed
-    return None
-
-
 def speed_text(entry: Entry, now: float) -> str:
     found = speed(entry, now)
     return f"{found:.1f}" if found else ""
@@ -86,39 +77,6 @@ def speed_text(entry: Entry, now: float) -> str:
 
 def priority_text(entry: Entry) -> str:
     return f"{entry.request.priority:+d}" if entry.request.priority else "0"
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    count: int
-    """Files, but those that were cancelled."""
-    done: int
-    running: int
-    failed: int
-    audio_left_s: float
-    """Of files that run or wait, as far as their length is known."""
-    is_known: bool
-    """Whether it is, of all of them."""
-    left_s: float | None
-    """Until all of these are done, 0 or more; None: that cannot be told yet."""
-
-
-def totals(entries: Iterable[Entry], now: float) -> Totals:
-    found = [entry for entry in entries if entry.state is not State.CANCELLED]
-    running = [entry for entry in found if entry.state is State.RUNNING]
-    ahead = running + [entry for entry in found if entry.state is State.QUEUED]
-    audio_left = sum(max(0.0, entry.duration - entry.position) for entry in ahead if entry.duration)
-    rate = sum(speed(entry, now) or 0.0 for entry in running)
-    slowest = max((entry.left_s(now) or 0.0 for entry in running), default=0.0)
-    return Totals(
-        count=len(found),
-        done=sum(entry.state is State.FINISHED for entry in found),
-        running=len(running),
-        failed=sum(entry.state is State.FAILED for entry in found),
-        audio_left_s=audio_left,
-        is_known=all(entry.duration is not None for entry in ahead),
-        left_s=max(slowest, audio_left / rate) if rate > 0 else None,
-    )
 
 
 def total_line(found: Totals, width: int) -> Line:

@@ -15,12 +15,13 @@ from textual.content import Content
 from textual.widget import Widget
 
 from workbench.jobs.checkpoint import State
+from workbench.jobs.totals import totals
 from workbench.live.status import stage_statuses
 from workbench.threads import to_thread
 from workbench.tui import job_requests
 from workbench.tui.failures import noticed
 from workbench.tui.frame import Frame
-from workbench.tui.job_rows import detail_lines, stage_lines, total_line, totals
+from workbench.tui.job_rows import detail_lines, stage_lines, total_line
 from workbench.tui.screens.ask import Ask
 from workbench.tui.screens.choose import Choose
 from workbench.tui.screens.job_form import JobForm
