@@ -141,7 +141,8 @@ async def _with_what_fits(
     while True:
         request = stepped_down(request, job.checkpoint)
         try:
-            result = await _run(job, request, session.beside(request.profile), emit, began)
+            # in a task of its own: on Python 3.11 a group whose task failed leaves the task it is in as if cancelled
+            result = await asyncio.ensure_future(_run(job, request, session.beside(request.profile), emit, began))
         except Exception as error:
             if _is_cancelled() or (step := _next_step(job, request, session, error)) is None:
                 raise
