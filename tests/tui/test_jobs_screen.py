@@ -32,6 +32,7 @@ from workbench.tui.screens.choose import Choose
 from workbench.tui.screens.job_form import JobForm
 from workbench.tui.screens.jobs import JobsScreen
 from workbench.tui.widgets.flag import Flag
+from workbench.tui.widgets.job_text import JobText
 from workbench.tui.widgets.notice_line import NoticeLine
 
 Make: TypeAlias = Callable[..., WorkbenchApp]
@@ -390,6 +391,94 @@ def test_what_is_not_over_is_not_taken_off(run: Run, media: Path) -> None:
         assert states(app) == [State.RUNNING]
 
     Scribe.reset(0)
+    run(test)
+
+
+# what was said, of files that nobody works on
+
+
+def captions(screen: JobsScreen) -> list[str]:
+    return [caption.text for caption in screen.query_one(JobText).captions]
+
+
+def test_what_was_said_in_a_file_that_is_done_is_read_from_disk(run: Run, media: Path) -> None:
+    async def test(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
+        submit(app, media / TALK, media / SONG)
+        await shows(pilot, app, "2 of 2 files done")
+        assert [app.desk.told(number) for number in (1, 2)] == [None, None], "no text is kept in memory"
+        await pilot.press("j")
+        await fakes.until(lambda: len(captions(screen)) == 1)
+        await pilot.press("k")
+        await fakes.until(lambda: len(captions(screen)) == 3)
+        await shows(pilot, app, "line 3")
+        assert "appears here" not in text(app)
+
+    run(test)
+
+
+def test_what_was_said_before_a_file_was_paused_is_shown_in_the_next_run(run: Run, media: Path) -> None:
+    async def leave(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
+        submit(app, media / TALK)
+        Scribe.allow(2)
+        await shows(pilot, app, "line 2")
+        await pilot.press("p")
+        Scribe.allow(1)
+        await fakes.until(lambda: states(app) == [State.PAUSED])
+
+    async def come_back(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
+        await shows(pilot, app, "paused ‖")
+        await fakes.until(lambda: len(captions(screen)) >= 2)
+
+    Scribe.reset(0)
+    run(leave)
+    run(come_back)
+
+
+def test_who_reads_back_is_left_in_peace_when_the_file_is_done(run: Run, media: Path) -> None:
+    async def test(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
+        submit(app, media / TALK)
+        Scribe.allow(2)
+        await shows(pilot, app, "line 2")
+        await pilot.press("o", "g")
+        assert screen.query_one(JobText).selected == (0, 0)
+        Scribe.allow(1)
+        await shows(pilot, app, "done ✓")
+        await fakes.until(lambda: len(captions(screen)) == 3)
+        assert screen.query_one(JobText).selected == (0, 0)
+
+    Scribe.reset(0)
+    run(test)
+
+
+def test_a_file_that_was_done_while_another_screen_was_shown_has_all_its_text(run: Run, media: Path) -> None:
+    async def test(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
+        submit(app, media / TALK)
+        Scribe.allow(1)
+        await shows(pilot, app, "line 1")
+        await pilot.press("p")
+        Scribe.allow(1)
+        await shows(pilot, app, "paused ‖")
+        await pilot.press("7")
+        app.desk.queue.resume(1)
+        Scribe.allow(2)
+        await fakes.until(lambda: states(app) == [State.FINISHED])
+        await pilot.press("2")
+        await fakes.until(lambda: len(captions(screen)) == 3)
+
+    Scribe.reset(0)
+    run(test)
+
+
+def test_a_file_whose_text_was_cleaned_up_shows_none(run: Run, media: Path) -> None:
+    async def test(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
+        submit(app, media / TALK, media / SONG)
+        await shows(pilot, app, "2 of 2 files done")
+        JobStore().remove(app.desk.entries[1].name)
+        await pilot.press("j")
+        await shows(pilot, app, "nothing was said")
+        assert captions(screen) == []
+        assert not app.unseen
+
     run(test)
 
 

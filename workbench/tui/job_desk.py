@@ -56,9 +56,9 @@ class JobDesk:
         """How many files are worked on, or wait for that."""
         return sum(entry.state in _UNDER_WAY for entry in self.entries)
 
-    def told(self, number: int) -> Sequence[events.Event]:
-        """What was said in a file, in this run."""
-        return self._told.get(number, ())
+    def told(self, number: int) -> Sequence[events.Event] | None:
+        """What was said in a file so far, while it is worked on: a list that grows. Of others the disk has it."""
+        return self._told.get(number)
 
     async def work(self, leaving: asyncio.Event) -> None:
         """Work on files until `leaving`; what is not done then goes on in the next run of the workbench."""
@@ -84,7 +84,6 @@ class JobDesk:
     def remove(self, number: int) -> None:
         """Take a file off the list, for good. Raises `UsageError`."""
         self.queue.remove(number)
-        self._told.pop(number, None)
         self._app.settle(_ABOUT.format(number=number))
 
     # what becomes of the files
@@ -94,7 +93,7 @@ class JobDesk:
             case events.Ready():
                 self._told[entry.number] = []  # all of it is told again
             case events.Transcript() | events.Translation():
-                self._told.setdefault(entry.number, []).append(event)
+                self._told[entry.number].append(event)
 
     def _changed(self, entry: Entry) -> None:
         self.changes += 1
@@ -102,6 +101,7 @@ class JobDesk:
         self._states[entry.number] = now
         if now is not State.RUNNING:
             self.stopping.discard(entry.number)
+            self._told.pop(entry.number, None)
         if now is before:
             return
         about = _ABOUT.format(number=entry.number)

@@ -9,16 +9,14 @@ from typing import Any, ClassVar, Final, cast
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
-from textual.content import Content
-from textual.screen import ModalScreen
 from textual.suggester import Suggester
-from textual.widgets import Button, Input, Label, Select, Static
+from textual.widgets import Input, Select
 
-from workbench.errors import UsageError, WorkbenchError
+from workbench.errors import WorkbenchError
 from workbench.subtitles import Show
 from workbench.threads import to_thread
 from workbench.tui.job_requests import Wanted, completed, files_of
+from workbench.tui.screens.form import Form
 from workbench.tui.screens.language import COMMON
 from workbench.tui.texts import _
 from workbench.tui.widgets.flag import Flag
@@ -36,24 +34,11 @@ class Paths(Suggester):
         return await to_thread(completed, value)
 
 
-class JobForm(ModalScreen[Wanted | None]):
+class JobForm(Form[Wanted | None]):
     """Gives what is wanted; None when nothing is."""
 
-    DEFAULT_CSS = """
-    JobForm {
-        align: center middle;
-        #box { width: 76; max-width: 96%; height: auto; border: round $primary; background: $surface; padding: 0 1; }
-        #formats { height: auto; layout: grid; grid-size: 4; grid-rows: 1; }
-        .line { height: 1; }
-        .line Label { width: 14; }
-        Input, Select { width: 1fr; }
-        #wrong { color: $text-error; height: auto; }
-        #buttons { height: 1; }
-        Button { margin-right: 2; }
-    }
-    """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f3", "add", "Add", id="add.add"),
+        Binding("f3", "accept", "Add", id="add.add"),
         Binding("escape", "dismiss(None)", "Back", id="add.back"),
         Binding("down", "app.focus_next", "Next", show=False, id="add.next"),
         Binding("up", "app.focus_previous", "Previous", show=False, id="add.previous"),
@@ -68,36 +53,24 @@ class JobForm(ModalScreen[Wanted | None]):
         kept: Mapping[str, Any],
     ) -> None:
         """`targets`: what can be translated into; None: anything. `kept`: `kept` of the last time."""
-        super().__init__()
-        self._formats = formats
+        super().__init__(_("Add files"), _("Add"), formats, kept.get("formats", ["srt"]))
         self._targets = list(COMMON) if targets is None else sorted(targets)
         self._language, self._target_language, self._kept = language, target_language, kept
 
-    def compose(self) -> ComposeResult:
+    def fields(self) -> ComposeResult:
         shows = [(_("source"), "source"), (_("translation"), "translation"), (_("both"), "both")]
         kept = self._kept.get("show")
         show = next((value for _name, value in shows if value == kept), "translation")
-        with Vertical(id="box") as box:
-            box.border_title = Content(_("Add files"))
-            hint = _("a file, or a folder with all in it")
-            yield self._line(_("File, folder"), Input(placeholder=hint, suggester=Paths(), compact=True, id="path"))
-            yield self._line("", Flag(_("folders in it, too"), id="recursive"))
-            yield self._line(_("Spoken"), self._languages("language", _("find out"), list(COMMON), self._language))
-            target = self._languages("target", _("no translation"), self._targets, self._target_language)
-            yield self._line(_("Translate"), target)
-            yield self._line(_("Text"), Select(shows, value=show, allow_blank=False, compact=True, id="show"))
-            with Vertical(id="formats"):
-                for format in self._formats:
-                    yield Flag(format, format in self._kept.get("formats", ["srt"]), id=f"format-{format}")
-            where = _("beside each file")
-            yield self._line(_("Folder"), Input(placeholder=where, suggester=Paths(), compact=True, id="folder"))
-            yield Static(id="wrong", markup=False)
-            with Horizontal(id="buttons"):
-                yield Button(_("Add") + " F3", id="add", compact=True, action="screen.add")
-                yield Button(_("Back") + " Esc", id="back", compact=True, action="screen.dismiss(None)")
-
-    def _line(self, label: str, field: Input | Select[str] | Flag) -> Horizontal:
-        return Horizontal(Label(label, markup=False), field, classes="line")
+        hint = _("a file, or a folder with all in it")
+        yield self.line(_("File, folder"), Input(placeholder=hint, suggester=Paths(), compact=True, id="path"))
+        yield self.line("", Flag(_("folders in it, too"), id="recursive"))
+        yield self.line(_("Spoken"), self._languages("language", _("find out"), list(COMMON), self._language))
+        target = self._languages("target", _("no translation"), self._targets, self._target_language)
+        yield self.line(_("Translate"), target)
+        yield self.line(_("Text"), Select(shows, value=show, allow_blank=False, compact=True, id="show"))
+        yield self.formats()
+        where = _("beside each file")
+        yield self.line(_("Folder"), Input(placeholder=where, suggester=Paths(), compact=True, id="folder"))
 
     def _languages(self, id: str, none: str, tags: Sequence[str], current: str | None) -> Select[str]:
         tags = [*tags, *([current] if current and current not in tags else [])]
@@ -114,21 +87,19 @@ class JobForm(ModalScreen[Wanted | None]):
     @on(Input.Changed)
     @on(Flag.Changed)
     def _nothing_wrong(self) -> None:
-        self.query_one("#wrong", Static).update("")
+        self.say("")
 
     @on(Input.Submitted)
     @work(exclusive=True)
-    async def action_add(self) -> None:
+    async def action_accept(self) -> None:
         try:
             self.dismiss(await self._wanted())
         except WorkbenchError as error:
-            self.query_one("#wrong", Static).update(f"✗ {error.message}\n{error.hint}".strip())
+            self.say(error)
 
     async def _wanted(self) -> Wanted:
         """Raises `UsageError`, `InputError`."""
-        formats = tuple(format for format in self._formats if self.query_one(f"#format-{format}", Flag).value)
-        if not formats:
-            raise UsageError(_("No format is chosen."), hint=_("Space chooses one."))
+        formats = self.chosen_formats()
         path, folder = self.query_one("#path", Input).value, self.query_one("#folder", Input).value.strip()
         recursive = self.query_one("#recursive", Flag).value
         files = await to_thread(files_of, path, recursive=recursive)

@@ -85,6 +85,20 @@ class JobTable(Panel, can_focus=True):
             self._draw(follow=True)
             self.post_message(self.Moved())
 
+    def find(self, text: str, step: int) -> str:
+        """Go to a file with `text` in its name. See `Frame.find`."""
+        wanted = text.casefold()
+        found = [e.number for e in self.entries if text and wanted in e.request.targets.path.name.casefold()]
+        if not found:
+            return _("nowhere") if text else ""
+        here = self._number or 0
+        if step > 0:
+            target = next((number for number in found if number > here), found[0])
+        else:
+            target = next((number for number in reversed(found) if number <= here + step), found[-1])
+        self.go_to(target)
+        return _("{number} of {count}", number=found.index(target) + 1, count=len(found))
+
     def on_resize(self) -> None:
         self._draw(follow=True)
 
