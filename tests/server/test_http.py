@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from tests.fakes import run, until
+from tests.server.hostile import assert_quiet
 from tests.server.serving import Parrot, Server, pcm, serving, talk
 from workbench import paths
 from workbench.audio.wav import header
@@ -285,7 +286,7 @@ def test_an_upload_that_stops_is_given_up() -> None:
 
 
 @pytest.mark.parametrize("stream", ["false", "true"])
-def test_work_ends_when_its_client_goes(held: threading.Event, stream: str) -> None:
+def test_work_ends_when_its_client_goes(held: threading.Event, stream: str, caplog: pytest.LogCaptureFixture) -> None:
     async def test() -> None:
         async with serving() as server:
             asking = asyncio.create_task(transcribed(server, stream=stream))
@@ -295,13 +296,53 @@ def test_work_ends_when_its_client_goes(held: threading.Event, stream: str) -> N
             held.set()
             await until(lambda: stored() == [] and Parrot.running == 0)
             async with server.http() as client:
-                while "workbench_sessions 0.0" not in (await client.get("/metrics")).text:
+                while "workbench_sessions 0.0" not in (metrics := (await client.get("/metrics")).text):
                     pass
+            assert "workbench_errors_total 0.0" in metrics
+            assert 'status="499"' in metrics
 
     run(test)
+    assert_quiet(caplog)
+
+
+def test_who_still_waits_when_the_server_stops_is_told_so(
+    held: threading.Event, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test() -> None:
+        async def let_go() -> None:
+            await until(lambda: "timeout graceful shutdown exceeded" in caplog.text)
+            held.set()
+
+        async with serving(limits=Limits(shutdown_s=0)) as server:
+            asking = asyncio.create_task(transcribed(server))
+            await until(lambda: Parrot.running > 0)
+            letting_go = asyncio.create_task(let_go())
+        await letting_go
+        answer = await asking
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "stopping")
+
+    run(test)
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 # speech
+
+
+def test_speech_for_a_client_that_does_not_read_is_not_made_for_ever(caplog: pytest.LogCaptureFixture) -> None:
+    async def test() -> None:
+        async with serving(limits=Limits(unread_s=0.1)) as server:
+            _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            body = json.dumps({"input": "a " * 2000, "response_format": "wav"}).encode()
+            head = b"POST /v1/audio/speech HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+            writer.write(head + b"content-length: %d\r\n\r\n%s" % (len(body), body))
+            async with server.http() as client:
+                while 'path="/v1/audio/speech",status="200"' not in (await client.get("/metrics")).text:
+                    pass
+            writer.close()
+
+    run(test)
+    assert_quiet(caplog)
 
 
 async def spoken(server: Server, **fields: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,7 +20,7 @@ from workbench.server import languages, listen, page, service, speech, transcrip
 from workbench.server.access import Access
 from workbench.server.guard import Guard
 from workbench.server.metrics import CONTENT_TYPE
-from workbench.server.problems import RESPONSES, Problem, answer
+from workbench.server.problems import GONE, RESPONSES, Problem, answer
 from workbench.server.service import Service
 from workbench.threads import to_thread
 
@@ -33,7 +33,7 @@ def make(shared: Service, access: Access) -> ASGIApp:
     app.state.service = shared
     for routes in (router, page.router, languages.router, transcriptions.router, speech.router, listen.router):
         app.include_router(routes)
-    for kind in (HTTPException, RequestValidationError, WorkbenchError, Exception):
+    for kind in (HTTPException, RequestValidationError, WorkbenchError, ClientDisconnect, Exception):
         app.add_exception_handler(kind, answer)
     return Guard(_Measured(app, shared), access, shared.limits, shared.activity.count_sessions)
 
@@ -49,7 +49,7 @@ class _Measured:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, status = time.perf_counter(), 499  # the client went before there was an answer
+        began, status = time.perf_counter(), GONE
 
         async def noted(message: Message) -> None:
             nonlocal status

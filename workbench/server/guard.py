@@ -51,8 +51,9 @@ class Guard:
         self._count(client, is_costly)
         try:
             if scope["type"] == "http":
-                receive, send = self._counted(scope, receive), self._timed(scope, send)
-            await self._app(scope, receive, send)
+                await self._answer(scope, receive, send)
+            else:
+                await self._app(scope, receive, send)
         finally:
             self._count(client, -is_costly)
 
@@ -94,6 +95,26 @@ class Guard:
             self._sessions += Counter()  # drops clients without any
             self._changed(self._sessions.total())
 
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """It is cancelled where the server stops and has waited long enough; the task ends with that."""
+        is_begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal is_begun
+            is_begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, self._counted(scope, receive), self._timed(scope, noted))
+        except asyncio.CancelledError:
+            if not is_begun:
+                stops = Problem(503, "the server stops", code="stopping", headers={"connection": "close"})
+                await stops.response()(scope, receive, send)
+                return
+            scope["state"]["abort"]()  # half an answer must not pass for a whole one
+            while (await receive())["type"] != "http.disconnect":
+                pass
+
     # how much
 
     def _counted(self, scope: Scope, receive: Receive) -> Receive:
@@ -124,7 +145,7 @@ class Guard:
         return counted
 
     def _timed(self, scope: Scope, send: Send) -> Send:
-        """Ends the connection of a client that does not read."""
+        """Ends the connection of a client that does not read: the request then goes on as for any client that went."""
 
         async def timed(message: Message) -> None:
             try:
@@ -132,7 +153,6 @@ class Guard:
                     await send(message)
             except TimeoutError:
                 scope["state"]["abort"]()
-                raise ConnectionAbortedError("the client does not read") from None
 
         return timed
 

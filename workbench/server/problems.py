@@ -9,7 +9,7 @@ from typing import Any, Final
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 
 from workbench.errors import (
@@ -24,6 +24,8 @@ from workbench.errors import (
     WorkbenchError,
 )
 
+GONE: Final = 499
+"""Never seen: the client went before there was an answer."""
 _log = logging.getLogger(__name__)
 
 _STATUS: Final[tuple[tuple[type[WorkbenchError], int], ...]] = (
@@ -113,6 +115,8 @@ def problem_of(error: Exception) -> Problem:
         return error
     if isinstance(error, RequestValidationError):
         return invalid(error.errors())
+    if isinstance(error, ClientDisconnect):
+        return Problem(GONE, "the client went away", code="disconnected")
     if isinstance(error, HTTPException):
         return Problem(error.status_code, str(error.detail), headers=error.headers)
     if not isinstance(error, WorkbenchError):

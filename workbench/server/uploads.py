@@ -14,7 +14,7 @@ from typing import IO, Any, Final
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from workbench.disk import disk
 from workbench.disk_errors import said_plainly
@@ -54,8 +54,6 @@ async def form(request: Request, folder: Path) -> AsyncIterator[Form]:
             parser.finalize()
         except FormParserError as error:
             raise Problem(400, f"the form cannot be read: {error}", code="form") from error
-        except ClientDisconnect as error:
-            raise Problem(400, "the client went away", code="disconnected") from error
         await to_thread(reading.close)
         yield reading.form
     finally:
