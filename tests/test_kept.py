@@ -28,10 +28,18 @@ class Notebook:
         self.made: dict[Item, Sequence[Any]] = dict(before.made) if before else {}
         self.language: str | None = before.language if before else None
         self.activity: Activity | None = None
+        self.suspects: set[Item] = set()
+        self.begun: list[Item] = []
         self.heard: Sequence[Activity] | None = None
         self.errors: list[Exception] = []
         self.unwritten: list[Callable[[], None]] = []
         self._tries, self._writes = tries, writes
+
+    async def begins(self, item: Item) -> None:
+        self.begun.append(item)
+
+    def refused(self, item: Item) -> Exception | None:
+        return None
 
     def find(self, item: Item) -> Sequence[Any] | None:
         return self.made.get(item)

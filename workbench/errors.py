@@ -14,7 +14,8 @@ WorkbenchError                    exit 1
 ├── OutputError                   exit 74  a result cannot be written
 │   └── DiskFull                           there is no room for it; it can be written when there is
 ├── EngineError                   exit 1   a loaded engine is broken: the pool replaces it
-│   └── EngineHung                         an engine did not answer in time
+│   ├── EngineHung                         an engine did not answer in time
+│   └── ProcessDied                        an engine takes the whole program with it
 ├── StageError                    exit 1   an engine could not do one item
 ├── Overrun                       exit 1   a stream is fed faster than it is worked on
 ├── PoolBusy                      exit 1   no engine became free in time
@@ -152,6 +153,12 @@ class EngineHung(EngineError):
     """An engine gave no value for longer than the pool allows."""
 
     code = "engine-hung"
+
+
+class ProcessDied(EngineError):
+    """The process ended while an engine was at work on an item; nothing says why."""
+
+    code = "process-died"
 
 
 class StageError(WorkbenchError):

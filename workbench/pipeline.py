@@ -26,7 +26,7 @@ from workbench.edge import Edge
 from workbench.engines import Capture, Recognizer, Settings, StageKind
 from workbench.errors import UnsupportedLanguage, first_error, is_expected
 from workbench.interim import Interim
-from workbench.kept import Keeping, Kept
+from workbench.kept import Item, Keeping, Kept, begins
 from workbench.listening import Listener
 from workbench.pool import Pool, Results, Stage
 from workbench.pool.results import Values
@@ -333,6 +333,8 @@ class Pipeline:
         """Once for the stream, before windows fan out, so that all of them agree."""
         async with pool.open(self.settings) as stage:
             with named(StageKind.ASR, pool.engine.name, window.start):
+                if self._kept:
+                    await begins(self._kept, Item.of(StageKind.ASR, window))
                 language = await stage.call(lambda engine: cast(Recognizer, engine).detect_language(window))
         if language is not None:
             self._is_spoken(language)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -14,6 +14,7 @@ from typing import Final, Self
 from workbench.disk_errors import said_plainly
 from workbench.errors import OutputError
 from workbench.files import sweep
+from workbench.jobs.at_work import AtWork
 from workbench.jobs.checkpoint import Checkpoint, write_checkpoint
 from workbench.jobs.segments import ItemResult, SegmentLog
 from workbench.kept import Item
@@ -31,6 +32,9 @@ class Job:
         self.folder = folder
         self.name = folder.name
         self.checkpoint = checkpoint
+        self.at_work = AtWork(folder / "at_work.jsonl")
+        self.died_at: Set[Item] = frozenset()
+        """What was at work when the process died that worked on it last; known when `count_deaths` has looked."""
         self._lock = lock
         self._writing = threading.Lock()
         sweep(folder)

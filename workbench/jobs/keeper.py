@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from workbench.disk import disk
 from workbench.engines import StageKind
-from workbench.errors import WorkbenchError, in_one_line
+from workbench.errors import ProcessDied, WorkbenchError, in_one_line
 from workbench.jobs.checkpoint import Checkpoint, Failure
 from workbench.jobs.job import Job
 from workbench.jobs.segments import ItemResult
@@ -20,6 +21,8 @@ from workbench.speech.cache import ActivityCache
 from workbench.stage_errors import is_temporary
 from workbench.types import Activity
 
+MOST_DEATHS: Final = 3
+"""Of processes at one item, after which it is not begun again."""
 MOST_TRIES: Final = 3
 """Of one item, in one run."""
 FIRST_WAIT_S: Final = 0.2
@@ -32,6 +35,7 @@ class Keeper:
     def __init__(self, job: Job, activities: ActivityCache, activity_key: str, activity: Activity | None) -> None:
         self.language = job.checkpoint.language
         self.activity = activity
+        self.suspects = frozenset(_deaths(job.checkpoint) - job.results.keys())
         self._job = job
         self._activities = activities
         self._activity_key = activity_key
@@ -46,6 +50,16 @@ class Keeper:
         if found is None:
             return None
         return found.transcripts if item.kind is StageKind.ASR else found.translations
+
+    async def begins(self, item: Item) -> None:
+        await disk().run(partial(self._job.at_work.add, item))
+
+    def refused(self, item: Item) -> ProcessDied | None:
+        """Only if the last process died at it too: whoever retries a job that failed asks for another try."""
+        if item not in self._job.died_at or (deaths := _deaths(self._job.checkpoint)[item]) < MOST_DEATHS:
+            return None
+        hint = f"Another engine may do: --engine {item.kind}=NAME. To try again: workbench jobs retry {self._job.name}"
+        return ProcessDied(f"the program ended each of the {deaths} times that it was at this", hint=hint)
 
     def keep(self, item: Item, values: Sequence[Any], stored: Callable[[], None]) -> None:
         made = {"transcripts" if item.kind is StageKind.ASR else "translations": tuple(values)}
@@ -91,6 +105,11 @@ class Keeper:
         if self._changes or self._heard:
             await disk().run(self._save)
 
+    async def end(self) -> None:
+        """Nothing is at work any more. Raises `OutputError`, as `settle` does."""
+        await disk().run(self._job.at_work.clear)
+        await self.settle()
+
     def _commit(self) -> list[Callable[[], None]]:
         """Gives whom to tell of results. What comes meanwhile stands behind what is written, and stays."""
         if results := self._results[:]:
@@ -108,6 +127,20 @@ class Keeper:
         if heard := self._heard:
             self._activities.put(self._activity_key, heard)
             self._heard = ()
+
+
+def count_deaths(job: Job) -> None:
+    """Write into the history of `job` what was at work when its last process died, if it did. Raises `OutputError`."""
+    job.died_at = {item for item in job.at_work.items() if item not in job.results}
+    if job.died_at:
+        error = ProcessDied("the program ended while it was at this")
+        deaths = (failure_of(error, item) for item in sorted(job.died_at, key=lambda item: item.start))
+        job.save(replace(job.checkpoint, failures=(*job.checkpoint.failures, *deaths)))
+    job.at_work.clear()
+
+
+def _deaths(checkpoint: Checkpoint) -> Counter[Item]:
+    return Counter(f.item for f in checkpoint.failures if f.item is not None and f.code == ProcessDied.code)
 
 
 def failure_of(error: Exception, item: Item | None = None) -> Failure:
