@@ -139,9 +139,10 @@ async def transcribe(
 ) -> Result:
     """Make `targets`. Files appear under their names when they are complete, or not at all.
 
-    `capture` gives the audio of the file, by default as the profile has it read, within bounds. `kept` and `tolerance` are
-    the pipeline's; where windows failed and it went on, nothing is written. `began` gets the pipeline. Texts of windows
-    that were recognized together `may_drift` far from those of each alone, with a warning; or else `Drifted` is raised.
+    `capture` gives the audio of the file, by default as the profile has it read, within bounds. `kept` and `tolerance`
+    are the pipeline's; where windows failed and it went on, nothing is written. `began` gets the pipeline. Texts of
+    windows that were recognized together `may_drift` far from those of each alone, with a warning; or else `Drifted` is
+    raised.
 
     Raises `InputError`, `StageError`, `OutputError` and what else `Pipeline.run` raises.
     """

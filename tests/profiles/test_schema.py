@@ -3,9 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.audit import examples
 from workbench.errors import ProfileError
 from workbench.profiles.hardware import HardwareInfo
 from workbench.profiles.schema import MAX_BYTES, load_profile, mismatches, parse_profile
@@ -154,6 +155,7 @@ def test_no_text_gives_anything_but_a_profile_or_a_profile_error(text: str) -> N
     assert all(problem.startswith("x.toml:") for problem in mistakes_in(text))
 
 
+@settings(max_examples=examples(100, 2000))
 @given(st.integers(0, len(GOOD) - 1), st.characters(), st.integers(0, 30))
 def test_no_mutation_of_a_good_profile_gives_anything_but_a_profile_error(at: int, character: str, cut: int) -> None:
     assert all(problem.startswith("x.toml:") for problem in mistakes_in(GOOD[:at] + character + GOOD[at + cut :]))
@@ -166,6 +168,7 @@ def test_no_mutation_of_a_good_profile_gives_anything_but_a_profile_error(at: in
         ("schema = 1".encode("utf-16"), ":1: is not UTF-8 text"),
         (b"#" * (MAX_BYTES + 1), f": is larger than {MAX_BYTES} bytes, so it is no profile"),
     ],
+    ids=["latin-1", "utf-16", "large"],
 )
 def test_a_file_that_is_no_text_is_refused(content: bytes, problem: str, tmp_path: Path) -> None:
     path = tmp_path / "x.toml"

@@ -105,10 +105,10 @@ def test_flag_comes_before_environment_before_choice_before_the_machine(monkeypa
 
 def test_choosing_keeps_the_other_choices(config: Path) -> None:
     config.mkdir()
-    (config / "config.toml").write_text('theme = "dark"\n')
+    (config / "config.toml").write_text('disabled_plugins = ["shout"]\n')
     store.use("cpu")
     store.use("auto")
-    assert tomllib.loads((config / "config.toml").read_text()) == {"theme": "dark", "profile": "auto"}
+    assert tomllib.loads((config / "config.toml").read_text()) == {"disabled_plugins": ["shout"], "profile": "auto"}
     assert store.current().name == store.AUTO
 
 

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.audit import examples
 from workbench.errors import InputError, UsageError
 from workbench.subtitles import FORMATS, Order, as_read, format_of, read, write
 from workbench.types import Cue, Word
@@ -264,7 +265,7 @@ ANY_CUES = st.lists(
 
 
 @pytest.mark.parametrize("format", FORMATS)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400, 2000), deadline=None)
 @given(ANY_CUES, st.sampled_from(["source-first", "translation-first"]))
 @example([Cue(0, 0, "x"), Cue(0, 0, "y")], "source-first")
 def test_any_cues_come_back_as_their_normal_form(format: str, cues: list[Cue], order: Order) -> None:

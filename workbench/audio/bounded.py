@@ -30,6 +30,7 @@ class Bounds:
 
 USUAL: Final = Bounds()
 
+
 class Bounded(Capture):
     """What `capture`, which reads `path`, gives, under its name; raises `InputError` where a bound is passed."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -15,17 +13,13 @@ from workbench.errors import ProfileError
 from workbench.profiles.fit import obstacles
 from workbench.profiles.hardware import HardwareInfo
 from workbench.profiles.problems import Problem, explain
-from workbench.profiles.toml_lines import key_lines, line_of
+from workbench.profiles.toml_lines import key_lines, line_of, parse
 
 MAX_BYTES = 1_000_000
 """No profile is larger; what is, is some other file."""
 MEMORY_TOLERANCE = 0.1
 """Share by which memory may differ before a profile counts as made for another machine."""
 _WORDS = ("half", "all", "none")
-_TOML_WORDS = {
-    "Cannot overwrite a value": "a key is given twice",
-    "Invalid value": "a value is missing or not valid TOML",
-}
 
 
 class _Table(BaseModel):
@@ -208,16 +202,9 @@ def mismatches(profile: Profile, hardware: HardwareInfo) -> list[str]:
 
 def _toml(text: str, source: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
-    except RecursionError:
-        raise failure(source, [f"{source}:1: is nested too deeply"]) from None
+        return parse(text)
     except ValueError as error:
-        message = str(error)
-    end = text.count("\n") + 1
-    place = re.search(r" \(at line (\d+), column (\d+)\)$", message)
-    where = f"{place[1]}:{place[2]}" if place else str(end)
-    message = re.sub(r" \(at [^()]*\)$", "", message).split(";")[0]
-    raise failure(source, [f"{source}:{where}: {_TOML_WORDS.get(message, message)}"])
+        raise failure(source, [f"{source}:{error}"]) from None
 
 
 def _known_names() -> dict[tuple[str, ...], tuple[str, ...]]:

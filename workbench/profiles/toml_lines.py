@@ -1,10 +1,11 @@
-"""Where in a TOML text each key stands. tomllib does not say, and a message without a line is a riddle."""
+"""Where in a TOML text each key and each mistake stands: a message without a line is a riddle."""
 
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 Path: TypeAlias = tuple[str, ...]
 
@@ -15,6 +16,25 @@ _ASSIGNMENT = re.compile(rf"({_KEY})[ \t]*=")
 _TOKEN = re.compile(
     r'"""(?:\\.|[^\\])*?"{3,5}' r"|'''.*?'{3,5}" r'|"(?:\\.|[^"\\\n])*"' r"|'[^'\n]*'" r"|#[^\n]*|.", re.DOTALL
 )
+
+_WORDS = {
+    "Cannot overwrite a value": "a key is given twice",
+    "Invalid value": "a value is missing or not valid TOML",
+}
+
+
+def parse(text: str) -> dict[str, Any]:
+    """What a TOML `text` holds. Raises `ValueError` whose text is LINE:COLUMN: or LINE:, and what is wrong."""
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("1: is nested too deeply") from None
+    except ValueError as error:
+        message = str(error)
+    place = re.search(r" \(at line (\d+), column (\d+)\)$", message)
+    where = f"{place[1]}:{place[2]}" if place else str(text.count("\n") + 1)
+    message = re.sub(r" \(at [^()]*\)$", "", message).split(";")[0]
+    raise ValueError(f"{where}: {_WORDS.get(message, message)}")
 
 
 def key_lines(text: str) -> dict[Path, int]:
