@@ -189,20 +189,18 @@ TOTALS = Totals(
 )
 
 
-def test_lines_tell_now_and_then_how_far_all_files_are(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_tell_how_far_all_files_are(capsys: pytest.CaptureFixture[str]) -> None:
     shown = progress.Lines(progress=True)
-    for clock.now in range(0, 25, 2):
-        shown.total(replace(TOTALS, failed=clock.now // 20))
-    shown.total(replace(TOTALS, left_s=None))
-    assert capsys.readouterr().err == "3 of 10 files done, 1:05 left\n3 of 10 files done, 1 failed, 1:05 left\n"
+    assert shown.tick_s == progress.PLAIN_INTERVAL_S
+    shown.total(TOTALS)
+    shown.total(replace(TOTALS, failed=1, left_s=None))
+    shown.total(replace(TOTALS, running=0))  # nothing happens
+    shown.total(replace(TOTALS, count=1))
+    assert capsys.readouterr().err == "3 of 10 files done, 1:05 left\n3 of 10 files done, 1 failed\n"
 
 
-def test_of_one_file_or_into_a_pipe_no_total_is_told(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
-    one, pipe = progress.Lines(progress=True), progress.Lines(progress=False)
-    clock.now = 100.0
-    one.total(replace(TOTALS, count=1))
-    pipe.total(TOTALS)
-    assert capsys.readouterr() == ("", "")
+def test_into_a_pipe_no_total_is_told() -> None:
+    assert progress.Lines(progress=False).tick_s is None
 
 
 def test_a_bar_tells_how_far_all_files_are_and_swings_until_their_lengths_are_known() -> None:

@@ -15,6 +15,7 @@ from workbench.jobs.request import Request
 from workbench.jobs.totals import totals
 from workbench.outputs import Targets
 from workbench.profiles.schema import Profile
+from workbench.transcribe import Result
 
 WAITING = Entry(
     number=1,
@@ -24,6 +25,17 @@ WAITING = Entry(
         profile=Profile(schema=1, name="quick"),
     ),
     duration=130.0,
+)
+RESULT = Result(
+    path=Path("talk.wav"),
+    outputs=(),
+    rendered=(),
+    language="en",
+    duration=100.0,
+    elapsed=25.0,
+    captions=(),
+    cues=0,
+    warnings=(),
 )
 RUNNING = replace(WAITING, state=State.RUNNING, duration=100.0, position=30.0, run_from=10.0, run_began=1000.0)
 
@@ -43,6 +55,17 @@ def test_two_that_run_share_what_waits_and_the_slowest_holds_all_up() -> None:
     assert totals([RUNNING, quick, long], 1010.0).left_s == (70.0 + 10.0 + 530.0) / 10
     slow = replace(RUNNING, position=11.0)
     assert totals([slow, quick], 1010.0).left_s == slow.left_s(1010.0)
+
+
+def test_files_that_ended_without_a_break_tell_how_fast_it_goes_and_those_before_a_break_do_not() -> None:
+    def done(began: float, elapsed: float, audio: float) -> Entry:
+        result = replace(RESULT, duration=audio, elapsed=elapsed)
+        return replace(WAITING, state=State.FINISHED, duration=audio, position=audio, run_began=began, result=result)
+
+    began = replace(RUNNING, position=10.0, run_began=1009.0)  # it has told nothing yet
+    chain = [done(990.0, 15.0, 60.0), done(1000.0, 9.0, 40.0)]
+    assert totals([began, *chain], 1010.0).left_s == 20.0 * 90.0 / 100.0
+    assert totals([began, *chain, done(100.0, 10.0, 9000.0)], 1010.0).left_s == 18.0
 
 
 def test_nothing_is_foretold_before_anything_is_done_nor_of_an_unknown_length() -> None:

@@ -32,6 +32,8 @@ _BAR_WIDTH: Final = 24
 class Display(ABC):
     """Tells people how far the files are. Data never goes this way."""
 
+    tick_s: float | None = None
+    """How often `total` is to be called; None: never."""
     _hint = ""
     """What was said last, and is not said twice in a row."""
 
@@ -88,7 +90,7 @@ class Lines(Display):
 
     def __init__(self, *, progress: bool) -> None:
         self._progress = progress
-        self._total_told = time.monotonic()
+        self.tick_s = PLAIN_INTERVAL_S if progress else None
 
     def loading(self) -> Fetched | None:
         if not self._progress:
@@ -122,9 +124,7 @@ class Lines(Display):
         return observe
 
     def total(self, found: Totals) -> None:
-        now = time.monotonic()
-        if self._progress and found.count > 1 and now - self._total_told > PLAIN_INTERVAL_S:
-            self._total_told = now
+        if found.count > 1 and found.running:
             left = _total_left(found)
             self._line(_total_done(found) + (f", {left}" if left else ""))
 
@@ -133,7 +133,9 @@ class Lines(Display):
 
 
 class _Bars(Display):
-    """A bar for each file at work."""
+    """A bar for each file at work. All is drawn by one thread: else lines and bars would overwrite each other."""
+
+    tick_s = 0.2
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -170,18 +172,18 @@ class _Bars(Display):
         return observe
 
     def total(self, found: Totals) -> None:
-        if found.count < 2:
-            return
-        if self._total is None:
-            self._total = self._progress.add_task("", total=None, left="")
-        audio = found.audio_done_s + found.audio_left_s
-        self._progress.update(
-            self._total,
-            description=_total_done(found),
-            completed=found.audio_done_s,
-            total=audio if found.is_known and audio else None,
-            left=_total_left(found),
-        )
+        if found.count > 1:
+            if self._total is None:
+                self._total = self._progress.add_task("", total=None, left="")
+            audio = found.audio_done_s + found.audio_left_s
+            self._progress.update(
+                self._total,
+                description=_total_done(found),
+                completed=found.audio_done_s,
+                total=audio if found.is_known and audio else None,
+                left=_total_left(found),
+            )
+        self._progress.refresh()
 
     def finished(self, result: Result, *, went_on: bool = False) -> None:
         self._remove(result.path)
@@ -235,6 +237,7 @@ def display(*, plain: bool, shares_terminal: bool) -> Iterator[Display]:
     with Progress(
         *columns,
         console=screen,
+        auto_refresh=False,
         transient=True,
         redirect_stdout=False,  # data is not for the terminal
     ) as progress:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from workbench import events
 from workbench.cli.report import Report
-from workbench.cli.total import Total
+from workbench.cli.total import Ticking
 from workbench.clock import clock
 from workbench.errors import InputError, JobChanged
 from workbench.jobs import retention
@@ -31,11 +31,11 @@ async def run_jobs(session: Session, report: Report, feed: Feed) -> None:
     follower = Follower(report)
     queue = Queue(session, store, observe=follower.observe)
     queue.watch(follower.changed)
-    queue.watch(Total(queue, report.shown).changed)
     try:
-        async with queue:
-            await feed(queue)
-            await queue.settled()
+        with Ticking(queue, report.shown):
+            async with queue:
+                await feed(queue)
+                await queue.settled()
     finally:
         if waiting := sum(entry.state is State.QUEUED and bool(entry.name) for entry in queue.entries):
             report.shown.say(f"{waiting} more waited. To go on with them: workbench jobs resume")

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from workbench.clock import time_left
 from workbench.jobs.checkpoint import State
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ def totals(entries: Iterable[Entry], now: float) -> Totals:
     finished = [entry for entry in found if entry.state is State.FINISHED]
     ahead = running + [entry for entry in found if entry.state is State.QUEUED]
     audio_left = sum(max(0.0, entry.duration - entry.position) for entry in ahead if entry.duration)
-    rate = sum(speed(entry, now) or 0.0 for entry in running)
     slowest = max((entry.left_s(now) or 0.0 for entry in running), default=0.0)
+    left_s = time_left(*_pace(running, finished, now), audio_left)
     return Totals(
         count=len(found),
         done=len(finished),
@@ -54,5 +55,16 @@ def totals(entries: Iterable[Entry], now: float) -> Totals:
         audio_done_s=sum(e.duration or 0.0 for e in finished) + sum(min(e.position, e.duration or 0.0) for e in ahead),
         audio_left_s=audio_left,
         is_known=all(entry.duration is not None for entry in ahead),
-        left_s=max(slowest, audio_left / rate) if rate > 0 else None,
+        left_s=None if left_s is None else max(slowest, left_s),
     )
+
+
+def _pace(running: Iterable[Entry], finished: Iterable[Entry], now: float) -> tuple[float, float]:
+    """(seconds since there is no break in the work, seconds of audio that were done in them)."""
+    began = [entry.run_began for entry in running if entry.run_began is not None]
+    ended = [(e.run_began, e.run_began + e.result.elapsed) for e in finished if e.result and e.run_began is not None]
+    since = min(began, default=now)
+    for begin, end in sorted(ended, reverse=True):
+        since = min(since, begin) if end >= since else since
+    counted = [e for e in (*running, *finished) if e.run_began is not None and e.run_began >= since]
+    return now - since, sum(entry.position - entry.run_from for entry in counted)
