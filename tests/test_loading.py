@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -16,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tests import fakes
 from tests.fakes import Gate
 from workbench.engines import Options, Settings, StageKind, Stateless
-from workbench.errors import EngineError, MissingError, PoolClosed
+from workbench.errors import EngineError, MissingError, PoolClosed, WorkbenchError
 from workbench.loading import Pools
 from workbench.models import loading_progress
 from workbench.models.states import ModelState, ModelStates, Phase
@@ -277,6 +278,46 @@ def test_a_load_that_is_cancelled_waits_for_its_thread_and_ends_ready() -> None:
         with pytest.raises(asyncio.CancelledError):
             await loading
         assert world.phase == {"a": Phase.READY, "b": Phase.READY}
+
+    run(test)
+
+
+def downloading() -> None:
+    """For ever, unless it is stopped."""
+    progress = loading_progress.get()
+    assert progress is not None
+    stopped = threading.Event()
+    while not stopped.wait(0.001):
+        progress(3, 10)
+
+
+def test_a_download_stops_when_the_last_who_waits_for_it_is_cancelled() -> None:
+    async def test(world: World) -> None:
+        world.constructors["a"] = downloading
+        loading = [asyncio.create_task(world.pools.load([choice("a"), choice("b")])) for _ in range(2)]
+        await fakes.until(lambda: world.phase.get("a") is Phase.DOWNLOADING)
+        loading[0].cancel()
+        await fakes.until(lambda: world.phase["b"] is Phase.READY)
+        assert not loading[0].done()
+        loading[1].cancel()
+        await asyncio.wait(loading)
+        assert all(load.cancelled() for load in loading)
+        assert world.phase == {"a": Phase.ABSENT, "b": Phase.READY}
+        del world.constructors["a"]
+        await world.pools.load([choice("a")])
+        assert world.phase["a"] is Phase.READY
+
+    run(test)
+
+
+def test_a_download_stops_when_what_is_loaded_is_released() -> None:
+    async def test(world: World) -> None:
+        world.constructors["a"] = downloading
+        loading = asyncio.create_task(world.pools.load([choice("a")]))
+        await fakes.until(lambda: world.phase.get("a") is Phase.DOWNLOADING)
+        await world.pools.release(())
+        with pytest.raises(WorkbenchError):
+            await loading
 
     run(test)
 

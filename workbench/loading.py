@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Collection, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from workbench.errors import MissingError, WorkbenchError, is_expected
 from workbench.models.states import UNDER_WAY, ModelState, ModelStates, Phase
@@ -14,6 +15,7 @@ from workbench.plan import Choice, Key
 from workbench.pool import Pool
 from workbench.threads import uninterrupted
 
+T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
@@ -24,6 +26,8 @@ class Pools:
         """`states` gets one for each pool."""
         self._states = states
         self._choices: dict[Pool[Any, Any], Choice] = {}
+        self._waiting: Counter[Pool[Any, Any]] = Counter()  # how many loads wait for each
+        self._given_up: set[Pool[Any, Any]] = set()  # whose downloads nobody waits for any more
 
     def all(self) -> list[Pool[Any, Any]]:
         return list(self._choices)
@@ -32,18 +36,30 @@ class Pools:
         """Load what is not loaded yet, all at once.
 
         Raises what the first that fails raises; the others stay loaded. Returns only when none of these is being loaded
-        any more, even when cancelled.
+        any more, even when cancelled: a download that nobody else waits for then stops, and can be gone on with.
         """
         await self._unload([pool for pool in self._choices if pool.broken and not self._is_leaving(pool)])
         pools = {choice.key: self._find(choice) or self._open(choice) for choice in choices}
+        self._given_up.difference_update(pools.values())
         started = asyncio.gather(*(pool.start() for pool in pools.values()), return_exceptions=True)
-        errors = [outcome for outcome in await uninterrupted(started) if outcome is not None]
+        errors = [outcome for outcome in await self._settled(started, pools.values()) if outcome is not None]
         for error in errors[1:]:
             detail = None if is_expected(error) else error
             _log.error("another engine could not be loaded either: %s", error, exc_info=detail)
         if errors:
             raise errors[0]
         return pools
+
+    async def _settled(self, started: asyncio.Future[T], pools: Collection[Pool[Any, Any]]) -> T:
+        self._waiting.update(pools)
+        try:
+            await asyncio.wait([started])
+        finally:
+            self._waiting.subtract(pools)
+            if not started.done():  # cancelled
+                self._given_up.update(pool for pool in pools if not self._waiting[pool])
+            outcome = await uninterrupted(started)
+        return outcome
 
     async def release(self, keep: Collection[Key]) -> None:
         """Unload all but `keep`. Returns when their memory is free, even when cancelled."""
@@ -59,6 +75,8 @@ class Pools:
         loop = asyncio.get_running_loop()
 
         def report(phase: Phase, done: int = 0, total: int = 0) -> None:
+            if phase is Phase.DOWNLOADING and pool in self._given_up:
+                raise MissingError(f"the download of {choice.title} was stopped", hint="It goes on where it was.")
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody looks any more
                 loop.call_soon_threadsafe(self._reported, pool, phase, done, total)
 
@@ -77,11 +95,14 @@ class Pools:
     async def _unload(self, pools: list[Pool[Any, Any]]) -> None:
         for pool in pools:
             self._states.move(pool, Phase.UNLOADING)
+            self._given_up.add(pool)
         await uninterrupted(asyncio.gather(*map(self._close, pools)))
 
     async def _close(self, pool: Pool[Any, Any]) -> None:
         await pool.close()
         self._choices.pop(pool, None)
+        self._given_up.discard(pool)
+        del self._waiting[pool]
         self._states.drop(pool)
 
     # what becomes of a pool
