@@ -17,6 +17,7 @@ from workbench.threads import to_thread
 from workbench.tui.failures import noticed
 from workbench.tui.texts import _
 from workbench.tui.widgets.notice_line import Notice
+from workbench.tui.widgets.panel import harmless
 
 if TYPE_CHECKING:
     from workbench.tui.app import WorkbenchApp
@@ -108,7 +109,7 @@ class JobDesk:
         if now in _UNDER_WAY:
             self._app.settle(about)
         elif before is not None and entry.error is not None:
-            self._tell_error(entry.request.targets.path.name, entry.error, about)
+            self._tell_error(harmless(entry.request.targets.path.name), entry.error, about)
         if not self.unfinished and before in _UNDER_WAY:
             self._at_rest()
 

@@ -21,6 +21,8 @@ from workbench.tui.widgets.panel import Line, Panel, changed, fit, spread
         ("中文字", 4, "中 …"),
         ("中文字", 5, "中文…"),
         ("a", 0, ""),
+        ("a\nb\x1b[31m", 6, "a�b�[…"),
+        ("a\u3000b\u202fc", 6, "a\u3000b\u202fc"),
     ],
 )
 def test_text_is_fitted_to_cells(text: str, width: int, fitted: str) -> None:
@@ -114,3 +116,18 @@ def test_colours_follow_the_theme() -> None:
             assert colours[0] != colours[1]
 
     asyncio.run(run())
+
+
+def test_nothing_that_a_terminal_would_obey_is_painted() -> None:
+    class OnePanel(App[None]):
+        def compose(self) -> ComposeResult:
+            yield Panel()
+
+    async def driven() -> None:
+        app = OnePanel()
+        async with app.run_test(size=(20, 2)):
+            panel = app.query_one(Panel)
+            panel.show([(("new\nline\x1b[2J.wav", ""),)])
+            assert panel.render_line(0).text == "new�line�[2J.wav".ljust(20)
+
+    asyncio.run(driven())

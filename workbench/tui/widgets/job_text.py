@@ -17,6 +17,7 @@ from workbench.jobs.store import JobStore
 from workbench.threads import to_thread
 from workbench.tui.texts import _
 from workbench.tui.widgets.captions import CaptionView
+from workbench.tui.widgets.panel import harmless
 
 if TYPE_CHECKING:
     from workbench.jobs.queue import Entry
@@ -42,7 +43,7 @@ class JobText(CaptionView):
         if (entry and entry.number) != (self._entry and self._entry.number):
             self._told, self._stored = None, ("", 0.0)
             self.restore(())
-            self.border_title = Content(entry.request.targets.path.name if entry else "")
+            self.border_title = Content(harmless(entry.request.targets.path.name) if entry else "")
         self._entry = entry
         if entry is not None:
             if told is not None and told is not self._told:

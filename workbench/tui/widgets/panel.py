@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, Final, TypeAlias
+from unicodedata import category
 
 from rich.cells import cell_len, set_cell_size, split_graphemes
 from rich.segment import Segment
@@ -17,6 +18,8 @@ from textual.widget import Widget
 Part: TypeAlias = tuple[str, str]
 """A text, and the name of its style: one of `Panel.COMPONENT_CLASSES`, or empty."""
 Line: TypeAlias = tuple[Part, ...]
+_OBEYED: Final = {"Cc", "Cs", "Zl", "Zp"}
+"""Categories of control characters, halves of characters, and separators of lines and paragraphs."""
 
 
 class Styled(Widget):
@@ -66,7 +69,7 @@ class Panel(Styled):
 
     def show(self, lines: Sequence[Line]) -> None:
         """Show these lines in place of the ones before."""
-        before, self._lines = self._lines, tuple(lines)
+        before, self._lines = self._lines, tuple(tuple((harmless(text), name) for text, name in line) for line in lines)
         for y in range(max(len(before), len(self._lines))):
             old, new = (shown[y] if y < len(shown) else () for shown in (before, self._lines))
             if old != new and (region := changed(old, new, y)):
@@ -95,8 +98,16 @@ def spread(left: Line, right: Line, width: int) -> Line:
     return (*parts, (" " * room, ""), *right)
 
 
+def harmless(text: str) -> str:
+    """`text` with a mark in place of what a terminal would obey, such as a line feed in the name of a file."""
+    if text.isprintable():
+        return text
+    return "".join("\N{REPLACEMENT CHARACTER}" if category(c) in _OBEYED else c for c in text)
+
+
 def fit(text: str, width: int) -> str:
     """`text` in exactly `width` cells: filled up, or cut off with an ellipsis."""
+    text = harmless(text)
     if cell_len(text) <= width:
         return text + " " * (width - cell_len(text))
     return set_cell_size(text, width - 1) + "…" if width > 0 else ""
