@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from workbench.server.limits import Limits
@@ -117,7 +118,13 @@ class _WebSocket(WebSocketsSansIOProtocol):
 
     def _refuse(self, code: int, reason: str) -> None:
         self.conn.send_close(code, reason)
-        self.handle_parser_exception()
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.close_sent = True
+        self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
+        self.read_paused = False  # what is not read when the connection closes would reset it, and the code be lost
+        if self.writable.is_set():
+            self.transport.resume_reading()
 
     def handle_parser_exception(self) -> None:
         if self.conn.close_sent is None:  # there is no WebSocket yet on which a code could be sent
@@ -143,10 +150,9 @@ class _WebSocket(WebSocketsSansIOProtocol):
             self.transport.resume_reading()
 
     async def send(self, message: Any) -> None:
+        if self.close_sent:  # it was refused
+            raise ClientDisconnected
         if message["type"] == "websocket.close":
-            self.read_paused = False  # what is not read when the connection closes would reset it, and the code be lost
-            if self.writable.is_set():
-                self.transport.resume_reading()
             self.writable.set()  # whoever reads again should learn why it ended
         await super().send(message)
 
