@@ -314,12 +314,19 @@ def test_who_still_waits_when_the_server_stops_is_told_so(
             held.set()
 
         async with serving(limits=Limits(shutdown_s=0)) as server:
-            asking = asyncio.create_task(transcribed(server))
+            stream = await server.listen("language=en")
+            await stream.send(pcm(talk(1.0)))
             await until(lambda: Parrot.running > 0)
+            asking = asyncio.create_task(transcribed(server))
+            async with server.http() as client:
+                while "workbench_sessions 2.0" not in (await client.get("/metrics")).text:
+                    pass
             letting_go = asyncio.create_task(let_go())
         await letting_go
         answer = await asking
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "stopping")
+        await stream.wait_closed()
+        assert stream.close_code == 1012
 
     run(test)
     assert not [record for record in caplog.records if record.exc_info]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -53,7 +54,8 @@ class Guard:
             if scope["type"] == "http":
                 await self._answer(scope, receive, send)
             else:
-                await self._app(scope, receive, send)
+                with suppress(asyncio.CancelledError):  # the server stops, has waited long enough, and closed it: 1012
+                    await self._app(scope, receive, send)
         finally:
             self._count(client, -is_costly)
 
