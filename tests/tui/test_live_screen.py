@@ -371,6 +371,37 @@ def test_a_device_that_cannot_be_opened_is_told_with_what_to_do(
     drive(app := make("live"), test)
 
 
+def test_what_was_wrong_with_the_input_is_over_when_another_one_is_recorded(
+    make: Make, live: FakeLive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = live.start
+
+    async def fail(source: Source, recording: Any = None) -> None:
+        raise MissingError("there is no device 'usb'")
+
+    async def test(pilot: Pilot[int]) -> None:
+        await pilot.press("r")
+        await pauses(pilot, lambda: "there is no device" in lines(app)[-2])
+        monkeypatch.setattr(live, "start", start)
+        await pilot.press("r")
+        await pauses(pilot, lambda: live.phase.value == "recording")
+        await pauses(pilot, lambda: "there is no device" not in lines(app)[-2])
+        assert not app.unseen
+        assert len(app.notices) == 1, "it stays in the list"
+
+    monkeypatch.setattr(live, "start", fail)
+    drive(app := make("live"), test)
+
+
+def test_the_keys_of_the_screen_come_before_those_that_all_screens_have(make: Make, live: FakeLive) -> None:
+    async def test(pilot: Pilot[int]) -> None:
+        shown = lines(app)[-1].split()
+        assert shown[:2] == ["r", "Record"]
+        assert shown[-4:] == [":", "Commands", "?", "Help"]
+
+    drive(app := make("live"), test)
+
+
 class Kept:
     """A recording that a crash left."""
 

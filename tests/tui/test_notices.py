@@ -70,6 +70,16 @@ def test_what_looks_like_markup_is_shown_as_it_is(make: Make) -> None:
     drive(app := make(), test)
 
 
+def test_an_empty_list_says_what_comes_there(make: Make) -> None:
+    async def test(pilot: Pilot[int]) -> None:
+        assert "No notice yet" in "\n".join(lines(app))
+        app.notice("the first")
+        await pilot.pause()
+        assert "No notice yet" not in "\n".join(lines(app))
+
+    drive(app := make(), test)
+
+
 def test_old_notices_make_room_for_new_ones(make: Make) -> None:
     async def test(pilot: Pilot[int]) -> None:
         for number in range(MOST_NOTICES + 5):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from textual.worker import Worker
 
@@ -18,6 +18,8 @@ from workbench.tui.texts import _
 if TYPE_CHECKING:
     from workbench.recording import Recording
     from workbench.tui.frame import Frame
+
+_ABOUT: Final = "input"
 
 
 class LiveInput:
@@ -68,9 +70,10 @@ class LiveInput:
 
     async def _record(self, recording: Recording | None = None) -> None:
         self.is_tested = False
-        with noticed(self._workbench, _("d chooses another device.")):
+        with noticed(self._workbench, _("d chooses another device."), about=_ABOUT):
             told = await to_thread(recording.told) if recording else []
             await self._workbench.live.start(self.source, recording)
+            self._workbench.settle(_ABOUT)
             self._workbench.begun.publish(told)
             self._await_end()
         self._changed()
@@ -86,8 +89,9 @@ class LiveInput:
             self.is_tested = False
             await self._workbench.live.unlisten()
         else:
-            with noticed(self._workbench, _("d chooses another device.")):
+            with noticed(self._workbench, _("d chooses another device."), about=_ABOUT):
                 await self._workbench.live.listen(self.source)
+                self._workbench.settle(_ABOUT)
                 self.is_tested = True
         self._changed()
 

@@ -25,7 +25,7 @@ from workbench.tui import clipboard, keymap, texts
 from workbench.tui.choices import Choices
 from workbench.tui.texts import _
 from workbench.tui.themes import THEMES
-from workbench.tui.widgets.notice_line import Notice, Severity
+from workbench.tui.widgets.notice_line import Notice, NoticeLine, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,7 +149,11 @@ class Shell(App[int]):
 
     def settle(self, about: str) -> None:
         """What was told about this is over."""
-        self.unseen = [notice for notice in self.unseen if notice.about != about]
+        unseen = [notice for notice in self.unseen if notice.about != about]
+        if unseen != self.unseen:
+            self.unseen = unseen
+            for line in self.screen.query(NoticeLine):
+                line.look()
 
     def see_notices(self) -> None:
         """All of them were shown."""

@@ -48,7 +48,7 @@ class ExportScreen(Form[Wanted | None]):
     ]
 
     def __init__(self, title: str, formats: Sequence[str], stem: Path, *, has_translation: bool) -> None:
-        super().__init__(title, _("Export"), (*formats, AUDIO), {"srt"})
+        super().__init__(title, _("Export"), (*formats, AUDIO), {"srt" if formats else AUDIO})
         self._stem, self._has_translation = stem, has_translation
 
     def fields(self) -> ComposeResult:

@@ -44,6 +44,8 @@ class NoticesScreen(Frame):
         notices = self._list
         if notices.option_count:
             notices.highlighted = notices.option_count - 1
+        else:
+            notices.border_subtitle = _("No notice yet: all that come are kept here.")
         notices.focus()
 
     def on_screen_resume(self, event: events.ScreenResume) -> None:
@@ -56,6 +58,7 @@ class NoticesScreen(Frame):
     def _add(self, notice: Notice) -> None:
         notices = self._list
         here, last = notices.highlighted, notices.option_count - 1
+        notices.border_subtitle = ""
         notices.add_option(_option(notice))
         gone = notices.option_count - len(self.workbench.notices)
         for _oldest in range(gone):

@@ -150,7 +150,7 @@ class SessionsScreen(Frame):
             view.border_subtitle = ""
             if info and info.state is State.INTERRUPTED:
                 view.border_subtitle = _("interrupted: R works off the rest, nothing is lost")
-            elif info and not captions:
+            elif info and info.state is State.FINISHED and not captions:
                 view.border_subtitle = _("nothing was said")
             if found and (hits := places(found.hits[:1], captions)):
                 view.go_to(hits[0])

@@ -98,7 +98,11 @@ class KeyLine(Widget):
                 self.app.simulate_key(key)
 
 
-def _place(active: ActiveBinding) -> tuple[int, int]:
-    """The nearest to the focus first, as they are written down: Textual puts keys of the user's last."""
+def _place(active: ActiveBinding) -> tuple[int, bool, int]:
+    """The nearest to the focus first, as they are written down, and of a screen those that all screens have last.
+
+    Textual puts keys of the user's last.
+    """
     written = [binding.id for _key, binding in active.node._bindings]
-    return -len(active.node.ancestors_with_self), written.index(active.binding.id)
+    is_of_all = (active.binding.id or "").startswith("frame.")
+    return -len(active.node.ancestors_with_self), is_of_all, written.index(active.binding.id)
