@@ -16,11 +16,12 @@ from tests.fakes import Loudness, run, until
 from workbench import events
 from workbench.audio.recent import RecentAudio
 from workbench.engines import Settings
+from workbench.errors import EngineError
 from workbench.interim import Interim
 from workbench.pipeline import LiveMode, Pipeline, Stages
 from workbench.pool import Pool
 from workbench.speech.segmenter import Segmenter, SegmenterOptions
-from workbench.types import Activity, AudioChunk, Samples, SpeechSegment, Transcript, Window
+from workbench.types import Activity, AudioChunk, Samples, SpeechSegment, Transcript, Translation, Window
 
 RATE = 16_000
 STEP = 1600
@@ -180,6 +181,50 @@ def test_a_look_that_fails_costs_nothing_but_itself(caplog: pytest.LogCaptureFix
     assert texts(seen, final=True) == ["1 2 3 4"]
     assert not [event for event in seen if isinstance(event, events.Error)]
     assert "speech that goes on could not be recognized" in caplog.text
+
+
+def test_text_goes_on_where_its_translator_is_broken(caplog: pytest.LogCaptureFixture) -> None:
+    class Breaks(workbench.Translator):
+        name = "breaks"
+        pairs = (("en", "de"),)
+        wants_interim = True
+
+        def __init__(self) -> None:
+            """Takes no options."""
+
+        def process(self, item: Transcript, state: Settings) -> Iterator[Translation]:
+            raise EngineError("for good")
+
+    async def test() -> tuple[list[Transcript], list[events.Event]]:
+        seen: list[events.Event] = []
+        pool, translator, recent, segmenter = (
+            Pool(Hears),
+            Pool(Breaks, max_replacements=0),
+            RecentAudio(RATE),
+            Segmenter(OPTIONS),
+        )
+        async with pool, translator, Interim(pool, translator, seen.append, shows=True, busy=lambda: False) as interim:
+            await interim.use(ENGLISH)
+            for samples in (speech(1.0), speech(1.0), speech(1.0), silence(0.3), silence(0.5)):
+                said = float(samples[0] > 0)
+                frames = np.full(len(samples) // STEP, said, np.float32)
+                recent.append(AudioChunk(samples, RATE, recent.end))
+                decided = segmenter.process(Activity(recent.end - len(samples) / RATE, STEP / RATE, frames))
+                interim.follow(segmenter, recent)
+                await pool.drain()
+                await translator.drain()
+            assert translator.broken
+            (ended,) = [event for event in decided if isinstance(event, events.SpeechEnded)]
+            window = interim.final(ended)
+            assert window is not None
+            results = interim.begun(window)
+            assert results is not None
+            return await results.collect(), seen
+
+    (final,), seen = run(test)
+    assert final.text == "1 2 3 4 5 6"
+    assert len(texts(seen, final=False)) >= 3
+    assert "could not be delivered" not in caplog.text
 
 
 def test_the_first_word_is_looked_for_again_at_once_in_what_came_meanwhile() -> None:

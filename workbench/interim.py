@@ -92,7 +92,7 @@ class Interim:
     def follow(self, segmenter: Segmenter, recent: RecentAudio) -> None:
         """Look at the segment that grows, if there is reason to."""
         segment, stage = segmenter.speaking, self._stage
-        if segment is None or stage is None or self._settings is None:
+        if segment is None or stage is None or self._settings is None or stage.error:
             return
         if segment.segment_id != self._segment_id:
             self._segment_id, self._ahead, self._translated, self._next_look = segment.segment_id, None, "", 0.0
@@ -164,7 +164,7 @@ class Interim:
         transcript = self._stabilizer.update(transcript)
         self._emit(events.Transcript(transcript=transcript))
         stable = transcript.stable.strip()
-        if self._translating is not None and stable != self._translated:
+        if self._translating is not None and stable != self._translated and not self._translating.error:
             self._translated = stable
             part = replace(transcript, text=stable, words=())
             ended = partial(self._translate_shown, part)

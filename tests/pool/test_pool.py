@@ -74,6 +74,21 @@ def test_an_item_that_does_not_join_others_is_a_batch_of_its_own() -> None:
     fakes.run(test)
 
 
+def test_an_engine_that_cannot_tell_what_joins_gets_items_one_by_one(caplog: pytest.LogCaptureFixture) -> None:
+    class Unsure(DoingBatches):
+        def joins(self, item: Any) -> bool:
+            raise AttributeError("no such thing")
+
+    async def test() -> None:
+        engine = Unsure()
+        async with Pool(lambda: engine) as pool:
+            assert await asyncio.gather(*(pool.open().process(give(n)) for n in range(3))) == [[0], [1], [2]]
+        assert engine.sizes == [1, 1, 1]
+
+    fakes.run(test)
+    assert "cannot tell what can share a batch" in caplog.text
+
+
 def test_a_stream_has_one_item_in_a_batch() -> None:
     async def test() -> None:
         loads = Loads(DoingBatches)

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections import Counter, deque
+from contextlib import suppress
+from itertools import count
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests import fakes
-from tests.fakes import Doing, Steps, generate, give
+from tests.fakes import Doing, DoingAtOnce, DoingBatches, Steps, fail, generate, give
+from workbench.errors import PoolClosed
 from workbench.pool import Pool
 from workbench.pool.call import ROOM
 
@@ -71,6 +79,68 @@ def test_all_values_arrive_in_order_whatever_the_pace() -> None:
             assert await stage.process(generate(*range(ROOM))) == list(range(ROOM))
 
     fakes.run(test)
+
+
+def test_who_waits_for_values_gets_them_though_a_callback_fails(caplog: pytest.LogCaptureFixture) -> None:
+    def raises(results: object) -> None:
+        raise ValueError("of the callback")
+
+    async def test() -> None:
+        async with Pool(Doing) as pool, pool.open() as stage:
+            assert await stage.results(give(1), ended=raises).collect() == [1]
+
+    fakes.run(test)
+    assert "a reply could not be delivered" in caplog.text
+
+
+ACTIONS = st.sampled_from(["submit", "replace", "fail", "operate", "raise", "close"])
+
+
+@pytest.mark.parametrize("engine", [Doing, DoingAtOnce, DoingBatches])
+@settings(deadline=None)  # threads take turns
+@given(script=st.lists(ACTIONS, max_size=12))
+def test_whatever_callbacks_do_each_call_ends_once_and_nothing_is_left(engine: type[Any], script: list[str]) -> None:
+    async def test() -> None:
+        todo, numbers, closing = deque(script), count(), list[asyncio.Task[None]]()
+        begun: Counter[int] = Counter()
+        ends: Counter[int] = Counter()
+
+        def begin(action: str) -> None:
+            number = next(numbers)
+            deed = fail(ValueError("an item")) if action == "fail" else give(number)
+            key = "same" if action == "replace" else None
+            with suppress(PoolClosed):
+                stage.results(deed, replaces=key, ended=lambda results: ended(number))
+                begun[number] += 1
+
+        def ended(number: int) -> None:
+            ends[number] += 1
+            match todo.popleft() if todo else "nothing":
+                case "submit" | "replace" | "fail" as action:
+                    begin(action)
+                    begin("replace")
+                case "operate":
+                    stage.operate(lambda engine, state: (), lambda reply: None)
+                case "close":
+                    closing.append(asyncio.create_task(stage.close()))
+                case "raise":
+                    raise ValueError("of the callback")
+
+        async with Pool(engine) as pool:
+            stage = pool.open()
+            for action in ("replace", "replace", "submit"):
+                begin(action)
+            await pool.drain()
+            await asyncio.gather(*closing)
+            assert not stage.inbox
+            assert not stage.running
+        assert ends == begun
+
+    logging.disable(logging.ERROR)
+    try:
+        fakes.run(test)
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def test_results_that_are_exhausted_stay_so() -> None:

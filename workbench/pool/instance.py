@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,6 +19,7 @@ from workbench.threads import as_exception
 In = TypeVar("In")
 Out = TypeVar("Out")
 
+_log = logging.getLogger(__name__)
 SLICE_S: Final = 0.005
 """A hop takes values from a generator for this long, then lets them leave and makes room for others."""
 
@@ -54,7 +56,13 @@ class Instance(Generic[In, Out]):
 
     def takes_alone(self, call: Call[In, Out]) -> bool:
         """Whether `call` cannot share a batch here."""
-        return call.alone or (isinstance(self.engine, BatchEngine) and not self.engine.joins(call.item))
+        if call.alone or not isinstance(self.engine, BatchEngine):
+            return call.alone
+        try:
+            return not self.engine.joins(call.item)
+        except Exception:
+            _log.warning("%s cannot tell what can share a batch", self.engine.name, exc_info=True)
+            return True
 
     @property
     def free(self) -> bool:

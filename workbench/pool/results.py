@@ -33,7 +33,7 @@ class Results(Generic[Out]):
         submit: Callable[[Deliver[Out]], Call[Any, Out]],
         ended: Callable[[Results[Out]], None] | None = None,
     ) -> None:
-        """`ended` is called on the loop when nothing more will come; it must neither block nor raise."""
+        """`ended` is called on the loop when nothing more will come; it must not block, and may submit more."""
         self._stage = stage
         self._ended = ended
         self.made: list[Out] = []
@@ -48,13 +48,13 @@ class Results(Generic[Out]):
         self._values.extend(reply.outputs)
         self.made.extend(reply.outputs)
         self._resume = reply.resume
+        self._arrived.set()
         if reply.resume is None:
             self._last = reply
             if self._ended is not None:
-                self._ended(self)
+                self._ended(self)  # after all else: whatever it does, or raises, the values can be taken
         elif len(self._values) < ROOM:
             self._go_on()
-        self._arrived.set()
 
     @property
     def error(self) -> Exception | None:

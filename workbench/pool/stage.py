@@ -50,6 +50,11 @@ class Stage(Generic[In, Out]):
         self._closing: asyncio.Task[None] | None = None
         dispatcher.stages.add(self)
 
+    @property
+    def error(self) -> Exception | None:
+        """Why nothing can be submitted any more."""
+        return self.closed or self._dispatcher.fleet.error
+
     # submit and deliver: no future, no task
 
     def submit(self, item: In, deliver: Deliver[Out], *, replaces: Hashable = None) -> Call[In, Out]:
@@ -229,7 +234,7 @@ class Stage(Generic[In, Out]):
         return await Results(self, partial(self.operate, operation)).collect()
 
     def _enqueue(self, call: Call[In, Out]) -> Call[In, Out]:
-        if error := self.closed or self._dispatcher.fleet.error:
+        if error := self.error:
             raise error.with_traceback(None)
         self._dispatcher.enqueue(call)
         return call
