@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, ClassVar
 
 import pytest
 
 import workbench
 from tests.fakes import registry, run, until
-from tests.server.serving import PROFILE, Ear, Mirror, Parrot
+from tests.server.serving import PROFILE, RATE, Ear, Mirror, Parrot, tone
 from workbench.engines import Settings
-from workbench.errors import MissingError, UnsupportedLanguage
+from workbench.errors import EngineError, MissingError, UnsupportedLanguage
 from workbench.profiles.schema import parse_profile
+from workbench.server import engines as module
 from workbench.server.engines import Engines
 from workbench.session import Session
 
@@ -24,12 +25,19 @@ class Choosy(Parrot):
 
     name = "choosy"
     free_mb: ClassVar[int] = 500
+    breaks: ClassVar[bool] = False
 
     class Options(workbench.Options):
         model: str = "auto"
 
     def __init__(self, options: Any) -> None:
-        """Takes no time."""
+        if self.breaks:
+            raise EngineError("no card", hint="Plug it in.")
+
+    def process(self, item: workbench.Window, state: Settings) -> Iterator[workbench.Transcript]:
+        if self.breaks:
+            raise EngineError("the card fell out")
+        yield from super().process(item, state)
 
     @classmethod
     def resolve(cls, options: Any, settings: Settings) -> Any:
@@ -78,5 +86,29 @@ def test_another_model_is_loaded_for_what_the_loaded_one_cannot_do(monkeypatch: 
             monkeypatch.setattr(Choosy, "free_mb", 10)
             with pytest.raises(UnsupportedLanguage, match="English only"):
                 await engines.recognition(Settings(language="de"))
+
+    run(test)
+
+
+def test_an_engine_that_breaks_is_known_and_loaded_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.01)
+    segment = workbench.SpeechSegment(id=0, audio=workbench.AudioChunk(tone(1.0), RATE, 0.0))
+
+    async def said(engines: Engines) -> list[str]:
+        pool: Any = (await engines.recognition(Settings(language="en"))).recognizer
+        window = workbench.Window((segment,))
+        async with pool.open(Settings(language="en")) as stage, aclosing(stage.results(window)) as results:
+            return [transcript.text async for transcript in results]
+
+    async def test() -> None:
+        async with loaded(Settings()) as engines:
+            monkeypatch.setattr(Choosy, "breaks", True)
+            with pytest.raises(EngineError):
+                await said(engines)
+            assert engines.problem()
+            await until(lambda: engines.problem() == "no card\nPlug it in.")
+            monkeypatch.setattr(Choosy, "breaks", False)
+            await until(lambda: engines.problem() is None)
+            assert await said(engines) == ["Hello there."]
 
     run(test)
