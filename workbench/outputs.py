@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -125,7 +126,7 @@ def _check_distinct(found: Sequence[Targets]) -> None:
 
 def refuse_taken(paths: Sequence[Path]) -> None:
     """Raise `UsageError` if one of `paths` exists already."""
-    taken = [path for path in paths if path.exists()]
+    taken = [path for path in paths if os.path.exists(path)]  # a name that is too long is told where it is written
     if taken:
         rest = f" and {len(taken) - 1} more exist" if len(taken) > 1 else " exists"
         raise UsageError(f"{str(taken[0])!r}{rest} already", hint="Overwrite with --force, or name another -o.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -119,7 +120,7 @@ def prepare(targets: Targets) -> None:
     for folder in {path.parent for path in targets.paths}:
         sweep(folder)
     for path in targets.paths:
-        if targets.overwrite or not path.exists():
+        if targets.overwrite or not os.path.exists(path):
             with NewFile(path, overwrite=targets.overwrite):
                 pass
 

@@ -61,7 +61,7 @@ class Model:
     def uses(self, name: str) -> bool:
         """Whether a file of that name belongs to the model."""
         patterns = (*self.files, *self.optional_files)
-        return not {"/", "\\"} & set(name) and any(fnmatchcase(name, pattern) for pattern in patterns)
+        return not set("/\\:") & set(name) and any(fnmatchcase(name, pattern) for pattern in patterns)
 
     def lacking(self, names: Sequence[str]) -> str:
         """The first of `files` that is not among `names`; empty: none."""
