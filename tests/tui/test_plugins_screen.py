@@ -109,6 +109,13 @@ def test_every_engine_is_listed_with_its_state_and_why_a_plugin_failed(run: Any,
     run(test, load_profile(own))
 
 
+def test_engines_are_seen_in_the_smallest_terminal(run: Any, own: Path) -> None:
+    async def test(pilot: Pilot[int], app: WorkbenchApp, screen: PluginsScreen) -> None:
+        assert sum(" ON " in line for line in lines(app)) >= 3
+
+    run(test, load_profile(own), (60, 15))
+
+
 def test_a_plugin_is_left_out_from_the_next_start_on_and_taken_up_again(run: Any, own: Path) -> None:
     async def test(pilot: Pilot[int], app: WorkbenchApp, screen: PluginsScreen) -> None:
         await go_to(pilot, screen, "ears")

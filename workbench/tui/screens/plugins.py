@@ -39,7 +39,7 @@ class PluginsScreen(Frame):
     DEFAULT_CSS = """
     PluginsScreen {
         EngineTable { height: 1fr; }
-        #details { height: 8; padding: 0 1; overflow-y: auto; }
+        #details { height: 8; max-height: 50%; padding: 0 1; overflow-y: auto; }
         EngineTable, #details {
             border: round $foreground 40%; border-title-color: $foreground;
             &:focus { border: round $border; }
