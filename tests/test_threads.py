@@ -13,7 +13,7 @@ import pytest
 
 from tests import fakes
 from tests.fakes import Gate
-from workbench.threads import Outcome, submit, to_thread, uninterrupted
+from workbench.threads import Outcome, acquire, submit, to_thread, uninterrupted
 
 
 def test_a_value_and_an_exception_come_back_from_the_thread() -> None:
@@ -130,6 +130,22 @@ def test_a_thread_that_hangs_does_not_keep_the_program_from_ending() -> None:
         "asyncio.run(main())\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=10)
+
+
+def test_what_is_acquired_while_its_caller_is_cancelled_is_let_go_of() -> None:
+    let_go = list[int]()
+
+    async def test() -> None:
+        assert await acquire(lambda: 1, let_go.append) == 1
+        gate = fakes.Gate(2)
+        task = asyncio.create_task(acquire(lambda: gate([]), lambda values: let_go.extend(values)))
+        await gate.entered()
+        task.cancel()
+        gate.open()
+        assert isinstance(await fakes.outcome(task), asyncio.CancelledError)
+
+    fakes.run(test)
+    assert let_go == [2]
 
 
 def test_uninterrupted_gives_what_its_future_gives() -> None:

@@ -135,6 +135,17 @@ async def to_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
     return outcome.value  # type: ignore[return-value]  # a T whenever there is no error
 
 
+async def acquire(take: Callable[[], T], let_go: Callable[[T], None]) -> T:
+    """Await `take` in a worker thread. When cancelled meanwhile, `let_go` gets what it gave, on the loop."""
+    taking = asyncio.ensure_future(to_thread(take))
+    try:
+        return await uninterrupted(taking)
+    except asyncio.CancelledError:
+        if not taking.cancelled() and taking.exception() is None:
+            let_go(taking.result())
+        raise
+
+
 async def uninterrupted(future: asyncio.Future[T]) -> T:
     """Await `future` to its end even when cancelled; the cancellation is raised after it, from an error of `future`."""
     cancelled: asyncio.CancelledError | None = None

@@ -245,14 +245,27 @@ def test_a_job_is_cancelled_from_another_process_and_tried_again(
 
 
 def test_a_file_in_the_way_is_overwritten_by_retry_only_with_force(command: Command, tone: Tone) -> None:
-    tone()
-    Path("talk.srt").write_text("mine")
-    refused(command("transcribe", "talk.wav"), 2, "exists already")
-    refused(command("jobs", "retry"), 2, "--force")
-    assert Path("talk.srt").read_text() == "mine"
+    command("transcribe", tone())
+    Path("talk.vtt").write_text("mine")
+    refused(command("transcribe", "talk.wav", "-f", "vtt"), 74, "exists already")
+    refused(command("jobs", "retry"), 74, "--force")
+    assert Path("talk.vtt").read_text() == "mine"
     assert command("jobs", "retry", "--force").exit_code == 0
-    assert Path("talk.srt").read_text() != "mine"
+    assert Path("talk.vtt").read_text() != "mine"
     assert only().state == "finished"
+
+
+@pytest.mark.parametrize("cause", ["asr.fault=constructor", "in the way", "not audio"])
+def test_a_file_that_is_refused_before_any_work_leaves_no_job(command: Command, tone: Tone, cause: str) -> None:
+    tone()
+    option = ("--option", cause) if "=" in cause else ()
+    if cause == "in the way":
+        Path("talk.srt").write_text("mine")
+    if cause == "not audio":
+        Path("talk.wav").write_bytes(Path("talk.wav").read_bytes()[:44])
+    assert command("transcribe", "talk.wav", *option).exit_code in (1, 2)
+    assert jobs() == []
+    assert command("jobs").stdout == ""
 
 
 def test_of_a_file_that_failed_late_it_is_said_that_what_was_made_is_kept(command: Command, tone: Tone) -> None:

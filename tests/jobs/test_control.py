@@ -87,7 +87,7 @@ def test_a_job_that_runs_is_let_go_of_in_the_state_that_was_asked_for(
         submit(queue, tmp_path, "a")
         await fakes.until(lambda: len(Scribe.written) == 1)
         stopping = asyncio.ensure_future(stop(store, queue.entries[0].name, state))
-        await fakes.until(lambda: bool(queue._stopped_as))
+        await fakes.until(lambda: any(turn.stopped_as for turn in queue._turns.values()))
         assert not stopping.done()
         Scribe.allow(10)  # the engine has one in hand, which is waited for
         info = await stopping

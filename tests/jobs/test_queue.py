@@ -22,6 +22,7 @@ from workbench.jobs.keeper import Keeper
 from workbench.jobs.queue import Entry, Queue
 from workbench.jobs.request import Request
 from workbench.jobs.store import JobStore
+from workbench.lock import Lock, is_held
 from workbench.outputs import Targets
 from workbench.profiles.schema import Profile
 from workbench.session import Session
@@ -342,3 +343,84 @@ def test_a_job_that_is_cancelled_is_that_and_tells_what_could_not_be_written(
     monkeypatch.setattr(Job, "commit", commit)
     Scribe.reset(1)
     work(test)
+
+
+def test_a_file_that_is_refused_before_its_work_begins_leaves_no_job_and_can_be_tried_again(
+    request_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: Scribe, options: Any) -> None:
+        raise RuntimeError("no such file: weights")
+
+    async def test(queue: Queue, session: Session) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(Scribe, "__init__", broken)
+            for name in "abc":
+                queue.submit(request_of(name))
+            await queue.settled()
+        assert [(one.state, one.name) for one in queue.entries] == [(State.FAILED, "")] * 3
+        queue.resume(1)
+        await queue.settled()
+        assert entry(queue).state is State.FINISHED
+
+    work(test, at_once=1)
+    assert [info.name[:2] for info in JobStore().jobs()] == ["20"]
+
+
+def test_a_file_that_is_gone_when_its_turn_comes_leaves_no_job(request_of: Any) -> None:
+    async def test(queue: Queue, session: Session) -> None:
+        for name in "ab":
+            queue.submit(request_of(name, seconds=4))
+        await fakes.until(lambda: bool(entry(queue, 2).name))
+        entry(queue, 2).request.targets.path.unlink()
+        Scribe.allow(1)
+        await queue.settled()
+        assert [one.state for one in queue.entries] == [State.FINISHED, State.FAILED]
+
+    Scribe.reset(0)
+    work(test, at_once=1)
+    assert [info.state for info in JobStore().jobs()] == [State.FINISHED]
+
+
+def test_a_job_that_was_there_before_stays_when_it_is_refused(request_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self: Scribe, options: Any) -> None:
+        raise RuntimeError("no such file: weights")
+
+    async def come_back(queue: Queue, session: Session) -> None:
+        for found in await queue.restore():
+            queue.resume(found.number)
+        await queue.settled()
+        assert entry(queue).state is State.FAILED
+
+    async def begin(queue: Queue, session: Session) -> None:
+        queue.submit(request_of())
+        await fakes.until(lambda: len(Scribe.written) == 1)
+        Scribe.allow(1)
+
+    Scribe.reset(1)
+    work(begin)
+    monkeypatch.setattr(Scribe, "__init__", broken)
+    work(come_back)
+    assert [info.state for info in JobStore().jobs()] == [State.FAILED]
+
+
+def test_a_queue_that_is_cancelled_while_it_is_opened_holds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, go_on, locks = threading.Event(), threading.Event(), list[Lock]()
+    lock = JobStore.queue
+
+    def slowly(self: JobStore) -> Lock:
+        locks.append(lock(self))
+        opened.set()
+        assert go_on.wait(10)
+        return locks[0]
+
+    async def test() -> None:
+        async with Session(Profile.model_validate(PROFILE), scribes()) as session:
+            task = asyncio.create_task(Queue(session, JobStore()).__aenter__())
+            await fakes.until(opened.is_set)
+            task.cancel()
+            go_on.set()
+            assert isinstance(await fakes.outcome(task), asyncio.CancelledError)
+
+    monkeypatch.setattr(JobStore, "queue", slowly)
+    fakes.run(test)
+    assert not is_held(locks[0].path)

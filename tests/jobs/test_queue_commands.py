@@ -24,7 +24,7 @@ from workbench.engines import Settings
 from workbench.errors import UsageError
 from workbench.events import Progress
 from workbench.jobs import queue as module
-from workbench.jobs import segments
+from workbench.jobs import segments, taking
 from workbench.jobs.checkpoint import State
 from workbench.jobs.control import STOPPABLE
 from workbench.jobs.job import Job
@@ -51,7 +51,7 @@ class Commands(RuleBasedStateMachine):
         self.patch.setattr(threads._threads, "start", lambda task: task()())
         self.patch.setattr(os, "fsync", lambda descriptor: None)
         self.patch.setattr(segments, "_sync_data", lambda descriptor: None)
-        self.patch.setattr(module, "look", self.look)
+        self.patch.setattr(taking, "look", self.look)
         self.patch.setattr(module, "work", self.work)
         self.patch.setattr(module, "listen", lambda store, asked: asyncio.Event().wait())
         self.folder = tempfile.TemporaryDirectory()
