@@ -14,6 +14,9 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from workbench.tui.keymap import LISTS
+from workbench.tui.texts import _
+
 
 class Choose(ModalScreen[str]):
     """Gives the name of what was chosen; Esc gives ""."""
@@ -28,7 +31,7 @@ class Choose(ModalScreen[str]):
         OptionList, OptionList:focus { width: auto; height: auto; border: none; padding: 0; background: $surface; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss('')", "Back", id="choose.back")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss('')", "Back", id="choose.back"), *LISTS]
 
     def __init__(self, title: str, choices: Mapping[str, str], current: str = "") -> None:
         """`choices`: what to show for each name. `current` is where the list begins."""
@@ -40,6 +43,7 @@ class Choose(ModalScreen[str]):
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = Content(self._title)
+            box.border_subtitle = Content(_("Enter takes it, Esc: back"))
             yield OptionList(*(Option(Content(shown), id=name) for name, shown in self._choices.items()))
 
     def on_mount(self) -> None:
