@@ -94,7 +94,7 @@ class JobDesk:
             case events.Ready():
                 self._told[entry.number] = []  # all of it is told again
             case events.Transcript() | events.Translation():
-                self._told[entry.number].append(event)
+                self._told.setdefault(entry.number, []).append(event)
 
     def _changed(self, entry: Entry) -> None:
         self.changes += 1
