@@ -101,6 +101,14 @@ def test_an_item_is_refused_only_where_the_last_process_died_at_it(tmp_path: Pat
         assert Keeper(job, ActivityCache(tmp_path), "key", None).refused(item(0)) is None
 
 
+def test_a_disk_that_does_not_take_it_holds_nothing_up(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    at_work = AtWork(tmp_path / "gone" / "at_work")
+    at_work.add(item(0))
+    assert list(at_work.items()) == []
+    at_work.clear()
+    assert "could not be written" in caplog.text
+
+
 @pytest.mark.parametrize("damage", [b"{", b"\0" * 50, b'{"kind": "asr"}\n', b"\xff\xfe\n"])
 def test_what_follows_a_damaged_line_is_not_believed(damage: bytes, tmp_path: Path) -> None:
     path = tmp_path / "at_work"

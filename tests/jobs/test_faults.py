@@ -29,7 +29,7 @@ FAULTS: Final = {
     "broken-once": f"error=EIO:when={FAILING}",
     "broken": f"error=EIO:when={FAILING}+",
 }
-CALLS: Final = {"write": 12, "fsync": 21, "fdatasync": 5, "rename": 11}
+CALLS: Final = {"write": 23, "fsync": 21, "fdatasync": 5, "rename": 11}
 """How many of each an undisturbed run makes."""
 OLD: Final = b"subtitles of another day"
 
