@@ -89,3 +89,12 @@ def test_cues_with_the_same_text_in_a_row_are_reported() -> None:
 def test_a_text_that_loops_is_reported() -> None:
     cue = Cue(0, 5, "so it is good, it is good, it is good,\nit is good, it is good.")
     assert violations([cue], CueRules()) == [Violation(0, "repeated", 5, 4)]
+
+
+def test_a_phrase_that_loops_through_cues_and_lines_is_reported() -> None:
+    texts = ["其中的範疇與其中的\n範疇與其中的範疇與", "其中的範疇與其中的\n範疇與其中的", "我沒有說"]
+    cues = [Cue(8 * i, 8 * i + 5, text) for i, text in enumerate(texts)]
+    found = violations(cues, CueRules.for_language("zh"), language="zh")
+    assert [(violation.index, violation.rule, violation.limit) for violation in found] == [(0, "repeated", 4)]
+    said = ["no, no, no.", "No, I did not."]
+    assert violations([Cue(3 * i, 3 * i + 2, text) for i, text in enumerate(said)], CueRules()) == []

@@ -192,6 +192,22 @@ def test_the_beginning_of_a_sentence_is_not_left_at_a_line_end() -> None:
     assert cue == "They put it on the desk top.\nNo, on the other one there."
 
 
+def test_the_first_word_of_a_clause_is_not_left_behind_though_a_pause_follows_it() -> None:
+    times = {
+        "ask": 3.1, "not": 3.75, "what": 4.23, "your": 5.52, "country": 5.76, "can": 6.22, "do": 6.62, "for": 6.82,
+        "you,": 7.08, "ask ": 7.36, "what ": 8.48, "you": 8.74, "can ": 9.04, "do ": 9.32, "for ": 9.56,
+        "your ": 9.76, "country.": 9.94,
+    }  # fmt: skip
+    words = [Word(start, start + 0.4, f" {word.strip()}", 0.9) for word, start in times.items()]
+    text = "".join(word.text for word in words).strip()
+    said = Transcript(segment_id=0, text=text, language="en", start=3.1, end=10.4, words=tuple(words))
+    cues = build_cues([Caption(said)], CueRules.for_language("en"))
+    assert [cue.text.replace("\n", " ") for cue in cues] == [
+        "ask not what your country can do for you,",
+        "ask what you can do for your country.",
+    ]
+
+
 def test_a_word_of_another_language_is_no_small_word() -> None:
     assert (role_of("die", "de"), role_of("die", "en"), role_of("die", "xx")) == ("binding", "", None)
     assert role_of("And,", "en") == ""

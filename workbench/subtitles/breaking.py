@@ -6,19 +6,19 @@ paragraphs into lines", 1981). A cost of 1 is a matter of taste, one of 10 an ey
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 
 from workbench.subtitles.function_words import role_of
-from workbench.subtitles.marks import ends_sentence
+from workbench.subtitles.marks import ends_clause, ends_sentence
 from workbench.subtitles.pieces import Piece
 from workbench.subtitles.rules import CueRules, has_no_spaces
 
-_CLAUSE_END = re.compile(r"([,;:、，；：،؛—–-]|[)\]}）」』】])[\"'”’»“]*$")
 _PARTICLES = frozenset("的了着吗呢吧啊嘛嗎著")
 """Chinese ones that end a phrase; where other Chinese words end takes a dictionary to know."""
 _LONG_PAUSE_S = 0.5
+_STRANDED = 5.0
+"""For the first word of a clause that is left behind, even before a pause: people pause after it, but read on."""
 _EXTRA_LINE = 100.0
 """More than any choice of breaks can save: never a line more than needed."""
 
@@ -52,11 +52,12 @@ def break_cost(before: Piece, after: Piece) -> float:
     if ends_sentence(before.text):
         return 0.0
     pause = min(_LONG_PAUSE_S, max(0.0, after.start - before.end))
-    return max(0.0, _cost_of_texts(before, after) - 8 * pause)
+    cost = max(0.0, _cost_of_texts(before, after) - 8 * pause)
+    return cost + _STRANDED if after.space and before.begins_clause and not ends_clause(before.text) else cost
 
 
 def _cost_of_texts(before: Piece, after: Piece) -> float:
-    if _CLAUSE_END.search(before.text) or unicodedata.category(after.text[0]) in ("Ps", "Pi"):
+    if ends_clause(before.text) or unicodedata.category(after.text[0]) in ("Ps", "Pi"):
         # "No," alone at the end of a line belongs to what it begins.
         return 7.0 if before.begins_sentence else 2.5
     if after.space:

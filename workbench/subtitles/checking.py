@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from workbench.subtitles.breaking import ends_loosely
-from workbench.subtitles.repeats import MOST_IN_A_ROW, MOST_IN_A_TEXT, repeated, times_looped
+from workbench.subtitles.normal import one_line
+from workbench.subtitles.repeats import MOST_IN_A_ROW, MOST_IN_A_TEXT, repeated, same_words, times_looped
 from workbench.subtitles.rules import CueRules, has_no_spaces
 from workbench.types import Cue
 
@@ -26,7 +27,7 @@ class Violation:
 
     "broken_word": a word that is longer than a line goes on in the next.
     "line_end": lines that end with an article, a preposition or the like, and whose cue goes on.
-    "repeated": cues in a row with the same text, or phrases in a row in one text.
+    "repeated": cues in a row with the same text, or phrases in a row in one text or from one to the next.
     """
     value: float
     limit: float
@@ -54,6 +55,7 @@ def violations(
     found += _broken_words([cue.text for cue in cues], rules)
     found += _broken_words([cue.translation for cue in cues], translation_rules or rules)
     found += [Violation(i, "repeated", times, MOST_IN_A_ROW) for i, times in repeated(cue.text for cue in cues)]
+    found += _loops_across([cue.text for cue in cues])
     return sorted(found, key=lambda violation: violation.index)
 
 
@@ -69,7 +71,7 @@ def _of_text(index: int, text: str, duration: float, rules: CueRules, language: 
         yield Violation(index, "max_cps", cps, rules.max_cps)
     if loose := sum(ends_loosely(line, language) for line in lines[:-1]):
         yield Violation(index, "line_end", loose, 0)
-    if (times := times_looped(text)) > MOST_IN_A_TEXT:
+    if (times := times_looped(one_line(text))) > MOST_IN_A_TEXT:
         yield Violation(index, "repeated", times, MOST_IN_A_TEXT)
 
 
@@ -85,6 +87,16 @@ def _of_gap(index: int, gap: float, rules: CueRules) -> Iterable[Violation]:
         yield Violation(index, "min_gap_s", gap, rules.min_gap_s)
     elif rules.min_gap_s + _TOLERANCE_S < gap < rules.small_gap_s - _TOLERANCE_S:
         yield Violation(index, "small_gap_s", gap, rules.small_gap_s)
+
+
+def _loops_across(texts: Sequence[str]) -> Iterable[Violation]:
+    """Phrases that come again and again from one cue to the next, and not often enough in either to be seen there."""
+    for index, pair in enumerate(pairwise(texts)):
+        times = times_looped(one_line("\n".join(pair)))
+        if times > MOST_IN_A_TEXT >= max(map(times_looped, map(one_line, pair))) and same_words(pair[0]) != same_words(
+            pair[1]
+        ):
+            yield Violation(index, "repeated", times, MOST_IN_A_TEXT)
 
 
 def _broken_words(texts: Sequence[str], rules: CueRules) -> Iterable[Violation]:

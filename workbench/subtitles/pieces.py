@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from workbench.subtitles.function_words import CHINESE_WORDS, Role, role_of
-from workbench.subtitles.marks import ends_sentence
+from workbench.subtitles.marks import ends_clause, ends_sentence
 from workbench.subtitles.rules import CueRules, has_no_spaces
 from workbench.types import Transcript, Translation, Word
 
@@ -41,6 +41,8 @@ class Piece:
     """What the word is to the next; None in a language whose small words are not known."""
     begins_sentence: bool = False
     """Whether the piece before ends a sentence, or there is none."""
+    begins_clause: bool = False
+    """Whether the piece before ends a sentence or a part of one, or there is none."""
     inside_word: bool = False
     """Whether it goes on with the word of the piece before."""
     words: tuple[Word, ...] = ()
@@ -81,6 +83,7 @@ def pieces_of(transcript: Transcript, rules: CueRules, translation: Translation 
                 position=(first + letters) / count,
                 role=role_of(text, shown.language),
                 begins_sentence=not pieces or ends_sentence(pieces[-1].text),
+                begins_clause=not pieces or ends_sentence(pieces[-1].text) or ends_clause(pieces[-1].text),
                 inside_word=bool(begins) and bool(pieces) and first not in begins,
                 words=tuple(word for letter in range(first, first + letters) for word in begins.get(letter, ())),
             )
