@@ -17,6 +17,7 @@ def test_it_names_where_things_lie(command: Any, tone: Callable[..., Path], plac
     assert told == {
         "settings": str(home / "config"),
         "sessions": str(home / "data" / "sessions"),
+        "jobs": str(home / "data" / "jobs"),
         "models": str(home / "cache" / "models"),
         "log": str(home / "state" / "workbench.log"),
     }
@@ -27,5 +28,5 @@ def test_it_names_where_things_lie(command: Any, tone: Callable[..., Path], plac
 
 def test_each_has_a_line(command: Any, place: Path) -> None:
     lines = command("paths").stdout.splitlines()
-    assert [line.split()[0] for line in lines] == ["settings", "sessions", "models", "log"]
+    assert [line.split()[0] for line in lines] == ["settings", "sessions", "jobs", "models", "log"]
     assert lines[-1].endswith(str(place.parent / "home" / "state" / "workbench.log"))

@@ -28,7 +28,7 @@ COMMANDS: Final = {
     "profile": ("workbench.cli.profile:app", "Detect the hardware; list, show, choose and compare profiles."),
     "plugins": ("workbench.cli.plugins:plugins", "List the engines of all installed plugins."),
     "models": ("workbench.cli.models:models", "List known models and where they are."),
-    "paths": ("workbench.cli.paths:paths", "Print where settings, sessions, models and the log lie."),
+    "paths": ("workbench.cli.paths:paths", "Print where settings, sessions, jobs, models and the log lie."),
     "doctor": ("workbench.cli.doctor:doctor", "Find what is missing on this machine, and what mends it."),
 }
 

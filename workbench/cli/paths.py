@@ -13,13 +13,15 @@ from workbench.cli import console
 def paths(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
-    """Print where settings, sessions, fetched models and the log lie, whether they are there yet or not."""
+    """Print where settings, sessions, jobs, fetched models and the log lie, whether they are there yet or not."""
+    from workbench.jobs.store import JobStore
     from workbench.models.resolution import models_dir
     from workbench.recording import sessions_dir
 
     found = {
         "settings": places.config_dir(),
         "sessions": sessions_dir(),
+        "jobs": JobStore().root,
         "models": models_dir(),
         "log": places.log_file(),
     }
