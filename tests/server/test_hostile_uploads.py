@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import av
 import numpy as np
@@ -125,5 +125,26 @@ def test_decoding_that_costs_too_much_is_given_up() -> None:
             status, message = await answer(server, "costly.flac", data)
             assert status == 400
             assert "takes too long to decode" in message
+
+    run(test)
+
+
+def test_an_upload_goes_to_disk_and_takes_no_memory() -> None:
+    size, block = 60_000_000, bytes(60_000)
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b'--x\r\ncontent-disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
+        for _ in range(size // len(block)):
+            yield block
+        yield b"\r\n--x--\r\n"
+
+    async def test() -> None:
+        async with serving() as server, server.http() as client:
+            memory = psutil.Process().memory_info().rss
+            kind = {"content-type": "multipart/form-data; boundary=x"}
+            found = await client.post("/v1/audio/transcriptions", content=body(), headers=kind)
+            assert found.status_code == 400  # it holds nothing
+            assert psutil.Process().memory_info().rss - memory < 20_000_000
+            assert stored() == []
 
     run(test)
