@@ -176,7 +176,8 @@ def _channels(frames: list[AudioFrame]) -> Samples:
     else:
         channels = np.concatenate(arrays, axis=1).reshape(-1, frames[0].layout.nb_channels).T
     kind, full = channels.dtype.kind, 2.0 ** (8 * channels.dtype.itemsize - 1)
-    scaled = channels.astype(np.float32)
+    with np.errstate(over="ignore"):  # what 64 bits hold and 32 do not becomes infinite, which is no number
+        scaled = channels.astype(np.float32)
     if kind == "u":
         scaled -= full
     if kind in "iu":
