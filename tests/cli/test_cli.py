@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from workbench.errors import MissingError, OutputError, UsageError, WorkbenchError
+from workbench.jobs.store import JobStore
 
 Child = Callable[..., "subprocess.CompletedProcess[bytes]"]
 Tone = Callable[..., Path]
@@ -257,6 +258,7 @@ def test_a_signal_waits_for_the_running_call_and_leaves_no_file(tone: Tone, name
     assert running.stderr is not None
     running.send_signal(getattr(signal, name))
     assert running.stderr.readline() == b"Stopping. Once more ends it at once.\n"
+    assert running.stderr.readline() == b"Waiting for engines to end what they have begun.\n"
     assert running.poll() is None
     gate.touch()
     out, said = running.communicate(timeout=30)
@@ -337,6 +339,22 @@ def test_on_a_terminal_there_are_bars_and_the_cursor_comes_back(
         assert "talk.wav -> talk.srt, talk.speech.wav (0:02, en, 1 cue" in seen.replace("\r\n", "")
         assert json.loads(data)["file"] == "talk.wav"  # and not on the terminal
         assert '"segments"' not in seen
+
+
+@unix
+@pytest.mark.usefixtures("outside")
+def test_a_terminal_that_is_closed_pauses_what_runs(tone: Tone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    ours, theirs = os.openpty()
+    running, gate = _held(tone, stderr=theirs)
+    os.close(theirs)
+    os.close(ours)
+    running.send_signal(signal.SIGHUP)
+    gate.touch()
+    running.communicate(timeout=30)
+    assert running.returncode == 128 + signal.SIGHUP
+    [info] = JobStore().jobs()
+    assert (info.state, info.checkpoint and info.checkpoint.failures) == ("paused", ())
 
 
 @unix

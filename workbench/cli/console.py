@@ -9,7 +9,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
 
 from workbench import paths
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+_PATIENCE_S: Final = 1.0
+"""After which people want to know why it has not stopped."""
 disabled_plugins: Final[list[str]] = []
 """Names given with --no-plugin."""
 _shows_text = False
@@ -34,8 +36,20 @@ def say(message: str) -> None:
     """A line for people, on stderr."""
     _make_way()
     if sys.stderr is not None:  # it is when it was closed
-        sys.stderr.write(printable(message) + "\n")
-        sys.stderr.flush()
+        with to_people():
+            sys.stderr.write(printable(message) + "\n")
+            sys.stderr.flush()
+
+
+@contextlib.contextmanager
+def to_people() -> Iterator[None]:
+    """Around what is written on stderr: where its terminal is gone nobody is told, which stops no work."""
+    try:
+        yield
+    except OSError as error:
+        _log.warning("nobody can be told any more: %s", error)
+        if sys.__stderr__ is not None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stderr__.fileno())
 
 
 def is_terminal(stream: TextIO | None) -> bool:
@@ -232,6 +246,7 @@ def run(
                 os._exit(128 + number)
             caught.append(number)
             say("Stopping. Once more ends it at once.")
+            loop.call_later(_PATIENCE_S, _say_what_is_waited_for)
             assert task is not None
             task.cancel()
 
@@ -251,6 +266,13 @@ def run(
         if not caught:
             raise
         raise SystemExit(128 + caught[0]) from None
+
+
+def _say_what_is_waited_for() -> None:
+    from workbench import threads
+
+    if threads.busy():
+        say("Waiting for engines to end what they have begun.")
 
 
 def _leave_terminal() -> None:

@@ -183,7 +183,8 @@ class _Bars(Display):
                 total=audio if found.is_known and audio else None,
                 left=_total_left(found),
             )
-        self._progress.refresh()
+        with console.to_people():
+            self._progress.refresh()
 
     def finished(self, result: Result, *, went_on: bool = False) -> None:
         self._remove(result.path)
@@ -202,7 +203,8 @@ class _Bars(Display):
         super().failed(path, error)
 
     def make_way(self) -> None:
-        self._progress.stop()
+        with console.to_people():
+            self._progress.stop()
 
     def _remove(self, path: Path) -> None:
         if self._loading is not None:  # what was done before, or cannot be done, needs no engines
@@ -211,7 +213,8 @@ class _Bars(Display):
             self._progress.remove_task(bar)
 
     def _line(self, text: str) -> None:
-        self._progress.console.print(console.printable(text), markup=False, highlight=False, soft_wrap=True)
+        with console.to_people():
+            self._progress.console.print(console.printable(text), markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
