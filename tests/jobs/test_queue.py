@@ -362,7 +362,7 @@ def test_a_file_that_is_refused_before_its_work_begins_leaves_no_job_and_can_be_
         await queue.settled()
         assert entry(queue).state is State.FINISHED
 
-    work(test, at_once=1)
+    work(test, at_once=1, keeps_refused=False)
     assert [info.name[:2] for info in JobStore().jobs()] == ["20"]
 
 
@@ -377,7 +377,7 @@ def test_a_file_that_is_gone_when_its_turn_comes_leaves_no_job(request_of: Any) 
         assert [one.state for one in queue.entries] == [State.FINISHED, State.FAILED]
 
     Scribe.reset(0)
-    work(test, at_once=1)
+    work(test, at_once=1, keeps_refused=False)
     assert [info.state for info in JobStore().jobs()] == [State.FINISHED]
 
 
@@ -399,7 +399,7 @@ def test_a_job_that_was_there_before_stays_when_it_is_refused(request_of: Any, m
     Scribe.reset(1)
     work(begin)
     monkeypatch.setattr(Scribe, "__init__", broken)
-    work(come_back)
+    work(come_back, keeps_refused=False)
     assert [info.state for info in JobStore().jobs()] == [State.FAILED]
 
 

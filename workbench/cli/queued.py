@@ -29,7 +29,7 @@ async def run_jobs(session: Session, report: Report, feed: Feed) -> None:
     """
     kept, store = retention.chosen(), JobStore()
     follower = Follower(report)
-    queue = Queue(session, store, observe=follower.observe)
+    queue = Queue(session, store, observe=follower.observe, keeps_refused=False)
     queue.watch(follower.changed)
     try:
         with Ticking(queue, report.shown):

@@ -62,17 +62,22 @@ class Queue:
         at_once: int = AT_ONCE,
         observe: Observe = lambda entry, event: None,
         left_as: State = State.PAUSED,
+        keeps_refused: bool = True,
     ) -> None:
         """`observe` gets the events of each file; it must neither block nor raise.
 
         `left_as`: what a file that runs becomes when the queue is left. `restore` goes on with one that is `QUEUED`,
         and has one that is `PAUSED` wait.
+
+        `keeps_refused`: whether a file that was put in and is refused before any work began stays on disk as a job
+        that failed, for `restore` to find.
         """
         self._session = session
         self._store = store
         self._at_once = at_once
         self._observe = observe
         self._left_as = left_as
+        self._keeps_refused = keeps_refused
         self._entries = Entries()
         self._turns: dict[int, _Turn] = {}
         self._looking: int | None = None
@@ -264,11 +269,11 @@ class Queue:
                 job.close()
 
     def _give_up(self, number: int, job: Job | None, error: Exception) -> None:
-        """A job that was made for nothing goes; of others the disk says what went wrong."""
+        """Say what went wrong, on disk too, unless nothing is to be kept of it."""
         name, has_begun = self._entries[number].name, self._turns[number].running is not None
         is_refused = isinstance(error, InputError | UsageError) or (isinstance(error, WorkbenchError) and not has_begun)
         is_its_own = not isinstance(error, DiskFull | JobBusy) and self._taker.is_new(name)
-        if is_refused and is_its_own and not (job and job.results):
+        if not self._keeps_refused and is_refused and is_its_own and not (job and job.results):
             self._failed(number, error, name="")
             self._changes.add(name, is_unwanted=True)
             return
