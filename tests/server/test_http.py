@@ -190,6 +190,7 @@ def test_the_clients_name_of_a_file_is_no_path_here(name: str, tmp_path: Path) -
         (b"no audio at all" * 100, "is not audio or video"),
         (b"#EXTM3U\nfile:///etc/hostname\n", "is a playlist"),
     ],
+    ids=["empty", "text", "playlist"],
 )
 def test_what_is_no_audio_is_refused_under_the_clients_name(data: bytes, said: str) -> None:
     async def test() -> None:
@@ -224,6 +225,7 @@ def test_a_recording_longer_than_allowed_is_refused() -> None:
         b"\0" * 2000,
         b"--x--\r\n",
     ],
+    ids=["empty", "start", "no-headers", "no-name", "zeros", "end"],
 )
 def test_a_form_that_is_none_is_refused(body: bytes) -> None:
     async def test() -> None:

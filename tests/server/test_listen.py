@@ -177,6 +177,7 @@ def test_a_query_that_asks_for_the_impossible_closes_with_a_reason(query: str, e
         (" " * 70_000, 1009),
         (bytes(2_000_000), 1009),
     ],
+    ids=["empty", "brace", "brackets", "NaN", "digits", "spaces", "bytes"],  # not the megabytes themselves
 )
 def test_a_message_that_cannot_be_read_closes(message: str | bytes, expected: int) -> None:
     async def test() -> None:
