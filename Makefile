@@ -4,6 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DISTRIBUTIONS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
 
+# Tests start some hundred processes: where none keeps what it compiled, as in many containers, that takes minutes.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test check lint audit screenshots clean
 
 # Installed when a list of requirements or a distribution's own changed since.
