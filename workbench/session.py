@@ -11,7 +11,7 @@ from workbench.engines import Capture, Engine, Exporter, Settings, StageKind, Tr
 from workbench.errors import MissingError, UnsupportedLanguage, UsageError, WorkbenchError
 from workbench.hookspecs import EngineClass
 from workbench.loading import Pools, explained
-from workbench.models.states import ModelState, ModelStates, Phase, Wanted, Watch
+from workbench.models.states import ModelState, ModelStates, Phase, Queued, Watch
 from workbench.pipeline import Stages
 from workbench.plan import Choice, Key, Plan, attributed
 from workbench.plugins import Registry, how_to_take_up
@@ -150,7 +150,7 @@ class Session:
     def queued(self, plan: Plan | None) -> None:
         """Show in `states` that `plan` is loaded next; None: nothing waits any more."""
         choices = plan.choices if plan else []
-        self._states.queue({choice.engine.kind: Wanted(choice.key, choice.title) for choice in choices})
+        self._states.queue({choice.engine.kind: Queued(choice.key, choice.title) for choice in choices})
 
     def formats(self) -> list[str]:
         """What subtitles can be written as."""

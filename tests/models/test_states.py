@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from workbench.engines import StageKind
-from workbench.models.states import FOLLOWS, ModelState, ModelStates, Phase, Wanted
+from workbench.models.states import FOLLOWS, ModelState, ModelStates, Phase, Queued
 
 
 def state(kind: StageKind = StageKind.ASR, model: str = "", phase: Phase = Phase.LOADING) -> ModelState:
@@ -103,7 +103,7 @@ def test_what_comes_next_stands_on_what_is_being_loaded_for_that_stage() -> None
     ]:
         states.add(owner, owner, state(kind, owner))
         states.move(owner, phase)
-    states.queue({StageKind.ASR: Wanted("newest", "engine newest"), StageKind.VAD: Wanted("vad", "engine vad")})
+    states.queue({StageKind.ASR: Queued("newest", "engine newest"), StageKind.VAD: Queued("vad", "engine vad")})
     assert [one.next for one in states.current()] == ["", "", "engine newest"]
     states.move("new", Phase.READY)
     assert [one.next for one in states.current()] == ["", "engine newest", "engine newest"]
@@ -117,7 +117,7 @@ def test_what_is_queued_is_told_when_it_changes() -> None:
     states, told = ModelStates(), list[str]()
     states.add("a", 1, state())
     states.watch(lambda seen: told.append(seen[0].next))
-    wanted = {StageKind.ASR: Wanted(2, "engine b")}
+    wanted = {StageKind.ASR: Queued(2, "engine b")}
     states.queue(wanted)
     states.queue(dict(wanted))
     states.queue({})
@@ -164,7 +164,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(wanted=st.one_of(st.none(), owners))
     def queue(self, wanted: str | None) -> None:
-        self.states.queue({StageKind.ASR: Wanted(wanted, f"engine {wanted}")} if wanted else {})
+        self.states.queue({StageKind.ASR: Queued(wanted, f"engine {wanted}")} if wanted else {})
 
     def teardown(self) -> None:
         assert self.seen == self.states.current()

@@ -11,13 +11,13 @@ from textual.widgets import Static
 from tests import fakes
 from tests.tui.conftest import drive, lines
 from workbench.tui.app import WorkbenchApp
-from workbench.tui.screens.export import ExportScreen, Wanted
+from workbench.tui.screens.export import ExportChoice, ExportScreen
 
 Make = Callable[..., WorkbenchApp]
 
 
 def test_a_session_without_text_is_exported_as_audio(make: Make) -> None:
-    answers: list[Wanted | None] = []
+    answers: list[ExportChoice | None] = []
 
     async def test(pilot: Pilot[int]) -> None:
         form = ExportScreen("Export a session", [], Path("here"), has_translation=False)

@@ -12,9 +12,9 @@ from tests.jobs.scribe import PROFILE, scribes
 from workbench.errors import UsageError
 from workbench.profiles.schema import Profile
 from workbench.session import Session
-from workbench.tui.job_requests import Wanted, completed, files_of, overwriting, requests, taken, unlisted
+from workbench.tui.job_requests import JobChoice, completed, files_of, overwriting, requests, taken, unlisted
 
-SOME: Wanted = Wanted((), ("srt",), "en", None, "source", None)
+SOME: JobChoice = JobChoice((), ("srt",), "en", None, "source", None)
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def media(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def made(wanted: Wanted, **profile: object) -> list[Path]:
+def made(wanted: JobChoice, **profile: object) -> list[Path]:
     session = Session(Profile.model_validate({**PROFILE, **profile}), scribes())
     return [path for request in requests(wanted, session.profile, session) for path in request.targets.paths]
 

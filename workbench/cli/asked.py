@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 
 from workbench.cli import options
 from workbench.cli.overrides import overridden, settings_of
-from workbench.cli.wanted import Wanted
+from workbench.cli.wanted import OutputOptions
 from workbench.engines import Settings
 from workbench.plugins import Registry
 from workbench.profiles.schema import Profile
@@ -40,9 +40,9 @@ class Asked:
     as_json: options.JsonLines = False
     plain: options.Plain = False
 
-    def wanted(self) -> Wanted:
+    def wanted(self) -> OutputOptions:
         """Raises `UsageError` for options that contradict each other."""
-        wanted = Wanted(
+        wanted = OutputOptions(
             output=self.output,
             formats=self.format,
             show=self.show,

@@ -17,7 +17,7 @@ from workbench.cli.asked import Asked, asking
 from workbench.cli.progress import display
 from workbench.cli.queued import run_jobs
 from workbench.cli.report import Report
-from workbench.cli.wanted import Wanted, note_stand_ins, prepare_process
+from workbench.cli.wanted import OutputOptions, note_stand_ins, prepare_process
 from workbench.engines import Settings
 from workbench.errors import InputError, UsageError, WorkbenchError
 from workbench.jobs.checkpoint import State
@@ -91,7 +91,7 @@ class _Taken:
         queue: Queue,
         session: Session,
         settings: Settings,
-        wanted: Wanted,
+        wanted: OutputOptions,
         report: Report,
         made: dict[Path, Path],
         unreadable: Mapping[Path, Status],

@@ -13,7 +13,7 @@ from workbench.cli.options import refuse_standard_input
 from workbench.cli.progress import display
 from workbench.cli.queued import run_jobs
 from workbench.cli.report import Report
-from workbench.cli.wanted import Wanted, note_stand_ins, prepare_process
+from workbench.cli.wanted import OutputOptions, note_stand_ins, prepare_process
 from workbench.engines import Settings
 from workbench.errors import UsageError, WorkbenchError
 from workbench.jobs.folders import media_files
@@ -66,7 +66,7 @@ def _expanded(files: list[Path], *, recursive: bool) -> list[Path]:
 
 
 async def _run(
-    files: list[Path], profile: Profile, registry: Registry, settings: Settings, wanted: Wanted, report: Report
+    files: list[Path], profile: Profile, registry: Registry, settings: Settings, wanted: OutputOptions, report: Report
 ) -> None:
     """What can be refused for all files is, before any of them is looked into."""
     async with Session(profile, registry) as session:

@@ -23,7 +23,7 @@ from workbench.threads import limit_arenas
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class OutputOptions:
     """Options, beside the settings of the stream."""
 
     output: str | None

@@ -18,7 +18,9 @@ from workbench.session import Session
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Setup:
+    """What live audio is to run with."""
+
     profile: Profile
     settings: Settings
 
@@ -39,7 +41,7 @@ class Engines:
     def __init__(
         self,
         registry: Registry,
-        wanted: Wanted,
+        wanted: Setup,
         told: Callable[[Exception], WorkbenchError],
         hand_over: Callable[[], Awaitable[None]],
     ) -> None:
@@ -67,7 +69,7 @@ class Engines:
         """Want something else; None: as before. What cannot be loaded is not wanted any more. Raises `ProfileError`."""
         if profile is not None:
             check_options(profile, self._registry)
-        self.wanted = Wanted(profile or self.wanted.profile, settings or self.wanted.settings)
+        self.wanted = Setup(profile or self.wanted.profile, settings or self.wanted.settings)
         self._settled.clear()
         self._asked.set()
         if self._applying:
@@ -93,7 +95,7 @@ class Engines:
             except Exception as error:
                 self._failure = self._told(error)
                 if wanted is self.wanted and self.loaded is not None:
-                    self.wanted = wanted = Wanted(self.loaded.profile, self.loaded.settings)
+                    self.wanted = wanted = Setup(self.loaded.profile, self.loaded.settings)
                     self.session.adopt(wanted.profile)
             finally:
                 self._applying = False
@@ -101,7 +103,7 @@ class Engines:
                 self._settled.set()
             self._changed.set()
 
-    async def _apply(self, wanted: Wanted) -> None:
+    async def _apply(self, wanted: Setup) -> None:
         self.session.adopt(wanted.profile)
         self.session.queued(None)
         plan = self._plan(wanted)
@@ -118,7 +120,7 @@ class Engines:
         self._let_go = let_go
         await self.session.release(plan)
 
-    def _plan(self, wanted: Wanted) -> Plan:
+    def _plan(self, wanted: Setup) -> Plan:
         live = wanted.profile.live
         speak = live.speak and live.recognize
         return self.session.plan(wanted.settings, speak=speak, detect=live.detect, recognize=live.recognize)

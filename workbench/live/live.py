@@ -14,7 +14,7 @@ from workbench import events, paths
 from workbench.audio.levels import Meter
 from workbench.engines import Capture, Settings
 from workbench.errors import UsageError, WorkbenchError, in_one_line, is_expected
-from workbench.live.engines import Engines, Wanted
+from workbench.live.engines import Engines, Setup
 from workbench.live.status import LivePhase, LiveStatus, Source, StageStatus, stage_statuses
 from workbench.live.take import Take
 from workbench.models.states import ModelState, Watch
@@ -43,7 +43,7 @@ class Live:
 
     def __init__(self, profile: Profile, registry: Registry, settings: Settings | None = None) -> None:
         """Loads nothing: `change` does. Raises `ProfileError`."""
-        wanted = Wanted(profile, settings or Settings(**profile.settings.model_dump()))
+        wanted = Setup(profile, settings or Settings(**profile.settings.model_dump()))
         self.registry = registry
         self.meter = Meter()
         self.recording: Recording | None = None

@@ -67,7 +67,7 @@ _ORDER: Final = list(StageKind)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Queued:
     """What will be loaded for a kind of stage after what is loaded now."""
 
     identity: Hashable
@@ -81,7 +81,7 @@ class ModelStates:
     def __init__(self) -> None:
         self._states: dict[Hashable, ModelState] = {}
         self._identities: dict[Hashable, Hashable] = {}
-        self._queued: Mapping[StageKind, Wanted] = {}
+        self._queued: Mapping[StageKind, Queued] = {}
         self._watches: list[Watch] = []
 
     def current(self) -> tuple[ModelState, ...]:
@@ -124,7 +124,7 @@ class ModelStates:
             del self._identities[owner]
             self._tell()
 
-    def queue(self, wanted: Mapping[StageKind, Wanted]) -> None:
+    def queue(self, wanted: Mapping[StageKind, Queued]) -> None:
         """Say what comes after what is being loaded now."""
         if wanted != self._queued:
             self._queued = wanted

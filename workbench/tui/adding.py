@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from workbench.jobs.queue import Entry
     from workbench.jobs.request import Request
     from workbench.tui.app import WorkbenchApp
-    from workbench.tui.job_requests import Wanted
+    from workbench.tui.job_requests import JobChoice
 
 
 async def ask(app: WorkbenchApp) -> list[Entry]:
@@ -78,6 +78,6 @@ def _kept(app: WorkbenchApp) -> dict[str, Any]:
     return kept if isinstance(kept, dict) and isinstance(kept.get("formats", []), list) else {}
 
 
-def _keep(app: WorkbenchApp, wanted: Wanted) -> None:
+def _keep(app: WorkbenchApp, wanted: JobChoice) -> None:
     kept = {"formats": list(wanted.formats), "show": wanted.show if wanted.target_language else "translation"}
     app.choose(layout={**app.choices.layout, "jobs": kept})

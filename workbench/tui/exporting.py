@@ -13,7 +13,7 @@ from workbench.sessions import Recording
 from workbench.threads import to_thread
 from workbench.tui.failures import noticed
 from workbench.tui.screens.ask import Ask
-from workbench.tui.screens.export import AUDIO, ExportScreen, Wanted
+from workbench.tui.screens.export import AUDIO, ExportChoice, ExportScreen
 from workbench.tui.session_rows import Found
 from workbench.tui.texts import _
 
@@ -41,7 +41,7 @@ async def ask(app: WorkbenchApp, found: Found) -> None:
         app.notice(_("Written: {path}", path=", ".join(str(path) for path in paths)))
 
 
-def export(session: Session, recording: Recording, wanted: Wanted, *, overwrite: bool) -> None:
+def export(session: Session, recording: Recording, wanted: ExportChoice, *, overwrite: bool) -> None:
     """Blocks. Raises `EngineError`, `OutputError`."""
     paths = wanted.paths()
     outputs: list[Output] = [(session.exporter(f), f, path) for f, path in paths.items() if f != AUDIO]

@@ -27,7 +27,7 @@ _LONGEST: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class JobChoice:
     """What to make of which files."""
 
     files: tuple[Path, ...]
@@ -94,7 +94,7 @@ def _fits(entry: os.DirEntry[str], wanted: str) -> bool:
     return is_meant and entry.name != wanted and (entry.is_dir() or is_media(Path(entry.name)))
 
 
-def requests(wanted: Wanted, profile: Profile, session: Session) -> list[Request]:
+def requests(wanted: JobChoice, profile: Profile, session: Session) -> list[Request]:
     """Raises `UsageError` when two files would be written to one place."""
     translated = wanted.show != "source"
     found = targets(

@@ -23,7 +23,7 @@ AUDIO: Final = "wav"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ExportChoice:
     """What to write."""
 
     formats: tuple[str, ...]
@@ -37,7 +37,7 @@ class Wanted:
         return {format: self.stem.with_name(f"{self.stem.name}.{format}") for format in self.formats}
 
 
-class ExportScreen(Form[Wanted | None]):
+class ExportScreen(Form[ExportChoice | None]):
     """Gives what is wanted; None when nothing is."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -76,7 +76,7 @@ class ExportScreen(Form[Wanted | None]):
         except UsageError:
             self._tell()
 
-    def _wanted(self) -> Wanted:
+    def _wanted(self) -> ExportChoice:
         """Raises `UsageError`."""
         formats = self.chosen_formats()
         start, end, stem = (self.query_one(f"#{name}", Input).value.strip() for name in ("start", "end", "stem"))
@@ -86,4 +86,4 @@ class ExportScreen(Form[Wanted | None]):
         if not stem or not Path(stem).name:
             raise UsageError(_("The files have no name."), hint=_("Write a path without a suffix."))
         show = self.query_one("#show", Select).value if self._has_translation else "source"
-        return Wanted(formats, cast(Show, show), span, Path(stem).expanduser())
+        return ExportChoice(formats, cast(Show, show), span, Path(stem).expanduser())

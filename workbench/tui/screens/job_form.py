@@ -15,7 +15,7 @@ from textual.widgets import Input, Select
 from workbench.errors import WorkbenchError
 from workbench.subtitles import Show
 from workbench.threads import to_thread
-from workbench.tui.job_requests import Wanted, completed, files_of
+from workbench.tui.job_requests import JobChoice, completed, files_of
 from workbench.tui.screens.form import Form
 from workbench.tui.screens.language import COMMON
 from workbench.tui.texts import _
@@ -34,7 +34,7 @@ class Paths(Suggester):
         return await to_thread(completed, value)
 
 
-class JobForm(Form[Wanted | None]):
+class JobForm(Form[JobChoice | None]):
     """Gives what is wanted; None when nothing is."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -97,14 +97,14 @@ class JobForm(Form[Wanted | None]):
         except WorkbenchError as error:
             self.say(error)
 
-    async def _wanted(self) -> Wanted:
+    async def _wanted(self) -> JobChoice:
         """Raises `UsageError`, `InputError`."""
         formats = self.chosen_formats()
         path, folder = self.query_one("#path", Input).value, self.query_one("#folder", Input).value.strip()
         recursive = self.query_one("#recursive", Flag).value
         files = await to_thread(files_of, path, recursive=recursive)
         target = self._chosen("target")
-        return Wanted(
+        return JobChoice(
             files=files,
             formats=formats,
             language=self._chosen("language"),
