@@ -12,8 +12,8 @@ import pytest
 
 import workbench
 from workbench import events
-from workbench.engines import Settings
-from workbench.errors import InputError, StageError, UnsupportedLanguage
+from workbench.engines import Settings, StageKind
+from workbench.errors import EngineError, InputError, StageError, UnsupportedLanguage
 from workbench.pipeline import Pipeline, Stages
 from workbench.pool import Pool
 from workbench.speech.packer import PackerOptions
@@ -361,6 +361,16 @@ def test_failures_in_a_row_end_the_stream_when_there_are_too_many() -> None:
 
     with pytest.raises(StageError):
         run(Tape(recording(1.0, 1.0, 1.0)), Failing(), tolerance=3)
+
+
+def test_a_stage_of_which_no_engine_is_left_is_named() -> None:
+    class Broken(Lengths):
+        def process(self, item: workbench.Window, state: Settings) -> Iterator[workbench.Transcript]:
+            raise EngineError("the GPU is gone")
+
+    with pytest.raises(StageError, match=r"asr engine 'lengths' failed at .*lengths broke 6 times in a row") as caught:
+        run(Tape(recording(*[1.0] * 12)), Broken(), tolerance=100)
+    assert caught.value.stage is StageKind.ASR
 
 
 def test_a_stage_that_always_fails_ends_the_stream_though_the_one_before_it_works() -> None:

@@ -12,41 +12,36 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias, TypeVar, cast
 
 from workbench import events
-from workbench.audio.recent import RecentAudio
 from workbench.drifting import DriftCheck
 from workbench.edge import Edge
 from workbench.engines import Capture, Recognizer, Settings, StageKind
 from workbench.errors import UnsupportedLanguage, first_error, is_expected
 from workbench.interim import Interim
 from workbench.kept import Item, Keeping, Kept, begins
-from workbench.listening import Listener
 from workbench.pool import Pool, Results, Stage
 from workbench.pool.results import Values
-from workbench.speech.cache import joined
+from workbench.segmentation import Segmentation
 from workbench.speech.drift import Drift
-from workbench.speech.packer import Packer, PackerOptions
-from workbench.speech.quality import Quality, Span, quality
+from workbench.speech.packer import PackerOptions
+from workbench.speech.quality import Quality
 from workbench.speech.repeats import RepeatFilter
-from workbench.speech.segmenter import Segmenter, SegmenterOptions, SpeechEvent
+from workbench.speech.segmenter import SegmenterOptions
 from workbench.stage_errors import explained, is_out_of_memory, named
 from workbench.threads import to_thread
-from workbench.types import Activity, AudioChunk, Speech, SpeechSegment, Transcript, Translation, Window
+from workbench.types import Activity, AudioChunk, Speech, Transcript, Translation, Window
 
 In = TypeVar("In")
 Out = TypeVar("Out")
 Emit: TypeAlias = Callable[[events.Event], None]
 
 _log = logging.getLogger(__name__)
-SAMPLE_RATE: Final = 16_000
-"""Hertz, of everything between capture and ASR."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +94,11 @@ class Pipeline:
         has what was made of the same file before, and takes what is made now.
         """
         self.settings = settings
-        self.next_segment = live.first_segment if live else 0
-        """The id that the next segment gets."""
         self.handed_over = False
         """Whether it ended before the capture did, at `position`, for another pipeline to go on there."""
         self._live = live
         self._kept = kept
-        self._activities: list[Activity] = []  # of a file
-        self._spans: list[Span] = []
+        self._segmentation = Segmentation(capture.name, stages, settings, emit, live, kept)
         self._interim: Interim | None = None
         self._check: DriftCheck | None = None
         self._handing_over = False
@@ -114,14 +106,12 @@ class Pipeline:
         self._untranslated: deque[float] = deque()  # seconds on the timeline: where transcripts start
         self._failing_from: float | None = None  # seconds: where the first window starts of those that fail in a row
         self._told_until = 0.0
-        self._needed_from = live.start if live else 0.0  # seconds: what comes before is in no segment to come
         self._capture = capture
         self._stages = stages
         self._emit = emit
         self._play = play
         self._tolerance = tolerance
         self._stopping = False
-        self._heard = 0.0
         self._chunks: Edge[AudioChunk] = Edge(2)
         self._windows: Edge[Window] = Edge(2)
         self._transcripts: Edge[Transcript] = Edge(16)
@@ -142,7 +132,7 @@ class Pipeline:
                         shows=self._live.interim,
                         busy=lambda: bool(self._unrecognized),
                     )
-                    self._interim = await stack.enter_async_context(interim)
+                    self._interim = self._segmentation.interim = await stack.enter_async_context(interim)
                 tasks.create_task(self._read())
                 tasks.create_task(self._detect())
                 tasks.create_task(self._recognize())
@@ -152,7 +142,7 @@ class Pipeline:
             error = first_error(group)
             raise error from error.__cause__
         if not self.handed_over and not (self._live and self._failing_from is not None):
-            self._emit(events.Done(duration=self._heard, statistics=self.statistics()))
+            self._emit(events.Done(duration=self._segmentation.heard, statistics=self.statistics()))
 
     def stop(self) -> None:
         """End the capture; what was captured is still worked on, and `run` returns when all of it is done."""
@@ -165,7 +155,7 @@ class Pipeline:
     @property
     def position(self) -> float:
         """Seconds on the timeline: everything before is recognized and translated, or it failed alone."""
-        found = [self._needed_from]
+        found = [self._segmentation.needed_from]
         if self._unrecognized:
             found.append(self._unrecognized[0].start)
         if self._untranslated:
@@ -177,13 +167,21 @@ class Pipeline:
     @property
     def reached(self) -> float:
         """Seconds on the timeline: everything said before is recognized, but for speech that goes on."""
-        return self._unrecognized[0].segments[-1].audio.end if self._unrecognized else max(self._heard, self.position)
+        return (
+            self._unrecognized[0].segments[-1].audio.end
+            if self._unrecognized
+            else max(self._segmentation.heard, self.position)
+        )
+
+    @property
+    def next_segment(self) -> int:
+        """The id that the next segment gets."""
+        return self._segmentation.next_segment
 
     @property
     def quality(self) -> Quality | None:
         """How well a file was cut into segments, once it was; None where that is not known."""
-        activity = joined(self._activities)
-        return quality(self._spans, activity, self._stages.segmenter.threshold) if activity else None
+        return self._segmentation.quality
 
     @property
     def drift(self) -> Drift | None:
@@ -222,64 +220,16 @@ class Pipeline:
         self._chunks.close()
 
     async def _detect(self) -> None:
-        if (pool := self._stages.detector) is None:
+        async with self._segmentation as segmentation:
             async for chunk in self._chunks:
-                self._heard = self._needed_from = chunk.end
-                if self._handing_over:
-                    await self._leave()
-            self._windows.close()
-            return
-        recent = RecentAudio(SAMPLE_RATE)
-        recognizer, options = self._stages.recognizer, self._stages.segmenter
-        window_s = cast(Recognizer, recognizer.engine).window_s if recognizer else math.inf
-        longest_s = min(options.max_speech_s, window_s)
-        segmenter = Segmenter(options.model_copy(update={"max_speech_s": longest_s}), next_id=self.next_segment)
-        packing = self._stages.packer
-        limit_s = window_s if packing.packing and not self._live else 0.0
-        packer = Packer(limit_s, packing.packing_pause_ms / 1000)
-        interim, kept = self._interim, self._kept
-
-        def heard(activities: Sequence[Activity]) -> list[SpeechEvent]:
-            if not self._live:
-                self._activities += activities
-            return [event for activity in activities for event in segmenter.process(activity)]
-
-        async def take(found: Iterable[SpeechEvent]) -> None:
-            for event in found:
-                if isinstance(event, events.SpeechEnded):
-                    event = replace(event, end=min(event.end, recent.end))  # the last frame reaches beyond the audio
-                self._emit(event)
-                if isinstance(event, events.SpeechEnded) and not self._live:
-                    self._spans.append(Span(event.start, event.end))
-                if isinstance(event, events.SpeechEnded) and recognizer:
-                    begun = interim.final(event) if interim else None
-                    audio = recent.cut(event.start, event.end)
-                    segment = SpeechSegment(id=event.segment_id, audio=audio)
-                    await self._pass_on([begun] if begun else packer.process(segment))
-
-        known = kept.activity if kept else None
-        async with Listener(pool, self.settings, self._emit, known=known, has_spares=not self._live) as listener:
-            async for chunk in self._chunks:
-                if len(chunk.samples):
-                    with named(StageKind.CAPTURE, self._capture.name, recent.end):
-                        recent.append(chunk)
-                    await take(heard(await listener.process(chunk)))
-                    recent.forget(segmenter.needed_from)
-                    self._heard = recent.end
-                    self.next_segment, self._needed_from = segmenter.next_id, segmenter.needed_from
-                if interim:
-                    await interim.use(self.settings)
-                    interim.follow(segmenter, recent)
-                if self._handing_over and not segmenter.speaking:
+                for window in await segmentation.process(chunk):
+                    await self._pass_on(window)
+                await segmentation.follow(self.settings)
+                if self._handing_over and not segmentation.is_speech:
                     await self._leave()
                     return
-            await take(heard(await listener.flush()))
-            await take(segmenter.flush())
-            if kept and not (known or listener.is_spare or self._stopping):
-                kept.keep_activity(self._activities)
-        self._heard = self._needed_from = max(recent.end, self._needed_from)  # there may have been no audio
-        self.next_segment = segmenter.next_id
-        await self._pass_on(packer.flush())
+            for window in await segmentation.flush(is_whole=not self._stopping):
+                await self._pass_on(window)
         self._windows.close()
 
     async def _leave(self) -> None:
@@ -289,10 +239,9 @@ class Pipeline:
         async for _ in self._chunks:
             pass
 
-    async def _pass_on(self, windows: Iterable[Window]) -> None:
-        for window in windows:
-            self._unrecognized.append(window)
-            await self._windows.put(window)
+    async def _pass_on(self, window: Window) -> None:
+        self._unrecognized.append(window)
+        await self._windows.put(window)
 
     async def _recognize(self) -> None:
         repeats = RepeatFilter()
@@ -417,13 +366,18 @@ class Pipeline:
             return
         async with pool.open(self.settings) as stage:  # only now: the language of the stream is known
             keeping = Keeping(self._kept, kind, stage, _GIVES[kind], pool.at_once) if self._kept else None
-            begin = keeping.begin if keeping else stage.results
+            submit: Callable[[In], Values[Out]] = keeping.begin if keeping else stage.results
+
+            def begin(item: In) -> Values[Out]:
+                with named(kind, name, getattr(item, "start", 0.0)):  # where all engines are broken
+                    return begun(item) or self._checked(stage, item, submit(item))
+
             await stage.fan_out(
                 keeping.paced(items) if keeping else items,
                 took,
                 failed,
                 ahead=pool.at_once + 1,
-                begin=lambda item: begun(item) or self._checked(stage, item, begin(item)),
+                begin=begin,
                 done=done,
             )
 

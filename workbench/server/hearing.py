@@ -14,7 +14,8 @@ from workbench import events
 from workbench.audio.pcm import Cutter, Decoder
 from workbench.engines import Capture, Settings
 from workbench.errors import PoolClosed, Severity
-from workbench.pipeline import SAMPLE_RATE, Emit, LiveMode, Pipeline, Stages
+from workbench.pipeline import Emit, LiveMode, Pipeline, Stages
+from workbench.segmentation import SAMPLE_RATE
 from workbench.speech.segmenter import SegmenterOptions
 from workbench.stream import StreamProcessor
 from workbench.types import AudioChunk, Samples
