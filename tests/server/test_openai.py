@@ -67,7 +67,9 @@ def test_it_streams(client: Any, kennedy: Path) -> None:
 
 def test_what_it_speaks_is_understood(client: Any, tmp_path: Path) -> None:
     text = "The quick brown fox jumps over the lazy dog."
-    with client.audio.speech.with_streaming_response.create(model="tts-1", voice="alloy", input=text) as spoken:
+    with client.audio.speech.with_streaming_response.create(
+        model="tts-1", voice="alloy", input=text, speed=1.25
+    ) as spoken:
         data = b"".join(spoken.iter_bytes())
     with av.open(io.BytesIO(data), "r") as container:
         assert container.format.name == "mp3"
