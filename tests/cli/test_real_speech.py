@@ -8,9 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 from typer.testing import Result
 
+from tests.audio.test_strange import floats
 from tests.real_speech import REPOSITORY, clip, needs_engines
 
 Command = Callable[..., Result]
@@ -85,3 +87,20 @@ def test_the_sound_of_a_video_is_spoken_again(transcribe: Callable[..., str]) ->
         assert talk.duration is not None
         assert 0.8 < spoken.duration / talk.duration < 1.4
     assert "-->" in Path("out/talk.srt").read_text("utf-8")
+
+
+def test_what_holds_no_speech_gives_no_cue_although_the_recognizer_hears_it(transcribe: Callable[..., str]) -> None:
+    """The fixed detector hands everything on, as if it were speech."""
+    count = 6 * 16_000
+    sounds = {
+        "silence.wav": np.zeros(count),
+        "dither.wav": np.random.default_rng(1).uniform(-2e-5, 2e-5, count),
+        "current.wav": np.full(count, 0.9),
+        "hum.wav": 0.3 * np.sin(2 * np.pi * 50 * np.arange(count) / 16_000),
+        "nan.wav": np.where(np.arange(count) % 7 == 0, np.nan, 0.0),
+    }
+    for name, samples in sounds.items():
+        Path(name).write_bytes(floats(samples))
+    rows = [json.loads(line) for line in transcribe(*sounds, "--engine", "vad=fixed", "--json").splitlines()]
+    assert {row["file"]: row["segments"] for row in rows} == {name: [] for name in sounds}
+    assert {path.read_bytes() for path in Path().glob("*.srt")} == {b""}
