@@ -358,6 +358,12 @@ def test_frequent_chinese_words_are_kept_whole_and_cues_begin_with_conjunctions(
     assert sum(line[:2] in ("以及", "因为", "但是") for line in lines) >= 2
 
 
+def test_chinese_numbers_and_small_words_stay_with_what_they_belong_to() -> None:
+    text = "首先，让我们来看一下过去十年里这项技术是怎么发展起来的。"
+    cues = texts(without_words(text, 0, 6, "zh"), rules=CueRules.for_language("zh"))
+    assert cues == ["首先，让我们来看一下过去十年里\n这项技术是怎么发展起来的。"]
+
+
 def test_japanese_words_keep_their_endings() -> None:
     lines = "\n".join(texts(without_words(CJK["ja"], 0, 12, "ja"), rules=CueRules.for_language("ja"))).split("\n")
     assert not any("\u3041" <= line[0] <= "\u309f" for line in lines if line[:2] not in ("まず", "その"))

@@ -16,6 +16,10 @@ from workbench.subtitles.rules import CueRules, has_no_spaces
 
 _PARTICLES = frozenset("的了着吗呢吧啊嘛嗎著")
 """Chinese ones that end a phrase; where other Chinese words end takes a dictionary to know."""
+_CLINGING = _PARTICLES | frozenset("里裡们們")
+"""Chinese ones that belong to what stands before them."""
+_NUMERALS = frozenset("一二三四五六七八九十百千万萬亿億两兩几幾")
+"""What they count follows."""
 _LONG_PAUSE_S = 0.5
 _STRANDED = 5.0
 """For the first word of a clause that is left behind, even before a pause: people pause after it, but read on."""
@@ -67,6 +71,8 @@ def _cost_of_texts(before: Piece, after: Piece) -> float:
         return 14.0
     if after.inside_word or (_is_katakana(last) and _is_katakana(first)):
         return 10.0
+    if first in _CLINGING or last in _NUMERALS:
+        return 9.0
     if last in _PARTICLES:
         return 4.5
     if after.role == "conjunction":
