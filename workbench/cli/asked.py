@@ -36,7 +36,7 @@ class Asked:
     engine: options.Engines = None
     option: options.EngineOptions = None
     recursive: options.Recursive = False
-    force: options.Force = False
+    force: options.Afresh = False
     as_json: options.JsonLines = False
     plain: options.Plain = False
 

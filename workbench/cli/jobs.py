@@ -60,7 +60,10 @@ def list_(as_json: Json = False) -> None:
 
 @app.command()
 def show(name: Name = None, last: Last = False, as_json: Json = False) -> None:
-    """Print all that is known of a job: what is made, how far it is, what failed, what to do next."""
+    """Print all that is known of a job.
+
+    What it writes, how far it is, what failed, and what to do next.
+    """
     info = one_of(JobStore().jobs(), name, last=last)
     if as_json:
         console.print_json(jobs_lines.details(info))
@@ -70,13 +73,19 @@ def show(name: Name = None, last: Last = False, as_json: Json = False) -> None:
 
 @app.command()
 def pause(names: Names = None, last: Last = False, as_json: Json = False) -> None:
-    """Pause jobs, wherever they run. They go on from where they are with: workbench jobs resume"""
+    """Pause jobs, wherever they run.
+
+    They go on from where they are with: workbench jobs resume NAME
+    """
     _stop(names, State.PAUSED, last=last, as_json=as_json)
 
 
 @app.command()
 def cancel(names: Names = None, last: Last = False, as_json: Json = False) -> None:
-    """Cancel jobs, wherever they run. What was made of them stays until jobs are cleaned up."""
+    """Cancel jobs, wherever they run.
+
+    What was made of them is kept for a while: workbench jobs retry NAME
+    """
     _stop(names, State.CANCELLED, last=last, as_json=as_json)
 
 
@@ -93,7 +102,10 @@ def remove(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Delete jobs with all that is stored of them. Subtitles that were written stay."""
+    """Delete jobs with all that is stored of them.
+
+    Subtitles that were written stay.
+    """
     store = JobStore()
     known = store.jobs()
     chosen = [info for info in known if info.is_over and not info.is_held] if all_finished else []
@@ -124,7 +136,10 @@ def export(
     bilingual: Bilingual = False,
     force: Force = False,
 ) -> None:
-    """Write subtitles of what is made so far; by default FILE.partial.srt in this folder."""
+    """Write subtitles of what is made so far.
+
+    By default FILE.partial.srt in this folder.
+    """
     info = one_of(JobStore().jobs(), name, last=last)
     if info.checkpoint is None:
         raise info.refused or UsageError(f"job {info.name!r} is damaged")

@@ -41,9 +41,10 @@ def resume(
     as_json: JsonLines = False,
     plain: Plain = False,
 ) -> None:
-    """Go on with jobs, each with the engines it was begun with.
+    """Go on with jobs that were interrupted or paused.
 
-    Without a name: with all that were interrupted, or waited. Ctrl-C pauses them again.
+    Each goes on with the engines it was begun with. Without a name: all that were interrupted, or waited. Ctrl-C pauses
+    them again.
     """
     usual = _INTERRUPTED | {State.PAUSED} if all_ else _INTERRUPTED
     chosen = _chosen(names, usual, _INTERRUPTED | {State.PAUSED}, last=last, everything=all_)
@@ -63,9 +64,9 @@ def retry(
     as_json: JsonLines = False,
     plain: Plain = False,
 ) -> None:
-    """Try jobs again that failed or were cancelled: what was made of them is not made again.
+    """Try jobs again that failed or were cancelled.
 
-    Without a name: all that failed.
+    What was made of them is not made again. Without a name: all that failed.
     """
     usual = _FAILED | {State.CANCELLED} if all_ else _FAILED
     chosen = _chosen(names, usual, _FAILED | {State.CANCELLED}, last=last, everything=all_)

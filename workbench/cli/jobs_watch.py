@@ -39,14 +39,13 @@ def watch(
     asked: Asked,
     quiet: Annotated[
         float,
-        typer.Option(
-            "--quiet", metavar="S", min=0.1, help="Take a file for complete after so many seconds without a change."
-        ),
+        typer.Option("--quiet", metavar="S", min=0.1, help="Seconds without a change after which a file is complete."),
     ] = QUIET_S,
 ) -> None:
-    """Transcribe each file of a folder, and each that appears there, until Ctrl-C.
+    """Transcribe what is in a folder, and what appears there.
 
-    A file that cannot be read is told once, until it changes; with --force it is tried again.
+    Until Ctrl-C. -o names a folder; without it, subtitles appear beside each file. A file that cannot be read is told
+    once, until it changes; with --force it is tried again.
     """
     if asked.output is not None:
         if asked.output == "-":

@@ -18,7 +18,8 @@ Format: TypeAlias = Annotated[
     str | None, typer.Option("--format", "-f", metavar="F,F", help="srt, vtt, ass, ttml, json, txt. Default: srt.")
 ]
 Translate: TypeAlias = Annotated[
-    str | None, typer.Option("--translate", "-t", metavar="L", help="Write subtitles in this language.")
+    str | None,
+    typer.Option("--translate", "-t", metavar="L", help="Translate: write subtitles in this language, such as de."),
 ]
 Mux: TypeAlias = Annotated[
     bool, typer.Option("--mux", help="Also write FILE.subtitled.mkv or .mp4: a copy with the subtitles in it.")
@@ -26,19 +27,24 @@ Mux: TypeAlias = Annotated[
 Speak: TypeAlias = Annotated[bool, typer.Option("--speak", help="Also write a WAV that speaks the text.")]
 Recursive: TypeAlias = Annotated[bool, typer.Option("--recursive", "-r", help="Take folders inside folders, too.")]
 Force: TypeAlias = Annotated[bool, typer.Option("--force", help="Overwrite files.")]
+Afresh: TypeAlias = Annotated[bool, typer.Option("--force", help="Overwrite files, also those of jobs that are done.")]
 JsonLines: TypeAlias = Annotated[bool, typer.Option("--json", help="One JSON object a file on standard output.")]
 Plain: TypeAlias = Annotated[bool, typer.Option("--plain", help="Progress as plain lines.")]
 Language: TypeAlias = Annotated[
-    str | None, typer.Option("--language", "-l", metavar="L", help="What is spoken. Default: detected.")
+    str | None,
+    typer.Option("--language", "-l", metavar="L", help="Language that is spoken, such as en. Default: detected."),
 ]
 Model: TypeAlias = Annotated[
-    str | None, typer.Option("--model", "-m", metavar="M", help="ASR model: a name, a folder, or auto.")
+    str | None,
+    typer.Option("--model", "-m", metavar="M", help="ASR model: a name of `workbench models`, a folder, or auto."),
 ]
-Voice: TypeAlias = Annotated[str | None, typer.Option("--voice", metavar="NAME", help="Who speaks.")]
+Voice: TypeAlias = Annotated[str | None, typer.Option("--voice", metavar="NAME", help="Voice of --speak.")]
 Prompt: TypeAlias = Annotated[
-    str | None, typer.Option("--prompt", metavar="TEXT", help="Text that shows names and style.")
+    str | None, typer.Option("--prompt", metavar="TEXT", help="Text to go by: how names are written, and the style.")
 ]
-Hotwords: TypeAlias = Annotated[str | None, typer.Option("--hotwords", metavar="WORDS", help="Words to favour.")]
+Hotwords: TypeAlias = Annotated[
+    str | None, typer.Option("--hotwords", metavar="WORDS", help="Words to expect, such as names.")
+]
 Shown: TypeAlias = Annotated[
     Show | None,
     typer.Option(
@@ -47,14 +53,18 @@ Shown: TypeAlias = Annotated[
 ]
 Bilingual: TypeAlias = Annotated[bool, typer.Option("--bilingual", help="Both languages: as --show both.")]
 ProfileName: TypeAlias = Annotated[
-    str | None, typer.Option("--profile", "-p", metavar="P", help="Profile name or file.")
+    str | None,
+    typer.Option("--profile", "-p", metavar="P", help="Profile: a name of `workbench profile list`, or a file."),
 ]
 Engines: TypeAlias = Annotated[
-    list[str] | None, typer.Option("--engine", metavar="STAGE=NAME", help="Engine of a stage; repeatable.")
+    list[str] | None,
+    typer.Option("--engine", metavar="STAGE=NAME", help="Engine of a stage, of `workbench plugins`; repeatable."),
 ]
 EngineOptions: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option("--option", metavar="STAGE.KEY=VALUE", help="Option of a stage's engine; repeatable."),
+    typer.Option(
+        "--option", metavar="STAGE.KEY=VALUE", help="Option of a stage's engine, such as asr.device=cpu; repeatable."
+    ),
 ]
 
 

@@ -89,7 +89,10 @@ def show(name: OptionalName = None, as_json: Json = False) -> None:
 
 @app.command()
 def use(name: Name) -> None:
-    """Use a profile from now on; "auto" makes one for this machine each time."""
+    """Use a profile from now on.
+
+    "auto" makes one for this machine each time.
+    """
     if name != store.AUTO:  # the way out when nothing else can be used
         _check(store.find(name))
     store.use(name)
@@ -120,7 +123,10 @@ def diff(
 
 @app.command()
 def edit(name: Annotated[str, typer.Argument(help="A profile. Of a preset a copy of your own is made.")]) -> None:
-    """Edit a profile in $VISUAL or $EDITOR. What has mistakes is not taken over, but kept as a draft."""
+    """Edit a profile in $VISUAL or $EDITOR.
+
+    What has mistakes is not taken over, but kept as a draft.
+    """
     target = store.user_path(name)
     command = _editor()
     draft = store.draft_file(name)

@@ -111,7 +111,10 @@ def export(
     profile: ProfileName = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files.")] = False,
 ) -> None:
-    """Write subtitles, text or audio of a session or of a part of it; by default NAME.srt in this folder."""
+    """Write subtitles, text or audio of a session.
+
+    By default all of it, as NAME.srt in this folder.
+    """
     recording = sessions.find(name)
     span = Span(parse_time(start), parse_time(end) if end is not None else float("inf"))
     if span.end <= span.start:
@@ -188,7 +191,10 @@ def finish(
     plain: Annotated[bool, typer.Option("--plain", help="Only final captions, one a line.")] = False,
     discard: Annotated[bool, typer.Option("--discard", help="Leave the rest as it is; its audio stays.")] = False,
 ) -> None:
-    """Recognize what was recorded and not recognized yet: after a crash, say."""
+    """Recognize what is recorded and not recognized yet.
+
+    After a crash, say.
+    """
     from workbench.cli.live import finish as work_off
 
     recording = sessions.find(name)

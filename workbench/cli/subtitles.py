@@ -52,7 +52,9 @@ def check(
     option: Options = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a file on standard output.")] = False,
 ) -> None:
-    """Print each cue that breaks a rule of the style: file:cue, time, rule, value, limit.
+    """Print each cue that breaks a rule of the style.
+
+    Each line says file:cue, time, rule, value and limit.
 
     Exits with 1 when there are any, or when a file cannot be read.
     """
@@ -102,7 +104,10 @@ def convert(
     option: Options = None,
     force: Force = False,
 ) -> None:
-    """Write subtitles in another format, at other times, or in another style. The text stays as it is."""
+    """Write subtitles in another format, style or timing.
+
+    The text stays as it is.
+    """
     format = format_of(output)
     if format_of(file) == "txt":
         raise UsageError(f"{str(file)!r} has no times", hint="Subtitles are made of audio: workbench transcribe.")
@@ -133,7 +138,10 @@ def mux_(
     encoding: Encoding = None,
     force: Force = False,
 ) -> None:
-    """Put subtitles into a copy of a video, as tracks to switch on and off. Nothing is encoded anew."""
+    """Put subtitles into a copy of a video.
+
+    As tracks to switch on and off. Nothing is encoded anew.
+    """
     output = output or subtitled(video)
     if output.suffix.lower() not in CONTAINERS:
         raise UsageError(f"{str(output)!r} cannot hold subtitle tracks", hint=f"Name one of {', '.join(CONTAINERS)}.")
