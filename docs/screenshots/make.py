@@ -84,8 +84,9 @@ def _live_and_engines(fonts: Fonts) -> None:
         _type(terminal, "/", "faster", "\r", "o")
         terminal.shows("Apply and save")
         _picture(terminal, fonts, "options")
-        _type(terminal, "\x1b", "/", "\x7f" * len("faster"), "\r", "jjjjj")
-        terminal.shows("Chosen by profile")
+        _type(terminal, "\x1b", "/", "\x7f" * len("faster"), "\r", "g")
+        while "Chosen by profile" not in terminal.text:
+            _press(terminal, "j")
         _picture(terminal, fonts, "plugins")
         terminal.type("3")
         terminal.shows("Suited to it")
