@@ -43,6 +43,6 @@ class Ask(ModalScreen[str]):
             yield Static("\n".join(f"{key:>4}  {meaning}" for key, meaning in answers), markup=False)
 
     def on_key(self, event: events.Key) -> None:
-        if event.character in self._answers:
+        if event.character in self._answers and self.is_current:  # keys that were waiting come after the answer, too
             event.stop()
             self.dismiss(event.character)
