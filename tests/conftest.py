@@ -13,18 +13,6 @@ from benchmarks.sound import SoundServer
 gc.set_threshold(10_000)  # each screen of a test is garbage with cycles, among all that engines import: looking is slow
 
 
-def pytest_collection_finish() -> None:
-    """Look for no garbage in what was imported: products that look for it at their start would take seconds here."""
-    gc.freeze()
-
-
-@pytest.fixture(autouse=True)
-def _frozen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was frozen stays frozen, and what a test leaves is garbage, whatever it freezes itself."""
-    monkeypatch.setattr(gc, "freeze", lambda: None)
-    monkeypatch.setattr(gc, "unfreeze", lambda: None)
-
-
 @pytest.fixture(scope="session")
 def _running_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoundServer]:
     if reason := sound.missing():

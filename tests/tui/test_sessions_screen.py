@@ -48,9 +48,8 @@ def record(
     """A session on disk: texts with their translations, two seconds each, worked on up to `done`."""
     recording = Recording.create(source="USB Audio", profile="quick", language="en", target_language=target)
     spool, journal = recording.spool(), recording.journal()
-    minute = np.full(60 * 16_000, 0.1, np.float32)
-    for first in range(0, round(seconds * 16_000), len(minute)):
-        spool.append(minute[: round(seconds * 16_000) - first])
+    spool.append(np.full(16_000, 0.1, np.float32))
+    spool.append_silence(seconds - 1.0)
     for number, (text, translated) in enumerate(said):
         start = 2.0 * number
         journal.write(events.SpeechStarted(segment_id=number, start=start))
