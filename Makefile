@@ -34,8 +34,9 @@ lint: $(VENV)/dev.stamp
 
 check: lint test
 
-# What takes longer: the figures of the README.
+# What takes longer: generated cases by the thousand, and the figures of the README.
 audit: $(VENV)/dev.stamp
+	WORKBENCH_TEST_AUDIT=1 $(BIN)/python -m pytest -q tests/test_config.py tests/profiles/test_schema.py tests/subtitles/test_formats.py
 	for name in startup detect decode pool dispatch pack overhead parallel accuracy memory commit jobs ranges io vad vad_file serve live interface terminal capture soak; do $(BIN)/python -m benchmarks $$name || exit 1; done
 
 # The pictures in docs/screenshots/, of the workbench on this machine.
