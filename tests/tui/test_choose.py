@@ -1,31 +1,27 @@
-"""A list to choose from is used with the keys of every list."""
+"""A choice of one out of a list."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import pytest
-from textual.pilot import Pilot
+from textual.app import App
+from textual.widgets import OptionList
 
 from tests import fakes
-from tests.tui.conftest import drive, lines
-from workbench.tui.app import WorkbenchApp
 from workbench.tui.screens.choose import Choose
 
-Make = Callable[..., WorkbenchApp]
-NAMES = {"en": "English", "pt": "Português", "zh": "中文"}
 
+def test_one_is_chosen_however_often_enter_is_pressed() -> None:
+    chosen: list[str | None] = []
 
-@pytest.mark.parametrize(
-    ("keys", "name"), [(["j", "enter"], "zh"), (["g", "enter"], "en"), (["G", "k", "enter"], "pt"), (["escape"], "")]
-)
-def test_letters_and_arrows_move_enter_takes_one_and_esc_none(make: Make, keys: list[str], name: str) -> None:
-    answers: list[str | None] = []
+    async def driven() -> None:
+        app: App[None] = App()
+        async with app.run_test() as pilot:
+            choose = Choose("Engine", {"energy": "energy", "silero": "silero"}, "silero")
+            await app.push_screen(choose, chosen.append)
+            await pilot.pause()
+            for _ in range(2):
+                choose.query_one(OptionList).action_select()
+            await pilot.pause()
+            assert chosen == ["silero"]
+            assert len(app.screen_stack) == 1
 
-    async def test(pilot: Pilot[int]) -> None:
-        app.push_screen(Choose("Language", NAMES, "pt"), answers.append)
-        await fakes.until(lambda: any("Enter takes it, Esc: back" in line for line in lines(app)))
-        await pilot.press(*keys)
-        await fakes.until(lambda: answers == [name])
-
-    drive(app := make(), test)
+    fakes.run(driven)

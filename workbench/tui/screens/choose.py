@@ -52,4 +52,5 @@ class Choose(ModalScreen[str]):
 
     @on(OptionList.OptionSelected)
     def _chosen(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(event.option_id or "")
+        if self.is_current:  # a second Enter that was waiting comes after the choice, too
+            self.dismiss(event.option_id or "")
