@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -14,6 +14,8 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.fakes import run, until
 from tests.server.serving import Parrot, Server, pcm, serving, talk, told, tone
+from workbench.errors import EngineError
+from workbench.server.engines import Engines
 from workbench.server.limits import Limits
 
 STOP = '{"type": "stop"}'
@@ -212,6 +214,24 @@ def test_a_message_that_means_nothing_is_answered_and_the_stream_goes_on(message
             await socket.send(message)
             error = (await told(socket, "error"))[-1]
             assert (error["code"], error["severity"]) == ("usage", "error")
+            await socket.send(pcm(talk(1.0)))
+            await socket.send(STOP)
+            assert "speech_ended" in kinds(await told(socket, "done"))
+
+    run(test)
+
+
+def test_engines_that_cannot_be_loaded_leave_a_stream_with_those_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(engines: Engines) -> NoReturn:
+        raise EngineError("no memory is left")
+
+    async def test() -> None:
+        async with serving() as server, server.listen("stages=vad") as socket:
+            await told(socket, "ready")
+            with monkeypatch.context() as patch:
+                patch.setattr(Engines, "detection", fails)
+                await socket.send('{"type": "configure", "vad": {"threshold": 0.9}}')
+                assert (await told(socket, "error"))[-1]["message"] == "no memory is left"
             await socket.send(pcm(talk(1.0)))
             await socket.send(STOP)
             assert "speech_ended" in kinds(await told(socket, "done"))

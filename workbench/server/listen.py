@@ -214,13 +214,13 @@ class _Stream:
             raise Closing(TOO_LARGE, "the message is too long")
         try:
             message = parse(text)
-            if isinstance(message, Configure):
-                await self._configure(hearing, message)
-                return True
         except NotJson as error:
             raise Closing(INVALID, str(error)) from error
         except UsageError as error:
             self._complain(error)
+            return True
+        if isinstance(message, Configure):
+            await self._configure(hearing, message)
             return True
         await hearing.flush()
         if isinstance(message, Flush):
@@ -229,7 +229,7 @@ class _Stream:
         return False
 
     async def _configure(self, hearing: Hearing, message: Configure) -> None:
-        """Raises `UsageError`, and everything is as it was."""
+        """Where that cannot be done, everything stays as it was, and the client is told."""
         before = self._settings, self._vad
         given = {"language": message.language, "target_language": message.translate}
         given |= {"prompt": message.prompt, "hotwords": message.hotwords}
@@ -237,11 +237,12 @@ class _Stream:
         self._vad = self._vad | message.vad
         try:
             stages = await self._stages()
-        except (UsageError, ValidationError) as error:
+        except (WorkbenchError, ValidationError) as error:
             self._settings, self._vad = before
             if isinstance(error, ValidationError):
-                raise UsageError(f"vad.{invalid(error.errors()).message}") from error
-            raise
+                error = UsageError(f"vad.{invalid(error.errors()).message}")
+            self._complain(error)
+            return
         await hearing.configure(stages, self._heard_with())
         self._seen.speaks(self._settings.language or "")
 
