@@ -24,7 +24,7 @@ from workbench.jobs.job import LOG, Job
 from workbench.jobs.segments import ItemResult
 from workbench.jobs.store import JobStore
 
-CHILDREN: Final = 12
+CHILDREN: Final = 14
 """More than an undisturbed run makes calls of any name."""
 CREATED: Final = 1
 """The first step; the others follow it."""
