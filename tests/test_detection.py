@@ -199,6 +199,32 @@ def test_what_is_fed_while_a_batch_is_at_work_follows_in_order(concurrency: int)
     run(test)
 
 
+def test_a_batch_that_takes_long_does_not_keep_others_waiting() -> None:
+    class Slow(Loudness):
+        concurrency = 2
+        let_go = threading.Event()
+
+        def process_batch(self, work: Sequence[tuple[AudioChunk, Any]]) -> Any:
+            if any(np.any(chunk.samples > 0.9) for chunk, _ in work):
+                assert self.let_go.wait(5)
+            return super().process_batch(work)
+
+    async def test() -> None:
+        async with Pool(Slow) as pool:
+            held, free = Listener(pool), Listener(pool)
+            held.hear(frames(1.0))
+            await until(lambda: pool.statistics().running == 1)
+            free.hear(frames(0.5))
+            await free.judged()
+            assert (free.probabilities, held.probabilities) == ([1.0], [])
+            Slow.let_go.set()
+            await held.judged()
+            for one in (held, free):
+                await one.stream.close()
+
+    run(test)
+
+
 def test_an_end_comes_between_what_was_fed_before_and_after_it() -> None:
     class Later(Loudness):
         def flush(self, state: Any) -> Iterable[Activity]:

@@ -26,6 +26,8 @@ Detector: TypeAlias = Engine[AudioChunk, Activity, Any]
 
 INTERVAL_S: Final = 0.004
 """Between two batches that are not full: it makes them larger."""
+BESIDE_S: Final = 0.016
+"""Before a batch begins beside another: where one thread keeps up, two get in each other's way at the interpreter."""
 PER_STREAM_S: Final = 0.0001
 """Batches of few streams lie only this far apart for each: about what a turn of a thread costs."""
 MAX_BATCH: Final = 64
@@ -167,7 +169,7 @@ class Detection:
     def is_ready(self, stream: DetectedStream) -> None:
         stream.is_listed = True
         self._ready.append(stream)
-        if self._handle is None or (not self._at_once and len(self._ready) >= self._full):
+        if self._handle is None or not (self._at_once or self._at_work or len(self._ready) < self._full):
             self._schedule()
 
     async def leave(self, stream: DetectedStream) -> None:
@@ -192,24 +194,26 @@ class Detection:
         if self._handle is not None:
             self._handle.cancel()
         loop = asyncio.get_running_loop()
-        wait = self._last + min(INTERVAL_S, PER_STREAM_S * (self.streams - 1)) - loop.time()
-        self._at_once = wait <= 0 or len(self._ready) >= self._full
+        apart = BESIDE_S if self._at_work else min(INTERVAL_S, PER_STREAM_S * (self.streams - 1))
+        wait = self._last + apart - loop.time()
+        self._at_once = wait <= 0 or (len(self._ready) >= self._full and not self._at_work)
         self._handle = loop.call_soon(self._begin) if self._at_once else loop.call_later(wait, self._begin)
 
     def _begin(self) -> None:
         self._handle, self._last = None, asyncio.get_running_loop().time()
-        while self._ready and self._at_work < self._pool.engine.concurrency:
-            streams = [self._ready.popleft() for _ in range(min(self._full, len(self._ready)))]
-            for stream in streams:
-                stream.is_listed = bool(stream.pieces)  # not if it is closed
-            if turns := [stream.turn() for stream in streams if stream.pieces]:
-                self._at_work += 1
-                stage: Stage[AudioChunk, Activity] | None = None
-                try:
-                    stage = self._idle.pop() if self._idle else self._pool.open()
-                    stage.operate(partial(_judge, turns), partial(self._settle, stage, turns))
-                except WorkbenchError as error:
-                    self._settle(stage, turns, Reply(error=error))
+        streams = [self._ready.popleft() for _ in range(min(self._full, len(self._ready)))]
+        for stream in streams:
+            stream.is_listed = bool(stream.pieces)  # not if it is closed
+        if turns := [stream.turn() for stream in streams if stream.pieces]:
+            self._at_work += 1
+            stage: Stage[AudioChunk, Activity] | None = None
+            try:
+                stage = self._idle.pop() if self._idle else self._pool.open()
+                stage.operate(partial(_judge, turns), partial(self._settle, stage, turns))
+            except WorkbenchError as error:
+                self._settle(stage, turns, Reply(error=error))
+        if self._handle is None:
+            self._schedule()
 
     def _settle(self, stage: Stage[AudioChunk, Activity] | None, turns: Sequence[Turn], reply: Reply[Any]) -> None:
         self._at_work -= 1
