@@ -1,6 +1,6 @@
-"""`python -m tests.jobs.crashing FOLDER CALL`, under strace that fails the 12th such call of each process.
+"""`python -m tests.jobs.crashing FOLDER CALL`, under strace that fails the 14th such call of each process.
 
-Forks 12 children that all do the same with a job. Before it a child makes idle calls, the first one 11 and the last one
+Forks 14 children that all do the same with a job. Before it a child makes idle calls, the first one 13 and the last one
 none: so in child n the call that fails is the one after n calls of an undisturbed run. What became of each is printed.
 """
 
