@@ -177,7 +177,7 @@ def test_pings_of_a_client_that_does_not_read_are_not_answered_without_end() -> 
 
 def test_one_that_reads_again_in_time_learns_why_its_stream_ended() -> None:
     async def test() -> None:
-        limits = Limits(waiting_events=8, messages_per_s=1e6, unread_s=2.0)
+        limits = Limits(waiting_events=8, messages_per_s=1e6, unread_s=4.0)
         async with serving(limits=limits) as server, nothing_left(server), connected(server) as raw:
             raw.writer.transport.pause_reading()  # type: ignore[attr-defined]
             writing = asyncio.create_task(flood(raw.writer, FLUSH * 500))
