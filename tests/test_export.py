@@ -51,7 +51,7 @@ def test_speakers_are_named_rather_than_given_dashes_where_the_format_can() -> N
 
 def test_rules_that_cues_break_are_counted_once_a_cue() -> None:
     exporter = SubtitleExporter(SubtitleExporter.Options(max_line_chars=10, max_lines=1))
-    (file,) = render([(exporter, "srt", None)], [caption(1.0, "no no no no no no no no")], "en", "source")
+    (file,) = render([(exporter, "srt", None)], [caption(1.0, "ba be bi bo da de di do")], "en", "source")
     assert file.warnings() == ["1 cue of 3 cannot keep max_cps", "2 cues of 3 cannot keep min_duration_s"]
 
 

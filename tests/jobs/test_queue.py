@@ -77,7 +77,8 @@ def test_what_runs_when_the_queue_is_left_goes_on_in_the_next_one_if_so_wanted(
             queue.resume(found.number)
         await queue.settled()
         assert entry(queue, found.number).state is State.FINISHED
-        assert len(Scribe.written) == 3
+        assert len(set(Scribe.written)) == 3
+        assert len(Scribe.written) <= 4, "only what the engine had in hand may be done once more"
 
     Scribe.reset(1)
     work(leave, left_as=left_as)
