@@ -154,7 +154,7 @@ class Recording:
     @property
     def duration(self) -> float:
         """Seconds of audio."""
-        return stored_samples(self.audio) / SAMPLE_RATE if self.audio.exists() else 0.0
+        return stored_samples(self.audio) / SAMPLE_RATE
 
     @property
     def state(self) -> State:

@@ -149,8 +149,15 @@ class Spool:
 
 
 def stored_samples(path: Path) -> int:
-    """How many samples a spool's file holds, whatever its header says; nothing is opened. Raises `OSError`."""
-    return max(0, path.stat().st_size - HEADER.size) // 2
+    """How many samples a spool's file holds, whatever its header says; nothing is opened. 0: it may not exist.
+
+    Raises `OSError`.
+    """
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        return 0
+    return max(0, size - HEADER.size) // 2
 
 
 def read_samples(path: Path, first: int, count: int) -> Samples:
