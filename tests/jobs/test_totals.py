@@ -38,6 +38,19 @@ RESULT = Result(
     warnings=(),
 )
 RUNNING = replace(WAITING, state=State.RUNNING, duration=100.0, position=30.0, run_from=10.0, run_began=1000.0)
+ENTRIES = st.lists(
+    st.builds(
+        lambda state, position, run_from, duration, began: replace(
+            WAITING, state=state, position=position, run_from=run_from, duration=duration, run_began=began
+        ),
+        st.sampled_from(State),
+        st.floats(0, 1e5),
+        st.floats(0, 1e5),
+        st.none() | st.floats(0, 1e5),
+        st.none() | st.floats(0, 1e5),
+    )
+)
+"""Any, as far as time goes."""
 
 
 def test_what_is_ahead_takes_as_long_as_all_that_run_are_fast() -> None:
@@ -75,21 +88,7 @@ def test_nothing_is_foretold_before_anything_is_done_nor_of_an_unknown_length() 
     assert not totals([RUNNING, replace(WAITING, duration=None)], 1010.0).is_known
 
 
-@given(
-    st.lists(
-        st.builds(
-            lambda state, position, run_from, duration, began: replace(
-                WAITING, state=state, position=position, run_from=run_from, duration=duration, run_began=began
-            ),
-            st.sampled_from(State),
-            st.floats(0, 1e5),
-            st.floats(0, 1e5),
-            st.none() | st.floats(0, 1e5),
-            st.none() | st.floats(0, 1e5),
-        )
-    ),
-    st.floats(0, 2e5),
-)
+@given(ENTRIES, st.floats(0, 2e5))
 def test_nothing_is_ever_negative(entries: list[Entry], now: float) -> None:
     found = totals(entries, now)
     assert found.audio_done_s >= 0
