@@ -14,6 +14,7 @@ import json
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
@@ -179,6 +180,8 @@ async def a_model_each(way: str, speech: Pcm) -> dict[str, float]:
 
 
 async def ours(speech: Pcm) -> dict[str, float]:
+    from workbench.audio.pcm import Audio
+    from workbench.detection import Turn
     from workbench.pool import Pool
     from workbench.stream import StreamProcessor
     from workbench.threads import favour_the_loop
@@ -186,28 +189,27 @@ async def ours(speech: Pcm) -> dict[str, float]:
 
     favour_the_loop()  # as the server does
     latencies: list[float] = []
-    begun: list[float] = [0.0] * speech.shape[1]
 
     class Timed(StreamProcessor):
-        """Tells when a frame was judged."""
+        """Tells how long each frame took to be judged."""
 
-        index = 0
+        def feed(self, data: Audio) -> None:
+            fed[self].append(time.perf_counter())
+            super().feed(data)
 
-        def _take(self, *arguments: Any) -> None:
-            super()._take(*arguments)
-            latencies.append(time.perf_counter() - begun[self.index])
+        def _take(self, turn: Turn) -> None:
+            super()._take(turn)
+            now = time.perf_counter()
+            latencies.extend(now - fed[self].popleft() for found in turn.found for _ in found.probabilities)
 
     def send(index: int, frame: bytes) -> None:
-        if not index % TIMED:
-            begun[index] = time.perf_counter()
         streams[index].feed(frame)
 
     octets = [[frame.tobytes() for frame in frames] for frames in speech]  # as from a socket
     async with Pool(lambda: Silero(Silero.Options(concurrency=CONCURRENCY))) as pool:
-        streams = [(StreamProcessor if i % TIMED else Timed)(pool, keep_audio=False) for i in range(len(begun))]
-        for index, stream in enumerate(streams):
-            if isinstance(stream, Timed):
-                stream.index = index
+        kinds = [StreamProcessor if index % TIMED else Timed for index in range(speech.shape[1])]
+        streams = [kind(pool, keep_audio=False) for kind in kinds]
+        fed: dict[StreamProcessor, deque[float]] = {stream: deque() for stream in streams}
         figures = await sent(octets, send, latencies, lambda: sum(one.statistics().frames_judged for one in streams))
         for stream in streams:
             await stream.judged()
