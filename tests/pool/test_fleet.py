@@ -457,13 +457,23 @@ def test_a_pool_that_closes_while_it_looks_at_memory_loads_nothing_more() -> Non
     fakes.run(test)
 
 
+async def time_to_grow() -> None:
+    """Return when another pool, which waits three times as long before it grows, has grown."""
+    gate, loads = Gate(), Loads()
+    async with Pool(loads, maximum=2, grow_after_s=0.03) as pool:
+        tasks = [asyncio.create_task(pool.open().process(deed)) for deed in (gate, give(1))]
+        await fakes.until(lambda: len(loads.engines) == 2)
+        gate.open()
+        await asyncio.gather(*tasks)
+
+
 def test_a_pool_does_not_grow_for_work_that_waits_only_for_its_own_stream() -> None:
     async def test() -> None:
         gate, loads = Gate(), Loads()
         async with Pool(loads, maximum=2, grow_after_s=0.01) as pool, pool.open() as stage:
             running, waiting = (asyncio.create_task(stage.process(deed)) for deed in (gate, give(1)))
             await gate.entered()
-            await asyncio.sleep(0.05)
+            await time_to_grow()
             assert len(loads.engines) == 1
             gate.open()
             await asyncio.gather(running, waiting)
@@ -476,7 +486,8 @@ def test_a_growth_that_fails_is_not_tried_again_and_again() -> None:
         gate, loads = Gate(), Loads(before=refuse(2, 3, 4))
         async with Pool(loads, maximum=2, grow_after_s=0.01) as pool:
             running, waiting = (asyncio.create_task(pool.open().process(deed)) for deed in (gate, give(1)))
-            await asyncio.sleep(0.1)
+            await fakes.until(lambda: loads._count == 2)
+            await time_to_grow()
             assert loads._count == 2
             gate.open()
             await asyncio.gather(running, waiting)

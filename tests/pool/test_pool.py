@@ -403,7 +403,7 @@ def test_what_an_abort_takes_down_beside_the_hung_call_is_done_again() -> None:
         async with Pool(partial(Doing, concurrency=2, can_abort=abort), hang_s=0.1) as pool:
             hung = asyncio.create_task(pool.open().process(partial(killed, gates[0])))
             await gates[0].entered()
-            await asyncio.sleep(0.03)
+            pool._dispatcher._hang_s = 60.0  # of what begins from now on: only the first call is to hang
             beside = asyncio.create_task(pool.open().process(partial(killed, gates[1])))
             with pytest.raises(EngineHung):
                 await hung
