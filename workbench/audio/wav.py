@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 import numpy as np
@@ -48,17 +47,11 @@ class WavWriter:
         self._new.write(header(self.written, self.sample_rate))
         self._new.commit()
 
-    def discard(self) -> None:
-        """Remove what was written, unless it is committed."""
-        self._new.discard()
-
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.discard()
+    def __exit__(self, *_: object) -> None:
+        self._new.discard()
 
 
 def header(samples: int, rate: int) -> bytes:
