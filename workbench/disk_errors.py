@@ -1,4 +1,4 @@
-"""Errors of writing files, as what people are told of them."""
+"""Errors of files, as what people are told of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from workbench.errors import DiskFull, OutputError
+from workbench.errors import DiskFull, InputError, OutputError
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -20,6 +20,12 @@ def said_plainly(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise _explained(path, error) from error
+
+
+def unreadable(path: Path, error: Exception) -> InputError:
+    """What an OSError of reading `path`, or a ValueError for its name, is to people."""
+    reason = getattr(error, "strerror", None) or error
+    return InputError(f"{str(path)!r} cannot be read: {reason}", hint="Check the file's permissions and its disk.")
 
 
 def _explained(path: Path, error: OSError) -> OutputError:

@@ -19,8 +19,7 @@ from typing import Final
 from zlib import crc32
 
 from workbench import events
-from workbench.disk_errors import said_plainly
-from workbench.errors import InputError
+from workbench.disk_errors import said_plainly, unreadable
 from workbench.files import write_atomically
 
 _MARK: Final = b', "crc": "'
@@ -118,10 +117,7 @@ def _lines(path: Path) -> Iterator[bytes]:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise InputError(
-            f"{str(path)!r} cannot be read: {error.strerror or error}",
-            hint="Check the file's permissions and its disk.",
-        ) from error
+        raise unreadable(path, error) from error
 
 
 def _ends_torn(path: Path) -> bool:

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from workbench.audio.media import open_file
 from workbench.audio.riff import NotPcmWav, PcmLayout, pcm_layout
 from workbench.audio.timeline import mix
+from workbench.disk_errors import unreadable
 from workbench.errors import InputError
 from workbench.types import Samples
 
@@ -57,7 +58,7 @@ class MemoryMappedAudio:
             self._map = self._mapped() if memory_mapping or not _HAS_PREAD else None
         except OSError as error:
             self._file.close()
-            raise self._unreadable(error) from error
+            raise unreadable(self.path, error) from error
         except BaseException:
             self._file.close()
             raise
@@ -171,19 +172,13 @@ class MemoryMappedAudio:
             else:
                 data = os.pread(self._file.fileno(), count, place)
         except OSError as error:
-            raise self._unreadable(error) from error
+            raise unreadable(self.path, error) from error
         if len(data) < count:
             raise InputError(
                 f"{str(self.path)!r} was cut off while it was read",
                 hint="Another program changed the file. Read it again when that is done.",
             )
         return data
-
-    def _unreadable(self, error: OSError) -> InputError:
-        return InputError(
-            f"{str(self.path)!r} cannot be read: {error.strerror or error}",
-            hint="Check the file's permissions and its disk.",
-        )
 
 
 def _opened(path: Path, memory_mapping: bool) -> MemoryMappedAudio:

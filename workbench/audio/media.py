@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from workbench.disk_errors import unreadable
 from workbench.engines import same_language
 from workbench.errors import InputError, UsageError
 from workbench.languages import bcp47
@@ -183,10 +184,7 @@ def open_file(path: Path) -> IO[bytes]:
     except (FileNotFoundError, NotADirectoryError):
         raise UsageError(f"no such file: {name!r}", hint="Check the name and the folder.") from None
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise InputError(
-            f"{name!r} cannot be read: {reason}", hint="Check the file's permissions and its disk."
-        ) from error
+        raise unreadable(path, error) from error
 
 
 def _not_a_file(name: str, mode: int) -> InputError | UsageError:

@@ -18,8 +18,8 @@ from typing import Final
 import numpy as np
 
 from workbench.audio.wav import FULL_SCALE, HEADER, MOST_SAMPLES, header, pcm16
-from workbench.disk_errors import said_plainly
-from workbench.errors import InputError, OutputError
+from workbench.disk_errors import said_plainly, unreadable
+from workbench.errors import OutputError
 from workbench.files import write_atomically
 from workbench.types import Samples
 
@@ -167,10 +167,7 @@ def read_samples(path: Path, first: int, count: int) -> Samples:
     try:
         stored = np.fromfile(path, "<i2", count, offset=HEADER.size + 2 * first)
     except OSError as error:
-        raise InputError(
-            f"{str(path)!r} cannot be read: {error.strerror or error}",
-            hint="Check the file's permissions and its disk.",
-        ) from error
+        raise unreadable(path, error) from error
     return stored.astype(np.float32) / np.float32(FULL_SCALE)
 
 

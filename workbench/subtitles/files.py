@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from workbench.disk_errors import unreadable
 from workbench.errors import InputError, UsageError, WorkbenchError
 from workbench.languages import bcp47, is_language
 from workbench.subtitles.formats import format_of, read
@@ -30,7 +31,7 @@ def load(path: Path, encoding: str | None = None) -> list[Cue]:
     except FileNotFoundError:
         raise UsageError(f"no such file: {str(path)!r}", hint="Check the name and the folder.") from None
     except OSError as error:
-        raise InputError(f"{str(path)!r} cannot be read: {error.strerror}", hint="Check its permissions.") from error
+        raise unreadable(path, error) from error
     try:
         return sorted(read(data, format, encoding), key=lambda cue: cue.start)
     except WorkbenchError as error:
