@@ -83,8 +83,9 @@ def test_detect_tells_the_hardware_and_what_suits_it(big_machine: None) -> None:
         "- Model: large-v3",
         "- Compute type: float16",
         "- Threads per call: 2",
+        "- Files at once: 6",
     ]
-    assert len([line for line in lines if line.startswith("    ")]) == 9, "a reason for each"
+    assert len([line for line in lines if line.startswith("    ")]) == 10, "a reason for each"
 
 
 def test_detect_gives_json_with_a_reason_for_each_value() -> None:
@@ -92,7 +93,7 @@ def test_detect_gives_json_with_a_reason_for_each_value() -> None:
     assert list(found) == ["hardware", "optimized", "reasons"]
     assert found["hardware"]["cpu_threads"] >= found["hardware"]["cpu_cores"] >= 1
     assert found["reasons"].keys() == found["optimized"].keys()
-    wanted = "batch_size concurrency memory_mapping cpu_affinity device model compute_type threads_per_call"
+    wanted = "batch_size concurrency memory_mapping cpu_affinity device model compute_type files_at_once"
     assert set(wanted.split()) <= found["optimized"].keys()
 
 

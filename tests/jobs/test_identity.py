@@ -72,6 +72,7 @@ def test_it_is_the_same_for_the_same(file: Path, tmp_path: Path) -> None:
         lambda wanted: replace(wanted, targets=replace(wanted.targets, subtitles=(), show="source")),
         lambda wanted: replace(wanted, targets=replace(wanted.targets, path=wanted.targets.path.rename("moved.wav"))),
         lambda wanted: replace(wanted, profile=profile('[hardware]\ncpu_affinity = "half"\n')),
+        lambda wanted: replace(wanted, profile=profile("[jobs]\nfiles_at_once = 9\n")),
     ],
 )
 def test_what_does_not_change_the_text_is_not_in_it(

@@ -201,6 +201,33 @@ def test_what_is_asked_of_a_file_right_after_it_is_put_in_is_done(request_of: An
     work(test, at_once=at_once)
 
 
+def test_so_many_files_are_worked_on_at_once_as_the_profile_of_the_session_says_at_that_time(request_of: Any) -> None:
+    async def test(queue: Queue, session: Session) -> None:
+        def running() -> int:
+            return sum(entry.state is State.RUNNING for entry in queue.entries)
+
+        def profile(files: int) -> Profile:
+            return Profile.model_validate(PROFILE | {"jobs": {"files_at_once": files}})
+
+        session.adopt(profile(3))
+        for name in "abcdefg":
+            queue.submit(request_of(name, seconds=4))
+        assert running() == 0
+        await fakes.until(lambda: running() == 3)
+        session.adopt(profile(1))
+        Scribe.allow(1)
+        await fakes.until(lambda: running() == 2)
+        Scribe.allow(1)
+        await fakes.until(lambda: running() == 1)
+        session.adopt(profile(2))
+        Scribe.allow(5)
+        await queue.settled()
+        assert {entry.state for entry in queue.entries} == {State.FINISHED}
+
+    Scribe.reset(0)
+    work(test)
+
+
 def test_what_was_asked_is_on_disk_when_the_queue_is_left_by_a_cancellation_while_a_job_is_looked_into(
     request_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

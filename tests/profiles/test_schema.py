@@ -103,6 +103,24 @@ def test_affinity_may_be_a_list_of_cores() -> None:
     assert parse_profile(GOOD.replace('"half"', "[0, 3]")).hardware.cpu_affinity == [0, 3]
 
 
+def test_files_at_once_is_four_where_a_profile_does_not_say() -> None:
+    assert parse_profile(GOOD).jobs.files_at_once == 4
+    assert "jobs" not in parse_profile(GOOD).to_dict(), "it is written as it was"
+    assert parse_profile(GOOD + "[jobs]\nfiles_at_once = 1\n").jobs.files_at_once == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("files_at_once = 0", "jobs.files_at_once: must be at least 1, not 0"),
+        ("files_at_once = 65", "jobs.files_at_once: must be at most 64, not 65"),
+        ("files_at_onec = 2", "jobs.files_at_onec: unknown key (did you mean 'files_at_once'?)"),
+    ],
+)
+def test_a_mistake_in_the_table_of_jobs_is_said_with_its_line(line: str, problem: str) -> None:
+    assert problems_of(f'schema = 1\nname = "a"\n[jobs]\n{line}\n') == (f"my.toml:4: {problem}",)
+
+
 def test_an_error_reads_as_a_whole() -> None:
     with pytest.raises(ProfileError) as caught:
         parse_profile("schema = 1\nname = 1\nx = 1\n", "my.toml")

@@ -160,6 +160,7 @@ def test_what_the_optimizer_proposes_is_a_valid_profile_that_names_its_engines()
     assert proposed.asr.options["batch_size"] == CoreOptimizer().plan(gpu).batch_size > 1
     assert (proposed.asr.options["model"], proposed.asr.options["compute_type"]) == ("auto", "float16")
     assert (proposed.hardware.cpu_affinity, proposed.hardware.gpu_memory_gib) == ("half", 24.0)
+    assert proposed.jobs.files_at_once == CoreOptimizer().plan(gpu).files_at_once
 
 
 def test_only_unusual_engines_are_written_down_so_that_a_missing_plugin_has_a_stand_in() -> None:

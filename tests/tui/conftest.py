@@ -40,7 +40,7 @@ class FakeLive:
     registry: Registry = field(default_factory=Registry)
     meter: Meter = field(default_factory=Meter)
     recording: Any = None
-    session: Any = field(default_factory=lambda: SimpleNamespace(pools=list))
+    session: Any = field(default_factory=lambda: SimpleNamespace(pools=list, profile=Profile(schema=1, name="quick")))
     told: list[Any] = field(default_factory=list)
     """What was asked of it."""
     given: LiveStatus = field(

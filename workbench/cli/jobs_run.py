@@ -122,7 +122,7 @@ def _go_on(chosen: Sequence[JobInfo], *, force: bool = False, as_json: bool, pla
     registry = console.registry()
     first = next(iter(requests.values())).profile
     prepare_process(first, registry)
-    neutral = Profile.model_validate({"schema": 1, "name": first.name})  # each job brings its own
+    neutral = Profile(schema=1, name=first.name, jobs=first.jobs)  # each job brings its own engines
 
     async def run() -> None:
         async with Session(neutral, registry) as session:

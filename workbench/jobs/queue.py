@@ -28,8 +28,6 @@ from workbench.threads import acquire, to_thread
 
 __all__ = ["Entry", "Queue"]
 
-AT_ONCE: Final = 4
-"""Files: while one is decoded or written, others keep the engines busy, and a short one passes a long one."""
 _WAITING: Final = frozenset({State.QUEUED, State.PAUSED, State.FAILED, State.CANCELLED})
 _log = logging.getLogger(__name__)
 
@@ -59,12 +57,14 @@ class Queue:
         session: Session,
         store: JobStore,
         *,
-        at_once: int = AT_ONCE,
+        at_once: int | None = None,
         observe: Observe = lambda entry, event: None,
         left_as: State = State.PAUSED,
         keeps_refused: bool = True,
     ) -> None:
-        """`observe` gets the events of each file; it must neither block nor raise.
+        """`at_once`: how many files are worked on at once; None: as many as the profile of `session` says at that time.
+
+        `observe` gets the events of each file; it must neither block nor raise.
 
         `left_as`: what a file that runs becomes when the queue is left. `restore` goes on with one that is `QUEUED`,
         and has one that is `PAUSED` wait.
@@ -223,7 +223,9 @@ class Queue:
         return [entry for entry in self._entries.waiting() if entry.number not in (self._looking, *self._turns)]
 
     def _start(self) -> None:
-        for entry in self._waiting()[: self._at_once - len(self._turns)] if self._is_open else ():
+        at_once = self._at_once or self._session.profile.jobs.files_at_once
+        free = max(0, at_once - len(self._turns))  # fewer than before may be allowed by now
+        for entry in self._waiting()[:free] if self._is_open else ():
             task = self._tasks.create_task(self._do(entry.number))
             self._turns[entry.number] = _Turn(task)
             task.add_done_callback(partial(self._ended, entry.number))

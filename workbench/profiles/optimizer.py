@@ -37,6 +37,9 @@ class Caps:
     """Share of what is free that a plan may fill."""
     gpu_windows: int = 4
     """How many windows must fit beside a model for it to be worth a GPU."""
+    files_at_once: int = 8
+    memory_per_file_mb: int = 500
+    """First guess of the RAM that a file which is worked on takes beside the engines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,8 @@ class Plan:
     """The size of Whisper to recommend."""
     compute_type: str
     threads_per_call: int
+    files_at_once: int
+    """Jobs that are worked on at once."""
     reasons: Mapping[str, str]
     fits: bool = True
     """False: not even the smallest model fits the memory that is free."""
@@ -114,6 +119,15 @@ class CoreOptimizer:
             calls = min(calls, gpu_memory_mb // self.caps.vram_per_call_mb)
         return max(1, calls)
 
+    def get_optimal_files_at_once(self, calls: int, cpu_cores: int, memory_total_mb: int) -> int:
+        """Files worked on at once, where engines take so many `calls` at once; 2 at least.
+
+        A file for each call, one that is being decoded, and one that is being written. Never one alone: a short file
+        passes a long one.
+        """
+        most = min(self.caps.files_at_once, cpu_cores, memory_total_mb // self.caps.memory_per_file_mb)
+        return max(2, min(calls + 2, most))
+
     def should_use_memory_mapping(self, memory_total_mb: int) -> bool:
         return memory_total_mb < self.caps.mapping_below_mb
 
@@ -137,7 +151,9 @@ class CoreOptimizer:
         batch, concurrency = _fit(first_batch, first_concurrency, room.windows)
         bound = self.get_cpu_affinity_cores(cores)
         threads_cores = len(bound) if room.device == "cuda" else cores
-        threads = max(1, threads_cores // (room.instances * concurrency))
+        calls = room.instances * concurrency
+        threads = max(1, threads_cores // calls)
+        files = self.get_optimal_files_at_once(calls, cores, hardware.memory_total_mb)
         return Plan(
             batch_size=batch,
             concurrency=concurrency,
@@ -148,6 +164,7 @@ class CoreOptimizer:
             model=room.size.name,
             compute_type=room.compute_type,
             threads_per_call=threads,
+            files_at_once=files,
             fits=room.fits,
             reasons={
                 "batch_size": reasons.batch_size(batch, first_batch, room.vram_mb),
@@ -160,7 +177,8 @@ class CoreOptimizer:
                     room.need_mb(batch * concurrency), room.budget_mb, cores, room.device, room.fits
                 ),
                 "compute_type": reasons.compute_type(room.compute_type, room.device),
-                "threads_per_call": reasons.threads_per_call(threads_cores, room.instances * concurrency),
+                "threads_per_call": reasons.threads_per_call(threads_cores, calls),
+                "files_at_once": reasons.files_at_once(files, calls, cores, hardware.memory_total_mb),
             },
         )
 

@@ -24,6 +24,7 @@ _LABELS = {
     "model": "Model",
     "compute_type": "Compute type",
     "threads_per_call": "Threads per call",
+    "files_at_once": "Files at once",
 }
 
 

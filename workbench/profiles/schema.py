@@ -92,6 +92,13 @@ class LiveDefaults(_Table):
     """Speak translations, or transcripts where there is no translation."""
 
 
+class Jobs(_Table):
+    """How files are worked on. None of it changes what is made of them."""
+
+    files_at_once: Annotated[int, Field(ge=1, le=64)] = 4
+    """While one is decoded or written, others keep the engines busy; with 1, a short file waits for a long one."""
+
+
 class Profile(_Table):
     """Which engines run, with which settings, on which hardware. A stage without a table is chosen when asked for."""
 
@@ -106,6 +113,7 @@ class Profile(_Table):
     export: Stage | None = None
     settings: StreamDefaults = StreamDefaults()
     live: LiveDefaults = LiveDefaults()
+    jobs: Jobs = Jobs()
 
     _source: str = PrivateAttr("")
     _lines: dict[tuple[str, ...], int] | None = PrivateAttr(None)
@@ -214,6 +222,7 @@ def _known_names() -> dict[tuple[str, ...], tuple[str, ...]]:
         ("hardware",): _field_names(Hardware),
         ("settings",): _field_names(StreamDefaults),
         ("live",): _field_names(LiveDefaults),
+        ("jobs",): _field_names(Jobs),
     }
     for kind in STAGE_KINDS:
         known |= {(kind,): _field_names(Stage), (kind, "instances"): _field_names(Instances)}

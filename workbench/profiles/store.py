@@ -16,7 +16,7 @@ from workbench.errors import UsageError, did_you_mean
 from workbench.files import write_text as write_file
 from workbench.profiles.hardware import CoreHardwareDetector, HardwareInfo
 from workbench.profiles.optimizer import DEFAULT_ENGINES, CoreOptimizer, Plan
-from workbench.profiles.schema import Hardware, Instances, Profile, Stage, load_profile, parse_profile, read_text
+from workbench.profiles.schema import Hardware, Instances, Jobs, Profile, Stage, load_profile, parse_profile, read_text
 
 AUTO: Final = "auto"
 """The name of no file: the profile that the optimizer makes for this machine, each time anew."""
@@ -246,6 +246,7 @@ def from_plan(hardware: HardwareInfo, plan: Plan, name: str, engines: Mapping[st
         ),
         **stages,
         asr=Stage(engine=engines["asr"], instances=Instances(min=1, max=1), options=options),
+        jobs=Jobs(files_at_once=plan.files_at_once),
     )
 
 
