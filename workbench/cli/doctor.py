@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
-from json import dumps
 from typing import Annotated
 
 import typer
 
+from workbench.cli import console
+
 
 def doctor(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Check whether everything is there, and say how to mend what is not."""
-    from workbench.cli.console import disabled_plugins
     from workbench.doctor import examine
 
-    checks = examine(disabled_plugins)
+    checks = examine(console.disabled_plugins)
     counts = Counter(check.status for check in checks)
     if json:
         summary = {status: counts[status] for status in ("ok", "warn", "fail")}
-        typer.echo(dumps({"checks": [asdict(check) for check in checks], "summary": summary}, indent=2))
+        console.print_json({"checks": [asdict(check) for check in checks], "summary": summary})
     else:
         width = max(len(check.name) for check in checks)
         for check in checks:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -32,7 +31,10 @@ def models(
             typer.echo(str(weights.fetch(model, progress)))
         return
     found = rows(registry, verify=verify)
-    typer.echo(json.dumps(found, ensure_ascii=False, indent=2) if as_json else _table(found))
+    if as_json:
+        console.print_json(found)
+    else:
+        typer.echo(_table(found))
     if any(row["error"] for row in found):
         raise typer.Exit(EngineError.exit_code)
 
@@ -80,20 +82,14 @@ def _error(model: Model) -> str:
 
 
 def _table(found: list[dict[str, Any]]) -> str:
-    table = [("ENGINE", "MODEL", "SIZE", "MEMORY", "LANGUAGES", "LICENCE", "WHERE")]
+    table = [("ENGINE", "MODEL", f"{'SIZE':>10}", f"{'MEMORY':>10}", "LANGUAGES", "LICENCE", "WHERE")]
     for row in found:
         state = {None: "", True: ", verified", False: ", DAMAGED"}[row["verified"]]
         spoken = ", ".join(row["languages"]) or "any" if len(row["languages"]) < 4 else str(len(row["languages"]))
-        size, memory = f"{row['size_bytes'] / 1e6:,.0f} MB", f"{row['memory_mb']:,} MB"
+        size, memory = f"{row['size_bytes'] / 1e6:7,.0f} MB", f"{row['memory_mb']:7,} MB"
         where = (row["where"] or "-") + state
         table.append((row["engine"], row["name"], size, memory, spoken, row["license"], where))
-    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
-    right = {2, 3}
-    lines = [
-        "  ".join(c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
-        for row in table
-    ]
-    return "\n".join(line.rstrip() for line in [*lines, *(row["error"] for row in found if row["error"])])
+    return "\n".join([console.table(table), *(row["error"] for row in found if row["error"])])
 
 
 @contextlib.contextmanager

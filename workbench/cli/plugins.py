@@ -44,7 +44,7 @@ def plugins(
     if name is not None:
         found = _named(name, found)
     if as_json:
-        typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
+        console.print_json(found)
     elif name is None:
         _print_table(found)
     else:
@@ -89,9 +89,7 @@ def _named(name: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _print_table(found: list[dict[str, Any]]) -> None:
     table = [("KIND", "ENGINE", "VERSION", "DISTRIBUTION", "STATE")]
     table += [(r["kind"] or "-", r["name"], r["version"], r["distribution"], r["state"]) for r in found]
-    widths = [max(len(row[column]) for row in table) for column in range(5)]
-    for row, reason in zip(table, ["", *map(_reason, found)], strict=True):
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    for line, reason in zip(console.table(table).split("\n"), ["", *map(_reason, found)], strict=True):
         typer.echo(line + (f"\n    {reason}" if reason else ""))
 
 

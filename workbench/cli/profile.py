@@ -50,7 +50,7 @@ def detect(
     written = store.write(store.from_plan(hardware, plan, write), write, force=force) if write else None
     if as_json:
         found = {"hardware": hardware.to_dict(), "optimized": plan.values(), "reasons": dict(plan.reasons)}
-        _print_json(found | ({"written": str(written)} if written else {}))
+        console.print_json(found | ({"written": str(written)} if written else {}))
     else:
         typer.echo("\n".join(_report_lines(hardware, plan)))
     if written:
@@ -66,11 +66,10 @@ def list_(as_json: Json = False) -> None:
     if name not in [row[0] for row in rows]:
         rows.append((name, "chosen by path", name))
     if as_json:
-        _print_json([{"name": n, "kind": kind, "path": path or None, "current": n == name} for n, kind, path in rows])
-        return
-    width = max(len(row[0]) for row in rows)
-    for n, kind, path in rows:
-        typer.echo(f"{'*' if n == name else ' '} {n:{width}}  {kind}{f'  {path}' if path else ''}")
+        found = [{"name": n, "kind": kind, "path": path or None, "current": n == name} for n, kind, path in rows]
+        console.print_json(found)
+    else:
+        typer.echo(console.table([(("* " if n == name else "  ") + n, kind, path) for n, kind, path in rows]))
 
 
 @app.command()
@@ -82,7 +81,7 @@ def show(name: OptionalName = None, as_json: Json = False) -> None:
         _tell([f"current profile: {chosen} ({why})"])
     _tell_fit(profile)
     if as_json:
-        _print_json(profile.to_dict())
+        console.print_json(profile.to_dict())
     else:
         typer.echo(store.dumps(profile), nl=False)
 
@@ -114,7 +113,7 @@ def diff(
     differences = store.diff(store.load(left), store.load(right))
     if as_json:
         found = [{"key": d.key, "left": d.left, "right": d.right} for d in differences]
-        _print_json({"left": left, "right": right, "differences": found})
+        console.print_json({"left": left, "right": right, "differences": found})
         return
     _tell([f"{left} -> {right}" if differences else f"{left} and {right} do not differ"])
     for d in differences:
@@ -187,10 +186,6 @@ def _shown(value: Any) -> str:
     return "(not set)" if value is None else json.dumps(value, ensure_ascii=False)
 
 
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
-
-
 def _tell(lines: Iterable[str]) -> None:
     for line in lines:
-        typer.echo(line, err=True)
+        console.say(line)
