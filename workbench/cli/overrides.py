@@ -8,7 +8,7 @@ from typing import Any
 
 from workbench.engines import Settings, StageKind
 from workbench.errors import MissingError, ProfileError, UsageError, did_you_mean
-from workbench.plugins import Registry, how_to_take_up
+from workbench.plugins import Registry, how_to_install, how_to_take_up
 from workbench.profiles import store
 from workbench.profiles.options import check_file, installed_only, parse_override, split_options
 from workbench.profiles.schema import STAGE_KINDS, Profile, Stage
@@ -72,7 +72,7 @@ def _usual(kind: str, registry: Registry) -> str:
     for name in (*PREFERRED.get(StageKind(kind), ()), *installed):
         if name in installed:
             return name
-    hint = how_to_take_up(registry.plugins) or "To see what to install: workbench doctor"
+    hint = how_to_take_up(registry.plugins) or how_to_install(StageKind(kind))
     raise MissingError(f"no engine for {kind} is installed", hint=hint)
 
 

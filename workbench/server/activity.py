@@ -39,6 +39,7 @@ RATE_LOOKS: Final = 6
 """A rate is that between the last and the first of so many looks."""
 LAST_ERRORS: Final = 50
 GONE: Final = 1006
+RESTARTING: Final = 1012
 _LATENCIES: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _LAGS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0)
 _TIMES: Final = (0.01, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 600.0)
@@ -103,7 +104,7 @@ class Activity:
     def stream(self, client: str, stop: Callable[[], None]) -> Iterator[StreamActivity]:
         """While a stream is open. `stop` is called once, when the server ends: it ends the stream as its client would.
 
-        What closed it is to be said with `StreamActivity.end` before this is left.
+        What closed it is to be said with `StreamActivity.end` before this is left, unless the client went.
         """
         self._opened += 1
         stream = StreamActivity(self, self._opened, client, stop)
@@ -130,7 +131,8 @@ class Activity:
             async with asyncio.timeout(patience_s):
                 await self._idle.wait()
         except TimeoutError:
-            return  # whoever closes the connections ends the others
+            for stream in self._streams.values():  # whoever closes the connections ends them with this code
+                stream.end(RESTARTING, "the server stops")
 
     # what is looked at
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from workbench import events
-from workbench.errors import InputError, Severity, UsageError, WorkbenchError, first_error
+from workbench.errors import InputError, MissingError, Severity, UsageError, WorkbenchError, first_error
 from workbench.pipeline import Stages
 from workbench.server import service
 from workbench.server.activity import StreamActivity
@@ -52,7 +52,8 @@ async def listen(websocket: WebSocket) -> None:
     stream = _Stream(shared, websocket)
     with shared.activity.stream(_client_of(websocket), stream.stop) as seen:
         closing = await stream.run(seen)
-        seen.end(closing.code, str(closing))
+        if closing.code != GONE:  # else the server may have ended it, and have said so
+            seen.end(closing.code, str(closing))
     if closing.code != GONE and websocket.application_state is WebSocketState.CONNECTED:
         try:
             await websocket.close(closing.code, closing.reason.encode()[:120].decode(errors="ignore"))
@@ -113,9 +114,11 @@ class _Stream:
             return error
         assert isinstance(error, WorkbenchError)
         problem = problem_of(error)
-        self._put(events.Error(code=problem.code, message=problem.message, hint=problem.hint, severity=Severity.FATAL))
+        is_impossible = isinstance(error, UsageError | MissingError)
+        hint = error.hint if is_impossible else problem.hint  # what to install is for the client to pass on
+        self._put(events.Error(code=problem.code, message=problem.message, hint=hint, severity=Severity.FATAL))
         wrong = UNSUPPORTED if isinstance(error, NotTaken) else POLICY
-        return Closing(wrong if isinstance(error, UsageError) else FAILED, problem.code)
+        return Closing(wrong if is_impossible else FAILED, problem.code)
 
     async def _listen(self, tasks: asyncio.TaskGroup) -> None:
         query = parse_query(self._websocket.query_params)
