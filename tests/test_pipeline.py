@@ -204,6 +204,23 @@ def test_the_language_is_detected_once_and_holds_for_all_windows() -> None:
     assert [event.language for event in seen if isinstance(event, events.LanguageDetected)] == ["en"]
 
 
+def test_the_detected_language_is_told_to_what_translates_and_speaks() -> None:
+    told: list[str | None] = []
+
+    class Translates(Upper):
+        def open(self, settings: Settings) -> Settings:
+            told.append(settings.language)
+            return settings
+
+    class Speaks(Beep):
+        def open(self, settings: Settings) -> Settings:
+            told.append(settings.language)
+            return settings
+
+    run(Tape(recording(1.0)), Lengths(), translator=Translates(None), synthesizer=Speaks(None))
+    assert told == ["en", "en"]
+
+
 def test_a_language_that_is_given_is_not_detected() -> None:
     recognizer = Lengths()
     assert transcripts(run(Tape(recording(1.0)), recognizer, settings=Settings(language="fr")))[0].language == "fr"

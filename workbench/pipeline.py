@@ -13,64 +13,33 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, TypeAlias, TypeVar, cast
+from dataclasses import replace
+from typing import Any, cast
 
 from workbench import events
 from workbench.drifting import DriftCheck
 from workbench.edge import Edge
 from workbench.engines import Capture, Recognizer, Settings, StageKind
-from workbench.errors import UnsupportedLanguage, first_error, is_expected
+from workbench.errors import UnsupportedLanguage, first_error
 from workbench.interim import Interim
-from workbench.kept import Item, Keeping, Kept, begins
+from workbench.kept import Item, Kept, begins
+from workbench.node import Emit, In, Node, Out
 from workbench.pool import Pool, Results, Stage
 from workbench.pool.results import Values
 from workbench.segmentation import Segmentation
 from workbench.speech.drift import Drift
-from workbench.speech.packer import PackerOptions
 from workbench.speech.quality import Quality
 from workbench.speech.repeats import RepeatFilter
-from workbench.speech.segmenter import SegmenterOptions
-from workbench.stage_errors import explained, is_out_of_memory, named
+from workbench.stage_errors import named
+from workbench.stages import LiveMode, Stages
 from workbench.threads import to_thread
-from workbench.types import Activity, AudioChunk, Speech, Transcript, Translation, Window
+from workbench.types import AudioChunk, Speech, Transcript, Translation, Window
 
-In = TypeVar("In")
-Out = TypeVar("Out")
-Emit: TypeAlias = Callable[[events.Event], None]
+__all__ = ["Emit", "LiveMode", "Pipeline", "Stages"]
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Stages:
-    """What a stream runs through. The pools are started, and shared with other streams.
-
-    Without a recognizer speech is only found, without a detector audio only flows by.
-    """
-
-    detector: Pool[AudioChunk, Activity] | None = None
-    recognizer: Pool[Window, Transcript] | None = None
-    translator: Pool[Transcript, Translation] | None = None
-    synthesizer: Pool[Translation | Transcript, Speech] | None = None
-    segmenter: SegmenterOptions = field(default_factory=SegmenterOptions)
-    packer: PackerOptions = field(default_factory=PackerOptions)
-    check: Callable[[Settings], None] = lambda settings: None
-    """Raises `UnsupportedLanguage` when a stage cannot do what the settings, then complete, ask for."""
-
-
-@dataclass(frozen=True, slots=True)
-class LiveMode:
-    """That a stream is heard while it is made: every segment is recognized at once, and while it grows."""
-
-    interim: bool = True
-    """Whether interim text is wanted."""
-    first_segment: int = 0
-    """The id of the first segment."""
-    start: float = 0.0
-    """Seconds on the timeline: where the capture begins."""
 
 
 class Pipeline:
@@ -104,14 +73,19 @@ class Pipeline:
         self._handing_over = False
         self._unrecognized: deque[Window] = deque()
         self._untranslated: deque[float] = deque()  # seconds on the timeline: where transcripts start
-        self._failing_from: float | None = None  # seconds: where the first window starts of those that fail in a row
         self._told_until = 0.0
         self._capture = capture
         self._stages = stages
         self._emit = emit
         self._play = play
-        self._tolerance = tolerance
         self._stopping = False
+
+        def node(kind: StageKind, pool: Pool[In, Out] | None) -> Node[In, Out] | None:
+            return Node(kind, pool, emit, tolerance, kept) if pool is not None else None
+
+        self._recognizer = node(StageKind.ASR, stages.recognizer)
+        self._translator = node(StageKind.TRANSLATION, stages.translator)
+        self._synthesizer = node(StageKind.TTS, stages.synthesizer)
         self._chunks: Edge[AudioChunk] = Edge(2)
         self._windows: Edge[Window] = Edge(2)
         self._transcripts: Edge[Transcript] = Edge(16)
@@ -163,6 +137,10 @@ class Pipeline:
         if self._failing_from is not None:
             found.append(self._failing_from)
         return min(found)
+
+    @property
+    def _failing_from(self) -> float | None:
+        return self._recognizer.failing_from if self._recognizer else None
 
     @property
     def reached(self) -> float:
@@ -253,9 +231,9 @@ class Pipeline:
             self._emit(events.Transcript(transcript=transcript))
             if not self._live:
                 self._emit(events.Progress(position=transcript.end, duration=self._capture.duration))
-            if self._stages.translator is not None or self._stages.synthesizer is not None:
-                if self._stages.translator is not None:
-                    self._untranslated.append(window.start)
+            if self._translator:
+                self._untranslated.append(window.start)
+            if self._translator or self._synthesizer:
                 await self._transcripts.put(transcript)
 
         def begun(window: Window) -> Results[Transcript] | None:
@@ -267,15 +245,18 @@ class Pipeline:
                 self._interim.over(window)
                 self._tell_progress()
 
-        if (pool := self._stages.recognizer) is not None:
+        def checked(stage: Stage[Window, Transcript], window: Window, values: Values[Transcript]) -> Values[Transcript]:
+            return self._check.beside(stage, window, self.settings, values) if self._check else values
+
+        if node := self._recognizer:
             first = await self._windows.peek()
-            if pool.max_batch > 1 and not self._live:
+            if node.pool.max_batch > 1 and not self._live:
                 self._check = DriftCheck(self._capture.duration)
             if self._kept and self._kept.language and self.settings.language is None:
                 self._is_spoken(self._kept.language)
             if first is not None and self.settings.language is None:
-                await self._detect_language(pool, first)
-            await self._fan_out(StageKind.ASR, pool, self._windows, take, begun, done)
+                await self._detect_language(node.pool, first)
+            await node.run(lambda: self.settings, self._windows, take, done, begun=begun, checked=checked)
         self._transcripts.close()
 
     async def _detect_language(self, pool: Pool[Window, Transcript], window: Window) -> None:
@@ -303,15 +284,15 @@ class Pipeline:
     async def _translate(self) -> None:
         async def take(transcript: Transcript, translation: Translation) -> None:
             self._emit(events.Translation(transcript=transcript, translation=translation))
-            if self._stages.synthesizer is not None:
+            if self._synthesizer:
                 await self._translations.put(translation)
 
         def done(transcript: Transcript) -> None:
             self._untranslated.popleft()
             self._tell_progress()
 
-        if (pool := self._stages.translator) is not None:
-            await self._fan_out(StageKind.TRANSLATION, pool, self._transcripts, take, done=done)
+        if self._translator:
+            await self._translator.run(lambda: self.settings, self._transcripts, take, done)
             self._translations.close()
 
     def _tell_progress(self) -> None:
@@ -326,69 +307,6 @@ class Pipeline:
             if self._play is not None:
                 await self._play(speech)
 
-        if self._stages.synthesizer is not None:
-            texts: Edge[Any] = self._transcripts if self._stages.translator is None else self._translations
-            await self._fan_out(StageKind.TTS, self._stages.synthesizer, texts, take)
-
-    async def _fan_out(
-        self,
-        kind: StageKind,
-        pool: Pool[In, Out],
-        items: Edge[Any],
-        take: Callable[[Any, Out], Awaitable[None]],
-        begun: Callable[[Any], Results[Out] | None] = lambda item: None,
-        done: Callable[[Any], None] = lambda item: None,
-    ) -> None:
-        name, failures = pool.engine.name, 0
-
-        def failed(item: In, error: Exception) -> None:
-            nonlocal failures
-            failures += 1
-            if kind is StageKind.ASR and self._failing_from is None:
-                self._failing_from = getattr(item, "start", 0.0)
-            problem = explained(kind, name, getattr(item, "start", 0.0), error)
-            if failures >= self._tolerance or is_out_of_memory(error):
-                raise problem from problem.__cause__
-            _log.warning("%s", problem, exc_info=None if is_expected(problem) else problem)
-            self._emit(events.Error(code=problem.code, message=problem.message, hint=problem.hint, stage=kind))
-
-        async def took(item: In, value: Out) -> None:
-            nonlocal failures
-            if not isinstance(value, _GIVES[kind]):
-                failed(item, TypeError(f"it gave a {type(value).__name__}, not a {_GIVES[kind].__name__}"))
-                return
-            failures = 0
-            if kind is StageKind.ASR:
-                self._failing_from = None
-            await take(item, value)
-
-        if await items.peek() is None:
-            return
-        async with pool.open(self.settings) as stage:  # only now: the language of the stream is known
-            keeping = Keeping(self._kept, kind, stage, _GIVES[kind], pool.at_once) if self._kept else None
-            submit: Callable[[In], Values[Out]] = keeping.begin if keeping else stage.results
-
-            def begin(item: In) -> Values[Out]:
-                with named(kind, name, getattr(item, "start", 0.0)):  # where all engines are broken
-                    return begun(item) or self._checked(stage, item, submit(item))
-
-            await stage.fan_out(
-                keeping.paced(items) if keeping else items,
-                took,
-                failed,
-                ahead=pool.at_once + 1,
-                begin=begin,
-                done=done,
-            )
-
-    def _checked(self, stage: Stage[In, Out], item: In, values: Values[Out]) -> Values[Out]:
-        if self._check is None or not isinstance(item, Window):
-            return values
-        return cast(Values[Out], self._check.beside(cast(Any, stage), item, self.settings, cast(Any, values)))
-
-
-_GIVES: Final[Mapping[StageKind, type]] = {
-    StageKind.ASR: Transcript,
-    StageKind.TRANSLATION: Translation,
-    StageKind.TTS: Speech,
-}
+        if self._synthesizer:
+            texts: Edge[Any] = self._translations if self._translator else self._transcripts
+            await self._synthesizer.run(lambda: self.settings, texts, take)

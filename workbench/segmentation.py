@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Self, cast
+from typing import Final, Self, cast
 
 from workbench import events
 from workbench.audio.recent import RecentAudio
@@ -19,10 +19,8 @@ from workbench.speech.packer import Packer
 from workbench.speech.quality import Quality, Span, quality
 from workbench.speech.segmenter import Segmenter, SpeechEvent
 from workbench.stage_errors import named
+from workbench.stages import LiveMode, Stages
 from workbench.types import Activity, AudioChunk, SpeechSegment, Window
-
-if TYPE_CHECKING:
-    from workbench.pipeline import LiveMode, Stages
 
 SAMPLE_RATE: Final = 16_000
 """Hertz, of everything between capture and ASR."""
