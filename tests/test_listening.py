@@ -20,6 +20,7 @@ from workbench.errors import StageError
 from workbench.listening import Listener
 from workbench.pool import Pool
 from workbench.speech.cache import joined
+from workbench.speech.segmenter import Segmenter, SegmenterOptions
 from workbench.types import Activity, AudioChunk, Samples
 
 RATE = 16_000
@@ -79,7 +80,7 @@ def listened(
                 for first in range(0, len(samples), size):
                     chunk = AudioChunk(samples[first : first + size], RATE, first / RATE)
                     found = await listener.process(chunk)
-                    assert all(activity.end <= chunk.end + 1e-6 for activity in found), "nothing before it was heard"
+                    assert all(one.end - one.frame_s <= chunk.end for one in found), "nothing before it was heard"
                     told.extend(found)
                 told.extend(await listener.flush())
                 check(listener)
@@ -118,7 +119,28 @@ def test_what_is_known_is_told_as_it_was_and_nobody_is_asked(
     assert all(len(activity.probabilities) for activity in told)
 
 
-@pytest.mark.parametrize("gives", [None, ["speech"], [Activity(2.0, 0.1, np.array([np.nan], np.float32))]], ids=str)
+def activity(start: float, probabilities: Any, frame_s: float = 0.1) -> Activity:
+    return Activity(start, frame_s, np.array(probabilities, np.float32))
+
+
+NO_ACTIVITY = {
+    "raises": None,
+    "no activity": ["speech"],
+    "not a number": [activity(2.0, [np.nan])],
+    "infinite": [activity(2.0, [np.inf])],
+    "below 0": [activity(2.0, [-3.5])],
+    "above 1": [activity(2.0, [0.2, 7.0])],
+    "no time": [activity(np.nan, [0.5])],
+    "frames of no length": [activity(2.0, [0.5], 0.0)],
+    "frames back in time": [activity(2.0, [0.5], -0.1)],
+    "frames without end": [activity(2.0, [0.5], np.inf)],
+    "a column": [activity(2.0, [[0.5], [0.6]])],
+    "one number": [activity(2.0, 0.5)],
+    "half of it": [activity(2.0, [0.5]), "speech"],
+}
+
+
+@pytest.mark.parametrize("gives", NO_ACTIVITY.values(), ids=NO_ACTIVITY)
 def test_loudness_takes_over_from_a_detector_that_fails_and_who_listens_is_told(gives: Any) -> None:
     def check(listener: Listener) -> None:
         assert (listener.name, listener.is_spare) == ("energy", True)
@@ -134,6 +156,72 @@ def test_loudness_takes_over_from_a_detector_that_fails_and_who_listens_is_told(
     loud = [p for activity in late for p in activity.probabilities]
     assert max(loud) > 0.9
     assert min(loud) < 0.1
+
+
+class Odd(Ear):
+    """Gives what it is given, one list for each chunk."""
+
+    name = "odd"
+
+    def __init__(self, *gives: Sequence[Activity], last: Sequence[Activity] = ()) -> None:
+        super().__init__()
+        self._lists, self._last = list(gives), last
+
+    def process_batch(self, work: Sequence[tuple[AudioChunk, list[Any]]]) -> Sequence[Iterable[Activity]]:
+        return [self._lists.pop(0) for _ in work]
+
+    def flush(self, state: list[Any]) -> Iterable[Activity]:
+        return self._last
+
+
+def frames(told: Sequence[Activity]) -> list[tuple[float, float]]:
+    return [
+        (round(one.start + n * one.frame_s, 3), round(float(p), 3))
+        for one in told
+        for n, p in enumerate(one.probabilities)
+    ]
+
+
+def test_of_what_is_told_twice_or_too_early_each_moment_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    first = [activity(0.0, [0.1, 0.2], 0.5), activity(0.5, [0.9, 0.9], 0.5)]
+    second = [activity(1.5, [0.4, 0.5, 0.6], 0.5), activity(0.0, [0.9, 0.9], 0.5), activity(1.0, [], 0.5)]
+    told, seen = listened(Odd(first, second, last=[activity(3.0, [0.9], 0.5)]), words(2))
+    assert frames(told) == [(0.0, 0.1), (0.5, 0.2), (1.5, 0.4)]
+    assert seen == [], "a detector that can be mended goes on"
+    assert caplog.text.count("detector odd tells of audio a second time") == 1
+
+
+def test_a_last_frame_may_reach_beyond_the_audio_and_rounding_beyond_1(caplog: pytest.LogCaptureFixture) -> None:
+    told, seen = listened(Odd([activity(0.0, [0.1, 1.00001], 0.6)]), words(1))
+    assert (frames(told), seen, caplog.text) == ([(0.0, 0.1), (0.6, 1.0)], [], "")
+
+
+def test_probabilities_are_those_that_are_kept_on_disk() -> None:
+    told, _ = listened(Odd([Activity(0.0, 0.5, np.array([0.1, 0.7]))]), words(1))
+    assert [one.probabilities.dtype for one in told] == [np.float32]
+
+
+ODD = st.builds(
+    activity,
+    st.floats(-1, 5),
+    st.lists(st.sampled_from([0.0, 0.4, 0.9, 1.0]), max_size=12),
+    st.sampled_from([0.01, 0.03, 0.1, 0.25]),
+)
+
+
+@given(
+    st.lists(st.lists(ODD, max_size=3), min_size=4, max_size=4), st.lists(ODD, max_size=2), st.sampled_from([0, 250])
+)
+def test_whatever_a_detector_tells_segments_are_in_order_apart_and_within_the_audio(
+    gives: list[list[Activity]], last: list[Activity], min_speech_ms: int
+) -> None:
+    told, _ = listened(Odd(*gives, last=last), words(4))
+    segmenter = Segmenter(SegmenterOptions(min_speech_ms=min_speech_ms, min_silence_ms=0, max_speech_s=2.0))
+    found = [event for one in told for event in segmenter.process(one)] + list(segmenter.flush())
+    ended = [event for event in found if isinstance(event, events.SpeechEnded)]
+    assert all(event.start < event.end for event in ended)
+    assert all(one.end <= after.start + 1e-9 for one, after in pairwise(ended))
+    assert all(0 <= event.start < 4 and event.end < 4.3 for event in ended)
 
 
 def test_windows_of_one_length_are_the_last_way(monkeypatch: pytest.MonkeyPatch) -> None:

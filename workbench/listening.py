@@ -10,7 +10,7 @@ import logging
 import math
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from workbench.stage_errors import named
 from workbench.threads import to_thread
 from workbench.types import Activity, AudioChunk
 
+_ROUNDING: Final = 1e-3
+"""How far beyond 0 or 1 a probability may be for it to be one all the same."""
 _log = logging.getLogger(__name__)
 
 
@@ -50,6 +52,8 @@ class Listener:
         self._spare: Detector[Any] | None = None
         self._state: Any = None
         self._end = 0.0  # seconds on the timeline: of the audio so far
+        self._told: float | None = None  # seconds on the timeline: what was told ends there
+        self._is_odd = False
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -75,14 +79,16 @@ class Listener:
     async def process(self, chunk: AudioChunk) -> Sequence[Activity]:
         """Raises `StageError` when no detector is left."""
         self._end = chunk.end
+        if self._told is None:
+            self._told = chunk.start
         if self._known is not None:
             return self._known_until(self._known, chunk.end)
         while True:
             try:
                 with named(StageKind.VAD, self.name, chunk.start):
                     if self._spare is None:
-                        return _checked(await self._stage.process(chunk))
-                    return await to_thread(_all, self._spare.process, chunk, self._state)
+                        return self._mended(await self._stage.process(chunk))
+                    return self._mended(await to_thread(_all, self._spare.process, chunk, self._state))
             except WorkbenchError as error:
                 self._take_spare(error)
 
@@ -94,10 +100,30 @@ class Listener:
             try:
                 with named(StageKind.VAD, self.name, self._end):
                     if self._spare is None:
-                        return _checked(await self._stage.flush())
-                    return await to_thread(_all, self._spare.flush, self._state)
+                        return self._mended(await self._stage.flush())
+                    return self._mended(await to_thread(_all, self._spare.flush, self._state))
             except WorkbenchError as error:
                 self._take_spare(error)
+
+    def _mended(self, found: Sequence[Any]) -> Sequence[Activity]:
+        """Each moment once, in order, and none of audio that was not heard: the other frames are left out.
+
+        Raises `TypeError` or `ValueError` for what cannot be mended.
+        """
+        mended = []
+        for activity in [_checked(one) for one in found]:
+            told = activity.start if self._told is None else self._told
+            first = max(0, round((told - activity.start) / activity.frame_s))
+            last = max(first, math.ceil((self._end - activity.start) / activity.frame_s - 1e-6))
+            within = activity.probabilities[first:last]
+            if len(within) < len(activity.probabilities) and not self._is_odd:
+                self._is_odd = True
+                said = "detector %s tells of audio a second time, or of what was not heard yet: that is left out"
+                _log.warning(said, self.name)
+            if len(within):
+                mended.append(Activity(activity.start + first * activity.frame_s, activity.frame_s, within))
+                self._told = mended[-1].end
+        return mended
 
     def _known_until(self, known: Activity, end: float) -> Sequence[Activity]:
         """What a detector gives once it has heard the audio before `end`."""
@@ -126,14 +152,18 @@ def _spares() -> list[Detector[Any]]:
     return [EnergyDetector(EnergyDetector.Options()), FixedDetector(FixedDetector.Options())]
 
 
-def _checked(found: Sequence[Any]) -> Sequence[Activity]:
-    """Raises `TypeError` or `ValueError` for what is no probability of speech."""
-    for activity in found:
-        if not isinstance(activity, Activity):
-            raise TypeError(f"it gave a {type(activity).__name__}, not an Activity")
-        if np.isnan(activity.probabilities).any():
-            raise ValueError("it gave a probability that is not a number")
-    return found
+def _checked(activity: Any) -> Activity:
+    """In 32 bits, as it is kept on disk. Raises `TypeError` or `ValueError` for what is no probability of speech."""
+    if not isinstance(activity, Activity):
+        raise TypeError(f"it gave a {type(activity).__name__}, not an Activity")
+    if not (math.isfinite(activity.start) and 0 < activity.frame_s < math.inf):
+        raise ValueError(f"it gave frames of {activity.frame_s} s from {activity.start} s")
+    probabilities = np.asarray(activity.probabilities, np.float32)
+    if probabilities.ndim != 1:
+        raise ValueError(f"it gave probabilities of shape {probabilities.shape}, not (n,)")
+    if not ((probabilities >= -_ROUNDING) & (probabilities <= 1 + _ROUNDING)).all():
+        raise ValueError("it gave a probability that is not a number from 0 to 1")
+    return Activity(activity.start, activity.frame_s, probabilities)
 
 
 def _all(function: Callable[..., Any], *args: Any) -> Sequence[Activity]:

@@ -65,6 +65,14 @@ def test_a_window_says_where_its_segments_were() -> None:
     assert time == pytest.approx(61.0)
 
 
+@pytest.mark.parametrize("limit_s", [0.0, 30.0])
+@pytest.mark.parametrize("is_final", [True, False])
+def test_a_segment_without_audio_is_in_no_window(limit_s: float, is_final: bool) -> None:
+    packer = Packer(limit_s)
+    assert list(packer.process(segment(0, 0.0, is_final=is_final))) == []
+    assert list(packer.flush()) == []
+
+
 @given(
     st.lists(st.integers(1, 3500).map(lambda n: n / RATE), max_size=40),
     st.sampled_from([0.0, 5.0, 30.0]),

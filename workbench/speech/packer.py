@@ -31,7 +31,12 @@ class Packer:
         self._held_s = 0.0
 
     def process(self, segment: SpeechSegment) -> Iterator[Window]:
-        """Windows that are complete. A growing segment is one at once; one longer than the limit has its own."""
+        """Windows that are complete. A growing segment is one at once; one longer than the limit has its own.
+
+        One without audio is in none.
+        """
+        if not len(segment.audio.samples):
+            return
         if not segment.is_final:
             yield self._window((segment,))
             return
