@@ -11,7 +11,6 @@ import pytest
 
 from tests.fakes import run, until
 from tests.server.serving import Parrot, Server, pcm, serving, silence, talk, told, tone
-from workbench.server import activity
 from workbench.server.activity import Activity
 from workbench.server.facts import Closed, Failure, Happening, Opened
 from workbench.server.limits import Limits
@@ -197,17 +196,3 @@ def test_every_stream_hears_the_rest_when_the_server_stops() -> None:
             assert socket.close_code == 1001
 
     run(test)
-
-
-def test_the_arrival_of_a_position_is_that_of_the_message_it_was_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 0.0
-    monkeypatch.setattr("workbench.server.activity.time.monotonic", lambda: now)
-    arrivals = activity._Arrivals(0.0, 3)
-    for now in (1.0, 2.0, 3.0):  # noqa: B007 - what the clock says
-        arrivals.add(0.1)
-    assert [arrivals.find(at) for at in (0.05, 0.1, 0.15, 0.3)] == [1.0, 1.0, 2.0, 3.0]
-    assert arrivals.find(0.4) is None, "it is still to come"
-    now = 4.0
-    arrivals.add(0.1)
-    assert arrivals.find(0.05) is None, "it is forgotten"
-    assert arrivals.find(0.15) == 2.0

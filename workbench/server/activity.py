@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from bisect import bisect_left
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from workbench import events
 from workbench.live.status import StageStatus, stage_status
 from workbench.server.facts import (
     Closed,
-    Distribution,
     Failure,
     Happening,
     Opened,
@@ -24,6 +21,7 @@ from workbench.server.facts import (
     Snapshot,
     StreamFacts,
 )
+from workbench.server.timing import Arrivals, Decided, Durations, percentiles, rate
 
 if TYPE_CHECKING:
     from workbench.server.engines import Engines
@@ -44,6 +42,9 @@ _LATENCIES: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0
 _LAGS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0)
 _TIMES: Final = (0.01, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 600.0)
 
+_COUNTED: Final = ("frames_received", "frames_judged", "bytes_received", "bytes_sent", "coalesced")
+"""Of each stream."""
+
 
 class Activity:
     """On the loop only."""
@@ -57,11 +58,11 @@ class Activity:
         self._opened = 0
         self._closed: Counter[int] = Counter()
         self._ended: Counter[str] = Counter()  # of streams that are closed
-        self._requests: dict[tuple[str, int], _Values] = {}
+        self._requests: dict[tuple[str, int], Durations] = {}
         self._answered = 0
         self._answered_at: deque[tuple[float, int]] = deque(maxlen=RATE_LOOKS)
         self._audio: defaultdict[str, float] = defaultdict(float)
-        self._lag = _Values(_LAGS, recent=round(60 / LAG_EVERY_S))
+        self._lag = Durations(_LAGS, recent=round(60 / LAG_EVERY_S))
         self._errors = 0
         self._last_errors: deque[Failure] = deque(maxlen=LAST_ERRORS)
         self._watches: list[Watch] = []
@@ -69,7 +70,7 @@ class Activity:
         self._idle.set()
         self.draining = False
         """Streams are ended as they come."""
-        self.latency = {of: _Values(_LATENCIES, recent=512) for of in ("speech", "text")}
+        self.latency = {of: Durations(_LATENCIES, recent=512) for of in ("speech", "text")}
 
     def watch(self, callback: Watch) -> Callable[[], None]:
         """Call `callback` when something happens. Gives what ends that."""
@@ -88,7 +89,7 @@ class Activity:
     def answered(self, path: str, status: int, seconds: float) -> None:
         """A request was answered; `path` is one that the server has, or "other"."""
         self._answered += 1
-        self._requests.setdefault((path, status), _Values(_TIMES, recent=64)).add(seconds)
+        self._requests.setdefault((path, status), Durations(_TIMES, recent=64)).add(seconds)
 
     def add_audio(self, of: str, seconds: float) -> None:
         """`of`: "files" or "speech"; that of streams is added by themselves."""
@@ -167,7 +168,7 @@ class Activity:
             streams_opened=self._opened,
             streams_closed=dict(self._closed),
             requests=tuple(Requests(path, status, took.now()) for (path, status), took in self._requests.items()),
-            requests_per_s=_rate(self._answered_at),
+            requests_per_s=rate(self._answered_at),
             audio_s=audio,
             frames_received=counts["frames_received"],
             frames_judged=counts["frames_judged"],
@@ -204,7 +205,7 @@ class StreamActivity:
         self._stages = self._language = ""
         self._hearing: Hearing | None = None
         self._outbox: Outbox | None = None
-        self._arrivals = _Arrivals(0.0, 1)
+        self._arrivals = Arrivals(0.0, 1)
         self._latencies: deque[float] = deque(maxlen=64)
         self._looks: deque[tuple[float, float]] = deque(maxlen=RATE_LOOKS)
         self._received = self._sent = 0
@@ -213,7 +214,7 @@ class StreamActivity:
     def begin(self, stages: str, language: str, hearing: Hearing, outbox: Outbox) -> None:
         """Audio is about to come."""
         self._stages, self._hearing, self._outbox = stages, hearing, outbox
-        self._arrivals = _Arrivals(0.0, 64) if stages == "vad" else _Arrivals(0.1, 600)
+        self._arrivals = Arrivals(0.0, 64) if stages == "vad" else Arrivals(0.1, 600)
         self.speaks(language)
         self._activity._tell(Opened(self.facts))
 
@@ -259,7 +260,7 @@ class StreamActivity:
         now = time.monotonic()
         heard = self._hearing.statistics() if self._hearing else {}
         self._looks.append((now, heard.get("received_s", 0.0)))
-        p50, p95, _ = _percentiles(self._latencies)
+        p50, p95, _ = percentiles(self._latencies)
         self.facts = StreamFacts(
             id=self.id,
             client=self.client,
@@ -267,7 +268,7 @@ class StreamActivity:
             language=self._language,
             open_s=now - self._began,
             received_s=heard.get("received_s", 0.0),
-            pace=_rate(self._looks),
+            pace=rate(self._looks),
             done_s=heard.get("judged_s", heard.get("recognized_s", 0.0)),
             frames_received=heard.get("frames_received", 0),
             frames_judged=heard.get("frames_judged", 0),
@@ -280,78 +281,5 @@ class StreamActivity:
         )
 
 
-Decided: TypeAlias = tuple[str, float]
-"""(of what the latency is, when the audio came that decided it)."""
-
-
-class _Arrivals:
-    """When each part of a stream's audio came. The oldest is forgotten."""
-
-    def __init__(self, step_s: float, most: int) -> None:
-        """`step_s`: parts that come sooner after one another count as one, that came when the first did."""
-        self._step = step_s
-        self._ends: deque[tuple[float, float]] = deque(maxlen=most)  # (seconds on the timeline, when)
-        self._end = 0.0
-        self._forgotten = 0.0
-
-    def add(self, seconds: float) -> None:
-        now = time.monotonic()
-        self._end += seconds
-        if self._ends and now - self._ends[-1][1] < self._step:
-            self._ends[-1] = self._end, self._ends[-1][1]
-            return
-        if len(self._ends) == self._ends.maxlen:
-            self._forgotten = self._ends[0][0]
-        self._ends.append((self._end, now))
-
-    def find(self, position: float) -> float | None:
-        """When what is at `position` (seconds) came; None: it is forgotten, or still to come."""
-        if position < self._forgotten:
-            return None
-        return next((at for end, at in self._ends if end >= position - 1e-6), None)
-
-
-class _Values:
-    """Seconds, counted for a `Distribution`."""
-
-    def __init__(self, bounds: tuple[float, ...], recent: int) -> None:
-        self._bounds = bounds
-        self._counts = [0] * (len(bounds) + 1)
-        self._total = 0.0
-        self._recent: deque[float] = deque(maxlen=recent)
-
-    def add(self, value: float) -> None:
-        self._counts[bisect_left(self._bounds, value)] += 1
-        self._total += value
-        self._recent.append(value)
-
-    def now(self) -> Distribution:
-        cumulative = list(accumulate(self._counts))
-        up_to = tuple(zip(self._bounds, cumulative, strict=False))
-        return Distribution(cumulative[-1], self._total, up_to, *_percentiles(self._recent))
-
-
-def _percentiles(values: Iterable[float]) -> tuple[float, float, float]:
-    """(p50, p95, p99); 0 when there are none."""
-    ordered = sorted(values)
-    p50, p95, p99 = (ordered[int(len(ordered) * q)] if ordered else 0.0 for q in (0.5, 0.95, 0.99))
-    return p50, p95, p99
-
-
-def _rate(looks: deque[tuple[float, Any]]) -> float:
-    """A second, between the first and the last of (when, how much)."""
-    if len(looks) < 2:
-        return 0.0
-    (began, before), (ended, after) = looks[0], looks[-1]
-    return float((after - before) / (ended - began)) if ended > began else 0.0
-
-
-def _counts(streams: Iterable[StreamFacts]) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for one in streams:
-        counts["frames_received"] += one.frames_received
-        counts["frames_judged"] += one.frames_judged
-        counts["bytes_received"] += one.bytes_received
-        counts["bytes_sent"] += one.bytes_sent
-        counts["coalesced"] += one.coalesced
-    return counts
+def _counts(streams: Sequence[StreamFacts]) -> Counter[str]:
+    return Counter({name: sum(getattr(one, name) for one in streams) for name in _COUNTED})

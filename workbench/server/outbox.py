@@ -8,7 +8,7 @@ from collections.abc import Hashable
 from typing import Any
 
 from workbench import events
-from workbench.server.activity import Decided
+from workbench.server.timing import Decided
 
 
 class Full(Exception):
