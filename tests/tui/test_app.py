@@ -465,6 +465,16 @@ def test_leaving_while_it_records_asks_first(make: Make, live: FakeLive, key: st
     assert "stop" not in live.told
 
 
+def test_ctrl_c_once_more_leaves_at_once(make: Make, live: FakeLive) -> None:
+    async def test(pilot: Pilot[int]) -> None:
+        live.phase = LivePhase.RECORDING
+        await pilot.press("ctrl+c", "ctrl+c")
+
+    drive(app := make(), test)
+    assert app.return_code == 0
+    assert "stop" not in live.told
+
+
 def test_it_can_finish_the_session_before_it_leaves(make: Make, live: FakeLive) -> None:
     async def test(pilot: Pilot[int]) -> None:
         live.phase = LivePhase.RECORDING

@@ -32,6 +32,7 @@ from workbench.tui.screens.choose import Choose
 from workbench.tui.screens.job_form import JobForm
 from workbench.tui.screens.jobs import JobsScreen
 from workbench.tui.widgets.flag import Flag
+from workbench.tui.widgets.job_table import JobTable
 from workbench.tui.widgets.job_text import JobText
 from workbench.tui.widgets.notice_line import NoticeLine
 
@@ -122,6 +123,26 @@ def test_an_empty_list_says_how_to_add_files(run: Run) -> None:
         assert app.screen is screen
 
     run(test)
+
+
+def test_a_low_terminal_shows_many_files_and_the_text_of_one_instead_of_both(run: Run, media: Path) -> None:
+    async def test(pilot: Pilot[int], app: WorkbenchApp, screen: JobsScreen) -> None:
+        await pilot.press("o")
+        await pilot.pause()
+        assert screen.query_one(JobTable).has_focus, "there is nothing to open"
+        paths = [media / f"talk-{number}.wav" for number in range(5)]
+        for path in paths:
+            path.write_text(f"8 seconds of {path.name}")
+        submit(app, *paths)
+        await shows(pilot, app, "talk-4.wav")
+        assert all(path.name in text(app) for path in paths)
+        await pilot.press("g", "o")
+        await shows(pilot, app, "line 1")
+        assert "talk-4.wav" not in text(app)
+        await pilot.press("escape")
+        await shows(pilot, app, "talk-4.wav")
+
+    run(test, (60, 15))
 
 
 def test_files_show_how_far_they_are_and_what_is_said_in_them_as_it_comes(run: Run, media: Path) -> None:
@@ -267,6 +288,8 @@ def test_a_file_that_fails_says_why_and_what_to_do_and_can_be_tried_again(run: R
         assert "a crumb" in text(app)
         assert "R tries again." in text(app)
         assert "talk.wav: " in told(app)
+        missing = next(notice for notice in app.notices if "nowhere.wav" in notice.message)
+        assert missing.message.count("nowhere.wav") == 1
         await pilot.press("j")
         await shows(pilot, app, "✗ there is no file")
         await pilot.press("k", "p")

@@ -434,7 +434,7 @@ def test_a_session_that_a_crash_left_is_offered(
     monkeypatch.setattr("workbench.sessions.interrupted", lambda: [kept])
 
     async def test(pilot: Pilot[int]) -> None:
-        await pauses(pilot, lambda: isinstance(app.screen, Ask))
+        await pauses(pilot, lambda: isinstance(app.screen, Ask) and app.screen.is_seen)
         assert any("2026-11-21_090832" in line and "2:05" in line for line in lines(app))
         await pilot.press(key)
         await pauses(pilot, lambda: live.phase is not LivePhase.IDLE)
@@ -479,7 +479,7 @@ def test_what_cannot_be_read_of_it_is_told_and_ends_nothing(
         raise InputError("journal.jsonl: it cannot be read", hint="Look at the disk.")
 
     async def test(pilot: Pilot[int]) -> None:
-        await pauses(pilot, lambda: isinstance(app.screen, Ask))
+        await pauses(pilot, lambda: isinstance(app.screen, Ask) and app.screen.is_seen)
         await pilot.press(key)
         await fakes.until(lambda: any("cannot be read" in notice.message for notice in app.notices))
         assert live.phase is LivePhase.IDLE

@@ -290,6 +290,15 @@ def test_a_wrong_command_line_is_refused(open_workbench: Open, arguments: list[s
         assert said in " ".join(terminal.text.split())
 
 
+def test_the_list_of_themes_is_broken_between_names(open_workbench: Open) -> None:
+    with open_workbench("--theme", "darkest") as terminal:
+        assert terminal.ended() == 2
+        listed = terminal.text.partition("There are:")[2].partition(".")[0]
+        names = [name.strip() for name in listed.replace("\n", " ").split(",")]
+        assert {"workbench-dark", "workbench-light", "high-contrast", "colour-blind"} <= set(names)
+        assert not [name for name in names if " " in name]
+
+
 def test_mistakes_in_files_of_the_user_are_told_and_are_no_obstacle(open_workbench: Open, home: Path) -> None:
     (home / "config" / "interface.toml").write_text('[keys]\n"app.quit" = \n')
     (home / "config" / "config.toml").write_text('profile = "gone"\n')

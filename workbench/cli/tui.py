@@ -66,6 +66,7 @@ def on_terminal(make: Callable[[], Shell], *, mouse: bool = True, patience_s: fl
 
 
 def _make(profile: str | None, theme: str | None, language: str | None, reset_layout: bool) -> WorkbenchApp:
+    import textwrap
     from dataclasses import replace
 
     chosen, keys, problems = prepared(language)
@@ -79,7 +80,10 @@ def _make(profile: str | None, theme: str | None, language: str | None, reset_la
         if theme not in app.available_themes:
             known = app.available_themes
             message = f"no theme is called {theme!r}{did_you_mean(theme, known)}"
-            raise UsageError(message, hint=f"There are: {', '.join(known)}.")
+            names = textwrap.wrap(
+                f"There are: {', '.join(known)}.", (console.width() or 80) - 2, break_on_hyphens=False
+            )
+            raise UsageError(message, hint="\n  ".join(names))
         app.theme = theme
     for what in problems:
         app.notice(what, severity="warning")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from workbench.events import Event
     from workbench.live import Live
     from workbench.tui.job_desk import JobDesk
+    from workbench.tui.screens.ask import Ask
 
 OpenLive: TypeAlias = Callable[[], Awaitable["Live"]]
 """Makes the live session, after the first paint: it takes plugins, hardware and a profile. It is not entered yet."""
@@ -48,6 +49,8 @@ class WorkbenchApp(Shell):
         self._open_live = open_live
         self._live: Live | None = None
         self._desk: JobDesk | None = None
+        self._leave: Ask | None = None
+        """The question whether to leave."""
         for tab in TABS:
             self.add_mode(tab.mode, partial(_screen_of, tab))
 
@@ -130,11 +133,12 @@ class WorkbenchApp(Shell):
     async def action_quit(self) -> None:
         is_live = self._live is not None and self._live.phase.value != "idle"
         files = self._desk.unfinished if self._desk else 0
-        if not is_live and not files:
-            self.exit(0)
-            return
         from workbench.tui.screens.ask import Ask
 
+        is_asked = self._leave is not None and self._leave.is_current  # Ctrl-C once more means it
+        if is_asked or (not is_live and not files):
+            self.exit(0)
+            return
         said, answers = [], {}
         if is_live:
             said.append(_("A live session is running."))
@@ -147,7 +151,8 @@ class WorkbenchApp(Shell):
                 _("Files that are not done: {count}. They go on when the workbench is next opened.", count=files)
             )
             answers.setdefault("q", _("quit"))
-        self.push_screen(Ask("\n".join(said), answers), self._quit_as_answered)
+        self._leave = Ask("\n".join(said), answers)
+        self.push_screen(self._leave, self._quit_as_answered)
 
     def _quit_as_answered(self, answer: str | None) -> None:
         if answer == "q":

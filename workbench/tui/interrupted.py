@@ -56,4 +56,4 @@ async def offer(screen: Frame, go_on: Callable[[Recording, Answer], None]) -> No
         "Session {name} was interrupted; {length} of audio are kept.", name=info.name, length=clock(info.duration)
     )
     answers = {"f": _("recognize what is left of it"), "c": _("go on recording it")}
-    screen.app.push_screen(Ask(question, answers), answered)
+    screen.app.push_screen(Ask(question, answers, asked_for=False), answered)

@@ -96,7 +96,7 @@ def total_line(found: Totals, width: int) -> Line:
 def detail_lines(entry: Entry | None, width: int) -> list[Line]:
     """What went wrong, and what to do next; else what is made of a file, and how."""
     if entry is None:
-        return [((_("a adds files and folders."), "dim"),), ()]
+        return [(), ()]
     if entry.error is not None:
         message, hint = " ".join(str(entry.error).split()), hint_of(entry.error)
         again = _("R tries again.") if entry.state is State.FAILED else _("p goes on.")

@@ -37,7 +37,8 @@ COMMON: Final = (
     Binding("colon,ctrl+p", "command_palette", "Commands", id="app.commands"),
     Binding("question_mark,f1", "help", "Help", id="app.help"),
     Binding("f2", "next_theme", "Next theme", show=False, id="app.theme"),
-    Binding("q,ctrl+c", "quit", "Quit", id="app.quit"),
+    Binding("q", "quit", "Quit", id="app.quit"),
+    Binding("ctrl+c", "interrupt", "Quit", show=False, priority=True, id="app.interrupt"),
     *keymap.LISTS,
 )
 """Bindings of every interface, behind its own."""
@@ -132,6 +133,13 @@ class Shell(App[int]):
         from workbench.tui.commands import commands
 
         return commands(self, screen)
+
+    async def action_interrupt(self) -> None:
+        """Ctrl-C: quit, from every field and dialog; in an editor with a selection, copy that."""
+        if isinstance(self.focused, TextArea) and self.focused.selected_text:
+            self.focused.action_copy()
+        else:
+            await self.run_action("quit")
 
     # notices
 

@@ -10,20 +10,19 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from workbench.tui.keymap import LISTS
+from workbench.tui.screens.dialog import Dialog
 from workbench.tui.texts import _
 
 
-class Choose(ModalScreen[str]):
+class Choose(Dialog[str]):
     """Gives the name of what was chosen; Esc gives ""."""
 
     DEFAULT_CSS = """
     Choose {
-        align: center middle;
         Vertical {
             width: auto; min-width: 40; max-width: 90%; height: auto; max-height: 90%;
             border: round $primary; background: $surface; padding: 0 1;
@@ -40,10 +39,10 @@ class Choose(ModalScreen[str]):
         self._choices = dict(choices)
         self._current = current
 
-    def compose(self) -> ComposeResult:
+    def content(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = Content(self._title)
-            box.border_subtitle = Content(_("Enter takes it, Esc: back"))
+            box.border_subtitle = Content(_("Enter takes it"))
             yield OptionList(*(Option(Content(shown), id=name) for name, shown in self._choices.items()))
 
     def on_mount(self) -> None:

@@ -12,7 +12,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 from textual.worker import Worker
@@ -21,6 +20,7 @@ from workbench.errors import WorkbenchError
 from workbench.live import Source
 from workbench.threads import to_thread
 from workbench.tui.keymap import LISTS
+from workbench.tui.screens.dialog import Dialog
 from workbench.tui.texts import _
 
 if TYPE_CHECKING:
@@ -58,12 +58,11 @@ def _devices() -> list[Device]:
     return devices()
 
 
-class DeviceScreen(ModalScreen[Chosen | None]):
+class DeviceScreen(Dialog[Chosen | None]):
     """Gives what was chosen; Esc gives None. The list follows what is plugged in and out."""
 
     DEFAULT_CSS = """
     DeviceScreen {
-        align: center middle;
         #box {
             width: 76; max-width: 95%; height: auto; max-height: 90%;
             border: round $primary; background: $surface; padding: 0 1;
@@ -88,10 +87,10 @@ class DeviceScreen(ModalScreen[Chosen | None]):
         self._found: list[Device] | None = None
         self._finding: Worker[None] | None = None
 
-    def compose(self) -> ComposeResult:
+    def content(self) -> ComposeResult:
         with Vertical(id="box") as box:
             box.border_title = Content(_("Listen to"))
-            box.border_subtitle = Content(_("Enter takes it, Tab: devices or file, Esc: back"))
+            box.border_subtitle = Content(_("Enter takes it, Tab: devices or file"))
             yield OptionList(Option(_("Looking for devices ..."), id=_DEFAULT))
             yield Static(id="no-device", classes="wrong", markup=False)
             yield Static(_("or to a file, played as if it were live:"), markup=False)

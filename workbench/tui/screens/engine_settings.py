@@ -11,18 +11,18 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from workbench.tui.screens.ask import Ask
+from workbench.tui.screens.dialog import Dialog
 from workbench.tui.texts import _
 from workbench.tui.widgets.options_form import OptionsForm
 
 if TYPE_CHECKING:
     from workbench.hookspecs import EngineClass
 
-_AROUND: Final = 4
-"""Rows of the box's borders, and of the screen above and below it."""
+_AROUND: Final = 5
+"""Rows of the box's borders, of the screen above and below it, and of the keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,11 @@ class Decision:
     """They are to hold from the next start on, too."""
 
 
-class EngineSettings(ModalScreen[Decision | None]):
+class EngineSettings(Dialog[Decision | None]):
     """Gives what was decided; None when nothing is to change."""
 
     DEFAULT_CSS = """
     EngineSettings {
-        align: center middle;
         #box {
             width: 100; max-width: 96%; height: auto; max-height: 100%;
             border: round $primary; background: $surface;
@@ -60,7 +59,7 @@ class EngineSettings(ModalScreen[Decision | None]):
         self._form = OptionsForm(engine, options)
         self._about = about
 
-    def compose(self) -> ComposeResult:
+    def content(self) -> ComposeResult:
         with Vertical(id="box") as box:
             box.border_title = Content(f"{self._form.engine.kind} / {self._form.engine.name}")
             if self._about:
@@ -68,9 +67,12 @@ class EngineSettings(ModalScreen[Decision | None]):
             yield self._form
             yield Static(id="wrong", markup=False)
             with Horizontal(id="buttons"):
-                yield Button(_("Apply") + " F3", id="apply", compact=True, action="screen.decide(False)")
-                yield Button(_("Apply and save") + " F4", id="save", compact=True, action="screen.decide(True)")
-                yield Button(_("Back") + " Esc", id="back", compact=True, action="screen.back")
+                yield self._button("Apply", "decide(False)", "apply")
+                yield self._button("Apply and save", "decide(True)", "save")
+                yield self._button("Back", "back", "back")
+
+    def _button(self, label: str, action: str, id: str) -> Button:
+        return Button(f"{_(label)} {self.shown_key(action)}", id=id, compact=True, action=f"screen.{action}")
 
     def on_mount(self) -> None:
         self._tell()

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TypeVar
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Button, Label, Static
 
 from workbench.errors import UsageError, WorkbenchError
+from workbench.tui.screens.dialog import Answer, Dialog
 from workbench.tui.texts import _
 from workbench.tui.widgets.flag import Flag
 
-Answer = TypeVar("Answer")
 
-
-class Form(ModalScreen[Answer]):
+class Form(Dialog[Answer]):
     """Implement `fields`, and `action_accept`, which the first button does."""
 
     DEFAULT_CSS = """
     Form {
-        align: center middle;
         #box { width: 76; max-width: 96%; height: auto; border: round $primary; background: $surface; padding: 0 1; }
         #formats { height: auto; layout: grid; grid-size: 4; grid-rows: 1; }
         .line { height: 1; }
@@ -45,14 +41,16 @@ class Form(ModalScreen[Answer]):
     def fields(self) -> ComposeResult:
         raise NotImplementedError
 
-    def compose(self) -> ComposeResult:
+    def content(self) -> ComposeResult:
         with Vertical(id="box") as box:
             box.border_title = Content(self._title)
             yield from self.fields()
             yield Static(id="said", markup=False)
             with Horizontal(id="buttons"):
-                yield Button(f"{self._accept} F3", compact=True, action="screen.accept")
-                yield Button(_("Back") + " Esc", compact=True, action="screen.dismiss(None)")
+                yield Button(f"{self._accept} {self.shown_key('accept')}", compact=True, action="screen.accept")
+                yield Button(
+                    f"{_('Back')} {self.shown_key('dismiss(None)')}", compact=True, action="screen.dismiss(None)"
+                )
 
     def line(self, label: str, field: Widget) -> Widget:
         return Horizontal(Label(label, markup=False), field, classes="line")

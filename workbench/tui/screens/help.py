@@ -10,20 +10,20 @@ from textual.binding import Binding, BindingsMap, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.dom import DOMNode
-from textual.screen import ModalScreen, Screen
+from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
 from workbench.tui import keymap
+from workbench.tui.screens.dialog import Dialog
 from workbench.tui.texts import _
 
 _EXAMPLE: Final = ("    [keys]", '    "app.quit" = "f10,q"')
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Dialog[None], inherit_bindings=False):
     DEFAULT_CSS = """
     HelpScreen {
-        align: center middle;
         VerticalScroll {
             width: 76; max-width: 95%; height: auto; max-height: 90%;
             border: round $primary; background: $surface; padding: 0 1;
@@ -40,7 +40,7 @@ class HelpScreen(ModalScreen[None]):
         super().__init__()
         self._words = Content("\n").join(_lines(about))
 
-    def compose(self) -> ComposeResult:
+    def content(self) -> ComposeResult:
         with VerticalScroll() as keys:
             keys.border_title = _("Keys")
             yield Static(self._words)

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 SIDE_BY_SIDE: Final = 152
 """Columns from which on list and text stand side by side."""
+LOW: Final = 20
+"""Rows below which there is room for either the list or the text."""
 
 
 class JobsScreen(Frame):
@@ -42,6 +44,15 @@ class JobsScreen(Frame):
     JobsScreen {
         #panels { layout: vertical; height: 1fr; }
         #panels.-wide { layout: horizontal; }
+        #panels.-low {
+            #file { height: auto; }
+            #captions, #stages { display: none; }
+            &.-reading {
+                #list { display: none; }
+                #file { height: 1fr; }
+                #captions { display: block; }
+            }
+        }
         #list, #file { height: 1fr; width: 1fr; }
         #jobs, #captions {
             height: 1fr; width: 1fr;
@@ -101,7 +112,9 @@ class JobsScreen(Frame):
         self._look()
 
     def on_resize(self, event: events.Resize) -> None:
-        self.query_one("#panels").set_class(event.size.width >= SIDE_BY_SIDE, "-wide")
+        panels, is_wide = self.query_one("#panels"), event.size.width >= SIDE_BY_SIDE
+        panels.set_class(is_wide, "-wide")
+        panels.set_class(event.size.height < LOW and not is_wide, "-low")
         self.call_after_refresh(self._look)
 
     @property
@@ -189,21 +202,25 @@ class JobsScreen(Frame):
             return job_actions.is_allowed(action, self.current, stopping=self._is_stopping)
         if action == "add":
             return self._desk.is_open
+        if action == "open":
+            return self.current is not None
         return super().check_action(action, parameters)
 
     def why_not(self, action: str) -> str:
         if action == "add":
             return _("The list of files is being opened.")
-        if action in job_actions.STATES:
+        if action == "open" or action in job_actions.STATES:
             return job_actions.why_not(action, self.current, stopping=self._is_stopping)
         return super().why_not(action)
 
     # what can be done with one
 
     def action_back(self) -> None:
+        self.query_one("#panels").remove_class("-reading")
         self._table.focus()
 
     def action_open(self) -> None:
+        self.query_one("#panels").add_class("-reading")
         self._text.focus()
 
     def action_pause(self) -> None:

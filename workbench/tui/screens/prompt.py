@@ -9,19 +9,18 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from workbench.errors import WorkbenchError
+from workbench.tui.screens.dialog import Dialog
 from workbench.tui.texts import _
 
 
-class Prompt(ModalScreen[str]):
+class Prompt(Dialog[str]):
     """Gives the text; Esc gives "". A text that `check` raises `WorkbenchError` for is not taken."""
 
     DEFAULT_CSS = """
     Prompt {
-        align: center middle;
         Vertical {
             width: 64; max-width: 90%; height: auto;
             border: round $primary; background: $surface; padding: 1 2;
@@ -35,12 +34,12 @@ class Prompt(ModalScreen[str]):
         super().__init__()
         self._question, self._text, self._check = question, text, check
 
-    def compose(self) -> ComposeResult:
+    def content(self) -> ComposeResult:
         with Vertical():
             yield Static(self._question, markup=False)
             yield Input(self._text, compact=True)
             yield Static(id="wrong", markup=False)
-            yield Static(_("Enter: go on   Esc: back"), markup=False)
+            yield Static(_("Enter: go on"), markup=False)
 
     @on(Input.Changed)
     def _changed(self) -> None:

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from workbench.jobs.queue import Entry
 
 _STATE: Final = 11
+_FIGURES_FROM: Final = 72
+"""Columns of the list from which on names leave room for its speed and priority."""
 _LENGTH_FROM: Final = 100
-"""Columns of the list from which on there is room for how long a file is."""
+"""... and for how long a file is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +36,10 @@ class _Column:
 
 _COLUMNS: Final = (
     _Column("Progress", 14, lambda entry, _now: progress_text(entry)),
-    _Column("x RT", 5, speed_text),
+    _Column("x RT", 5, speed_text, _FIGURES_FROM),
     _Column("ETA", 12, left_text),
     _Column("Length", 8, lambda entry, _now: clock(entry.duration) if entry.duration else "", _LENGTH_FROM),
-    _Column("Prio", 4, lambda entry, _now: priority_text(entry)),
+    _Column("Prio", 4, lambda entry, _now: priority_text(entry), _FIGURES_FROM),
 )
 
 
@@ -119,7 +121,7 @@ class JobTable(Panel, can_focus=True):
         columns = [column for column in _COLUMNS if self.size.width >= column.from_width]
         lines = [self._head(columns), *(self._line(e, columns) for e in self.entries[self._top : self._top + rows])]
         if not count:
-            lines.append(((_("No files yet: a adds some."), "dim"),))
+            lines.append((("  " + _("No files yet: a adds some."), "dim"),))
         self.show(lines)
         last = min(count, self._top + rows)
         subtitle = _("{first}-{last} of {count}", first=self._top + 1, last=last, count=count) if count > rows else ""

@@ -90,8 +90,8 @@ class JobText(CaptionView):
         is_reading = self._reading is not None and not self._reading.is_finished
         said = ""
         if self._entry is not None and not self.captions and not is_reading:
-            is_over = self._entry.state is State.FINISHED
-            said = _("nothing was said") if is_over else _("what is said appears here")
+            words = {State.FINISHED: _("nothing was said"), State.FAILED: _("nothing was recognized")}
+            said = words.get(self._entry.state, _("what is said appears here"))
         if said != (self.border_subtitle or ""):
             self.border_subtitle = said
 

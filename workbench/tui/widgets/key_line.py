@@ -15,7 +15,7 @@ from textual.widget import Widget
 
 from workbench.tui.texts import _
 
-ALWAYS = ("command_palette", "help")
+ALWAYS = ("command_palette", "help", "app.help")
 """Actions that are at the end of the line, whatever else has room."""
 
 

@@ -109,7 +109,7 @@ class ProfileEditor(Vertical):
         listed.highlighted = 0 if problems else None
         listed.display = bool(problems)
         wrong = _("Mistakes: {count}. Tab goes to them, Enter to the line.", count=len(problems))
-        self.query_one("#verdict", Static).update(wrong if problems else _("✓ no mistakes   F3 saves"))
+        self.query_one("#verdict", Static).update(wrong if problems else _("✓ no mistakes"))
 
     @on(OptionList.OptionSelected)
     def _go_to_line(self, event: OptionList.OptionSelected) -> None:
