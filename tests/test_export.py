@@ -71,3 +71,8 @@ def test_the_language_is_the_one_that_most_captions_have() -> None:
     assert most_common_language([]) is None
     captions = [caption(0.0, "a", "de"), caption(1.0, "b"), caption(2.0, "c", "de")]
     assert most_common_language(captions) == "de"
+
+
+def test_a_language_that_was_never_told_is_none() -> None:
+    assert most_common_language([caption(0.0, "a", "und"), caption(1.0, "b", "und")]) is None
+    assert most_common_language([caption(0.0, "a", "und"), caption(1.0, "b", "und"), caption(2.0, "c", "de")]) == "de"

@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 from workbench.engines import Exporter
 from workbench.errors import UsageError
 from workbench.files import write_atomically
+from workbench.languages import bcp47
 from workbench.plan import attributed
 from workbench.subtitles import Caption, CueRules, Show, Violation, build_cues, violations
 from workbench.subtitles.mux import Track
@@ -114,8 +115,9 @@ def _is_there(path: Path, data: bytes) -> bool:
 
 
 def most_common_language(captions: Sequence[Caption]) -> str | None:
-    """What the recognizer took most of it for, where it could not tell beforehand."""
-    languages = Counter(caption.transcript.language for caption in captions).most_common(1)
+    """What the recognizer took most of it for, where it could not tell beforehand; None: it never told."""
+    told = (caption.transcript.language for caption in captions)
+    languages = Counter(language for language in told if bcp47(language)).most_common(1)
     return languages[0][0] if languages else None
 
 

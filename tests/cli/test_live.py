@@ -262,7 +262,7 @@ def test_without_a_microphone_no_engine_is_loaded(command: Command, monkeypatch:
 
     monkeypatch.setattr("workbench.cli.live.find_device", nothing)
     result = command("live")
-    refused(result, 4, "there is no microphone")
+    refused(result, 4, "there is no microphone", "workbench live --file FILE")
     assert "Loading" not in result.stderr
 
 
@@ -427,6 +427,19 @@ def test_a_fourth_ctrl_c_ends_it_although_an_engine_hangs(held: Callable[..., tu
     child.signal("SIGINT")
     assert child.process.wait(1.5) == 130, "sooner than anything is given up"
     assert only_session().state is State.INTERRUPTED
+    assert f"workbench sessions finish {only_session().name}" in child.ended()[2]
+
+
+@posix
+def test_a_second_sigterm_ends_it_at_once_and_names_the_session(held: Callable[..., tuple[Running, Path]]) -> None:
+    child, _ = held()
+    child.signal("SIGTERM")
+    child.says("Once more ends it at once")
+    child.signal("SIGTERM")
+    code, _, said = child.ended()
+    assert code == 143
+    step = f"workbench sessions finish {only_session().name}"
+    assert f"What was captured is stored. To recognize it: {step}" in said
 
 
 @posix
@@ -461,6 +474,8 @@ def test_a_signal_ends_it_and_what_was_captured_is_kept_for_later(
     assert recording.state is State.INTERRUPTED
     assert recording.duration > 1.0
     assert sessions.interrupted()[0].name == recording.name
+    assert said.splitlines()[-1].startswith(f"{recording.name}: 0:")
+    assert said.splitlines()[-1].endswith(f"To recognize the rest: workbench sessions finish {recording.name}")
 
 
 # real speech

@@ -17,7 +17,8 @@ from tests import fakes
 from tests.fakes import Loudness, outcome, run, until
 from workbench import events, sessions
 from workbench.engines import Settings
-from workbench.errors import DeviceLost, EngineError, MissingError, OutputError, UsageError
+from workbench.errors import DeviceLost, DiskFull, EngineError, MissingError, OutputError, UsageError
+from workbench.journal import Journal
 from workbench.live import Live, LivePhase, Source
 from workbench.models.states import Phase
 from workbench.plugins import Registry
@@ -430,6 +431,60 @@ def test_a_lost_device_and_its_return_are_in_the_journal() -> None:
             types = [event.type for event in place.recording.events()]
             assert types.index("device_lost") < types.index("device_returned")
             assert texts(place.recording) == ["1", "2"]
+
+    run(test)
+
+
+class FullFor:
+    """A disk that takes no journal from one text that is shown to another; None: to the end."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, first: str, last: str | None) -> None:
+        self.first, self.last, self.is_full = first, last, False
+        write = Journal.write
+
+        def refusing(journal: Journal, event: events.Event) -> None:
+            if self.is_full:
+                raise DiskFull("the disk is full")
+            write(journal, event)
+
+        monkeypatch.setattr(Journal, "write", refusing)
+
+    def __call__(self, event: events.Event) -> None:
+        if isinstance(event, events.Transcript) and event.transcript.text in (self.first, self.last):
+            self.is_full = event.transcript.text == self.first
+
+
+def test_a_journal_that_is_refused_for_a_while_is_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        async with live(*TALK) as (place, seen):
+            place.observe(FullFor(monkeypatch, "1", "3"))
+            await place.start(Source())
+            await place.finished()
+            assert texts(place.recording) == ["1", "2", "3", "4"]
+            assert place.recording is not None
+            assert place.recording.state is State.FINISHED
+        assert [event.stage for event in seen if isinstance(event, events.Error)] == ["journal"]
+
+    run(test)
+
+
+def test_captions_that_the_journal_never_took_are_told_and_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        async with live(*TALK) as (place, seen):
+            disk = FullFor(monkeypatch, "2", None)
+            place.observe(disk)
+            await place.start(Source())
+            with pytest.raises(OutputError, match="2 captions are not stored") as raised:
+                await place.finished()
+            recording = place.recording
+            assert recording is not None
+            assert f"workbench sessions finish {recording.name}" in raised.value.hint
+            assert (texts(recording), recording.state) == (["1", "2"], State.INTERRUPTED)
+            assert len([event for event in seen if isinstance(event, events.Error)]) == 2
+            disk.is_full, disk.first = False, ""
+            await place.finish(recording)
+            await place.finished()
+            assert (texts(recording), recording.state) == (["1", "2", "3", "4"], State.FINISHED)
 
     run(test)
 

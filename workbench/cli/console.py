@@ -221,12 +221,13 @@ def run(
     work: Coroutine[Any, Any, T],
     *,
     interrupted: Callable[[], bool] = lambda: False,
+    cut_short: Callable[[], None] = lambda: None,
     new_loop: Callable[[], AbstractEventLoop] | None = None,
 ) -> T:
     """Run `work` on an event loop. The first signal cancels it and waits for running threads, a second one does not.
 
     `new_loop` makes the loop, if it is not asyncio's own. `interrupted` is called on the loop for each Ctrl-C; when it
-    gives True, that is all that happens.
+    gives True, that is all that happens. `cut_short` is called before a second signal ends the process.
     """
     import asyncio
 
@@ -242,6 +243,7 @@ def run(
             if number == signal.SIGINT and not caught and interrupted():
                 return
             if caught:
+                cut_short()
                 _leave_terminal()
                 os._exit(128 + number)
             caught.append(number)

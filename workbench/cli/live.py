@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,7 +30,7 @@ from workbench.cli.options import (
 )
 from workbench.cli.overrides import overridden, settings_of
 from workbench.clock import clock
-from workbench.errors import OutputError, StageError, UsageError, WorkbenchError
+from workbench.errors import MissingError, OutputError, StageError, UsageError, WorkbenchError
 from workbench.export import Output
 from workbench.files import NewFile
 from workbench.live import Live, LivePhase, Source
@@ -39,7 +40,7 @@ from workbench.plugins import Registry
 from workbench.profiles import affinity
 from workbench.profiles.schema import Profile
 from workbench.recording import Recording
-from workbench.recording_info import State
+from workbench.recording_info import RecordingInfo, State
 from workbench.threads import limit_arenas, to_thread
 
 
@@ -103,7 +104,7 @@ def live(
     shown = what_to_show(show, bilingual=bilingual, translated=translated, hint=hint)
     outputs = _outputs(session, output, force=force)
     work = _record(session, Source(device, file, pace, duration), teller_of(as_json=as_json, plain=plain))
-    failure = console.run(work, interrupted=_Interrupts(session))
+    failure = _run(work, session)
     recording = session.recording
     if recording is None:
         console.say("Nothing was captured: no session is kept" + (f", and {output} is not written." if output else "."))
@@ -121,8 +122,25 @@ def finish(recording: Recording, profile: Profile, registry: Registry, *, as_jso
     session = Live(profile, registry, settings)
     limit_arenas()
     work = _finish(session, recording, teller_of(as_json=as_json, plain=plain))
-    failure = console.run(work, interrupted=_Interrupts(session))
+    failure = _run(work, session)
     _close(recording, None, failure)
+
+
+def _run(work: Coroutine[Any, Any, WorkbenchError | None], live: Live) -> WorkbenchError | None:
+    """Whatever signal ends it, the session is named."""
+
+    def say_where_it_is() -> None:
+        if live.recording is not None and live.phase is not LivePhase.IDLE:
+            console.say(
+                f"What was captured is stored. To recognize it: workbench sessions finish {live.recording.name}"
+            )
+
+    try:
+        return console.run(work, interrupted=_Interrupts(live), cut_short=say_where_it_is)
+    except SystemExit:
+        if live.recording is not None:
+            _sum_up(live.recording, None)
+        raise
 
 
 async def _record(live: Live, source: Source, teller: Teller) -> WorkbenchError | None:
@@ -143,7 +161,11 @@ def _look_for(live: Live, source: Source) -> None:
         if close := getattr(chunks, "close", None):
             close()
     elif isinstance(capture, MicrophoneCapture):
-        find_device(capture.options.device, "input")
+        try:
+            find_device(capture.options.device, "input")
+        except MissingError as error:
+            error.hint = f"{error.hint}\n  To play a file as if it were live: workbench live --file FILE".lstrip()
+            raise
 
 
 async def _finish(live: Live, recording: Recording, teller: Teller) -> WorkbenchError | None:
@@ -211,7 +233,14 @@ def _outputs(live: Live, path: Path | None, *, force: bool) -> list[Output]:
 
 
 def _close(recording: Recording, output: Path | None, failure: WorkbenchError | None) -> None:
-    """Say what there is, and what comes next. What is left to be recognized is a failure too, which was told."""
+    """What is left to be recognized is a failure too, which was told."""
+    info = _sum_up(recording, output)
+    if failure or info.state is State.INTERRUPTED:
+        raise typer.Exit((failure or StageError).exit_code)
+
+
+def _sum_up(recording: Recording, output: Path | None) -> RecordingInfo:
+    """Say what there is, and what comes next."""
     info = recording.info()
     count = "1 caption" if info.segments == 1 else f"{info.segments} captions"
     wrote, step = f" -> {output}" if output else "", ""
@@ -220,8 +249,7 @@ def _close(recording: Recording, output: Path | None, failure: WorkbenchError | 
     elif not output:
         step = f". To write subtitles of it: workbench sessions export {recording.name}"
     console.say(f"{recording.name}: {clock(info.duration)}, {count}{wrote}{step}")
-    if failure or info.state is State.INTERRUPTED:
-        raise typer.Exit((failure or StageError).exit_code)
+    return info
 
 
 class _Interrupts:

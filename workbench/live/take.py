@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -54,7 +55,7 @@ class Take:
         self.error: WorkbenchError | None = None
         """What ended it before its time."""
         self._journal = journal
-        self._journal_fails = False
+        self._unstored: deque[events.Event] = deque()  # what the journal did not take, in the order it was told
         self._gate = gate
         self._recorder = recorder
         self._engines = engines
@@ -150,6 +151,7 @@ class Take:
             self._working.cancel()
             await uninterrupted(asyncio.gather(self._working, return_exceptions=True))
             self._tell_what_is_left()
+            self._tell_what_is_not_stored()
             await self._close()
             self.phase = LivePhase.IDLE
 
@@ -241,15 +243,21 @@ class Take:
 
     def tell(self, event: events.Event) -> None:
         """Interim text is for those who look on: when a session goes on, it is recognized again."""
-        try:
-            if not _is_interim(event):
-                self._journal.write(event)
-            self._journal_fails = False
-        except OutputError as error:
-            if not self._journal_fails:  # said once
-                self._journal_fails = True
-                self._show(events.Error(code=error.code, message=error.message, hint=error.hint, stage="journal"))
+        if not _is_interim(event):
+            self._store(event)
         self._show(event)
+
+    def _store(self, event: events.Event) -> None:
+        """After what the journal did not take before: `Progress` without its text would say that there was none."""
+        failed_before = bool(self._unstored)
+        self._unstored.append(event)
+        try:
+            while self._unstored:
+                self._journal.write(self._unstored[0])
+                self._unstored.popleft()
+        except OutputError as error:
+            if not failed_before:  # said once
+                self._show(events.Error(code=error.code, message=error.message, hint=error.hint, stage="journal"))
 
     def _tell_that_it_waits(self) -> None:
         said = "what is captured is stored; recognition waits for other engines"
@@ -266,6 +274,13 @@ class Take:
         else:
             hint = f"The audio is stored. To recognize it: workbench sessions finish {self.recording.name}"
         self.tell(events.Error(code="unfinished", message=f"{left:.1f} s are not recognized", hint=hint))
+
+    def _tell_what_is_not_stored(self) -> None:
+        """Of what was shown. The journal does not say that it was worked on, so it can be made again."""
+        if lost := sum(isinstance(event, events.Transcript) for event in self._unstored):
+            count = "1 caption is" if lost == 1 else f"{lost} captions are"
+            again = f"The audio is stored. Free some space, then: workbench sessions finish {self.recording.name}"
+            self.error = self._told(OutputError(f"{count} not stored: the disk takes no more", hint=again))
 
 
 def _is_interim(event: events.Event) -> bool:
