@@ -10,12 +10,13 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from types import SimpleNamespace
-from typing import Any, ClassVar, TypeAlias, TypeVar
+from typing import Any, ClassVar, Final, TypeAlias, TypeVar
 
 import numpy as np
 
 from workbench.engines import BatchEngine, Capture, Detector, Engine, Recognizer, Settings, StageKind, Stateless
 from workbench.hookspecs import Register, hookimpl
+from workbench.models import Model
 from workbench.plugins import Plugin, Registry
 from workbench.types import Activity, AudioChunk, Samples, Transcript, Window
 
@@ -23,6 +24,18 @@ T = TypeVar("T")
 Log: TypeAlias = list[Any]
 """State of a stream: what was done, in order."""
 Deed: TypeAlias = Callable[[Log], Iterable[Any]]
+SMALL: Final = Model(
+    name="small",
+    engine="fake",
+    languages=(),
+    license="MIT",
+    size=1,
+    memory_mb=1,
+    files=("model.bin", "config.*"),
+    optional_files=("extra.json",),
+    repository="someone/small",
+    aliases=("little",),
+)
 
 
 def run(test: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -18,6 +18,7 @@ import pytest
 
 import workbench
 from tests import fakes
+from tests.jobs.scribe import Ear
 from workbench import events
 from workbench.builtin.subtitles import SubtitleExporter
 from workbench.engines import Exporter, Settings
@@ -54,16 +55,6 @@ class Tape(workbench.Capture):
             level = 0.5 if second % 4 < 2 else 0.0
             yield workbench.AudioChunk(np.full(RATE, level, np.float32), RATE, float(second))
         self.warnings.append("the end sounds odd")
-
-
-class Ear(workbench.Detector[None]):
-    name = "ear"
-
-    def open(self, settings: Settings) -> None:
-        return None
-
-    def process(self, item: workbench.AudioChunk, state: None) -> list[workbench.Activity]:
-        return [workbench.Activity(item.start, 0.1, np.full(10, item.samples.max() * 2, np.float32))]
 
 
 class Reader(workbench.Recognizer):

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.audio.wavs import chunk, fmt, riff
+from tests.audio.wavs import chunk, fmt, make, noise, riff
 from workbench.audio.decode import decode
 from workbench.audio.mapped import MemoryMappedAudio, NotPcmWav
 from workbench.audio.wav import WavWriter
@@ -35,18 +35,6 @@ def whole(path: Path, rate: int = RATE) -> Samples:
     return np.concatenate([np.zeros(0, np.float32), *(part.samples for part in decode(path, sample_rate=rate))])
 
 
-def random_audio(bits: int, tag: int, values: int) -> bytes:
-    rng = np.random.default_rng(bits + tag)
-    if tag == 3:
-        return bytes(rng.uniform(-1.2, 1.2, values).astype(f"<f{bits // 8}").tobytes())
-    return bytes(rng.integers(0, 256, values * bits // 8, np.uint8).tobytes())
-
-
-def make(path: Path, audio: bytes, head: bytes | None = None) -> Path:
-    path.write_bytes(riff(fmt() if head is None else head, chunk(b"data", audio)))
-    return path
-
-
 @pytest.fixture
 def minute(tmp_path: Path) -> Path:
     """60 s whose samples tell where they belong, as far as 16 bits can."""
@@ -61,7 +49,7 @@ def test_a_range_is_the_same_as_in_the_decoded_file(
 ) -> None:
     tag, bits = form
     head = fmt(tag=tag, bits=bits, channels=channels, mask=mask)
-    path = make(tmp_path / "audio.wav", random_audio(bits, tag, 3000 * channels), head)
+    path = make(tmp_path / "audio.wav", noise(tag, bits, 3000 * channels), head)
     expected = whole(path)
     with MemoryMappedAudio(path, memory_mapping=memory_mapping) as audio:
         assert audio.is_mapped == memory_mapping
@@ -106,7 +94,7 @@ def test_ranges_that_touch_join_without_a_hole(
 def test_a_resampled_range_is_the_same_as_in_the_decoded_file(
     tmp_path_factory: pytest.TempPathFactory, rate: int, length: int, start: float, seconds: float
 ) -> None:
-    path = make(tmp_path_factory.mktemp("ranges") / "audio.wav", random_audio(16, 1, length), fmt(rate=rate))
+    path = make(tmp_path_factory.mktemp("ranges") / "audio.wav", noise(1, 16, length), fmt(rate=rate))
     expected = whole(path)
     with MemoryMappedAudio(path) as audio:
         found = [audio.read(0.0, start, sample_rate=RATE), audio.read(start, start + seconds, sample_rate=RATE)]

@@ -17,7 +17,7 @@ from hypothesis import given as given_examples
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from tests.audio.wavs import chunk, fmt, riff
+from tests.audio.wavs import fmt, make, noise, riff
 from workbench.audio.decode import decode
 from workbench.audio.wav import WavWriter
 from workbench.builtin.file import FileCapture
@@ -82,18 +82,6 @@ def decoded(path: Path) -> tuple[Samples, list[str]]:
     warnings: list[str] = []
     parts = [part.samples for part in decode(path, warnings=warnings)]
     return np.concatenate([np.zeros(0, np.float32), *parts]), warnings
-
-
-def noise(tag: int, bits: int, values: int) -> bytes:
-    rng = np.random.default_rng(bits + tag)
-    if tag == 3:
-        return bytes(rng.uniform(-1.2, 1.2, values).astype(f"<f{bits // 8}").tobytes())
-    return bytes(rng.integers(0, 256, values * bits // 8, np.uint8).tobytes())
-
-
-def make(path: Path, audio: bytes, head: bytes | None = None) -> Path:
-    path.write_bytes(riff(fmt() if head is None else head, chunk(b"data", audio)))
-    return path
 
 
 @pytest.fixture

@@ -4,21 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from tests.fakes import SMALL
 from workbench.errors import UsageError
-from workbench.models import Model, Package, absent, find
-
-SMALL = Model(
-    name="small",
-    engine="fake",
-    languages=(),
-    license="MIT",
-    size=1,
-    memory_mb=1,
-    files=("model.bin", "vocabulary.*"),
-    optional_files=("extra.json",),
-    repository="someone/small",
-    aliases=("little",),
-)
+from workbench.models import Package, absent, find
 
 
 def test_a_model_is_found_by_name_and_by_alias() -> None:
@@ -37,19 +25,19 @@ def test_a_name_like_no_other_gets_the_list() -> None:
     assert "small" in caught.value.hint
 
 
-@pytest.mark.parametrize("name", ["model.bin", "vocabulary.json", "vocabulary.txt", "extra.json"])
+@pytest.mark.parametrize("name", ["model.bin", "config.json", "config.txt", "extra.json"])
 def test_files_of_the_model_are_used(name: str) -> None:
     assert SMALL.uses(name)
 
 
-@pytest.mark.parametrize("name", ["README.md", "vocabulary.x/../../../evil", "../model.bin", "vocabulary.\\..\\evil"])
+@pytest.mark.parametrize("name", ["README.md", "config.x/../../../evil", "../model.bin", "config.\\..\\evil"])
 def test_no_other_file_is_used_and_none_outside_the_folder(name: str) -> None:
     assert not SMALL.uses(name)
 
 
 def test_the_file_that_lacks_is_named() -> None:
-    assert SMALL.lacking(["model.bin", "vocabulary.txt"]) == ""
-    assert SMALL.lacking(["vocabulary.txt"]) == "model.bin"
+    assert SMALL.lacking(["model.bin", "config.txt"]) == ""
+    assert SMALL.lacking(["config.txt"]) == "model.bin"
 
 
 def test_an_absent_model_says_how_it_comes_here() -> None:

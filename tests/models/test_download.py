@@ -13,21 +13,11 @@ from typing import Any
 
 import pytest
 
+from tests.fakes import SMALL
 from workbench.errors import EngineError, MissingError, OutputError
 from workbench.models import Model, locate, present
 from workbench.models import download as download_module
 
-MODEL = Model(
-    name="small",
-    engine="fake",
-    languages=(),
-    license="MIT",
-    size=1,
-    memory_mb=1,
-    files=("model.bin", "config.json"),
-    optional_files=("extra.json",),
-    repository="someone/small",
-)
 WEIGHTS = bytes(range(256)) * 4000
 CONFIG = b'{"a": 1}'
 
@@ -126,7 +116,7 @@ def leftovers(tmp_path: Path) -> list[str]:
 
 def test_a_download_gives_the_hubs_files_and_says_how_far_it_is(hub: Hub, tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
-    folder = locate(MODEL, lambda done, total: told.append((done, total)))
+    folder = locate(SMALL, lambda done, total: told.append((done, total)))
     assert (folder / "model.bin").read_bytes() == WEIGHTS
     assert (folder / "config.json").read_bytes() == CONFIG
     total = len(WEIGHTS) + len(CONFIG)
@@ -136,10 +126,10 @@ def test_a_download_gives_the_hubs_files_and_says_how_far_it_is(hub: Hub, tmp_pa
 
 
 def test_what_was_downloaded_is_not_asked_for_again(hub: Hub) -> None:
-    locate(MODEL)
+    locate(SMALL)
     hub.asked.clear()
-    assert present(MODEL) == "cache"
-    locate(MODEL)
+    assert present(SMALL) == "cache"
+    locate(SMALL)
     assert hub.asked == []
 
 
@@ -149,13 +139,13 @@ def test_an_interrupted_download_goes_on_where_it_was(hub: Hub, tmp_path: Path) 
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        locate(MODEL, stop)
-    assert present(MODEL) is None
+        locate(SMALL, stop)
+    assert present(SMALL) is None
     partial = next((tmp_path / "cache/models/fake").glob(".small.*.partial")) / "model.bin"
     size = partial.stat().st_size
     assert 0 < size < len(WEIGHTS)
     told: list[int] = []
-    assert (locate(MODEL, lambda done, total: told.append(done)) / "model.bin").read_bytes() == WEIGHTS
+    assert (locate(SMALL, lambda done, total: told.append(done)) / "model.bin").read_bytes() == WEIGHTS
     assert ranges(hub) == ["bytes=0-", f"bytes={size}-"]
     assert told[0] > size
     assert leftovers(tmp_path) == ["small"]
@@ -163,7 +153,7 @@ def test_an_interrupted_download_goes_on_where_it_was(hub: Hub, tmp_path: Path) 
 
 def test_a_broken_line_is_taken_up_again(hub: Hub) -> None:
     hub.drop_after = [100_000, 300_000]
-    folder = locate(MODEL)
+    folder = locate(SMALL)
     assert (folder / "model.bin").read_bytes() == WEIGHTS
     assert ranges(hub) == ["bytes=0-", "bytes=100000-", "bytes=400000-"]
 
@@ -171,20 +161,20 @@ def test_a_broken_line_is_taken_up_again(hub: Hub) -> None:
 def test_a_server_that_cannot_resume_gives_the_whole_file_again(hub: Hub) -> None:
     hub.ranges, hub.drop_after = False, [100_000]
     told: list[tuple[int, int]] = []
-    folder = locate(MODEL, lambda done, total: told.append((done, total)))
+    folder = locate(SMALL, lambda done, total: told.append((done, total)))
     assert (folder / "model.bin").read_bytes() == WEIGHTS
     assert told[-1] == (len(WEIGHTS) + len(CONFIG),) * 2
 
 
 def test_a_busy_server_is_asked_again(hub: Hub) -> None:
     hub.fail_with = [503, 429]
-    assert (locate(MODEL) / "model.bin").read_bytes() == WEIGHTS
+    assert (locate(SMALL) / "model.bin").read_bytes() == WEIGHTS
 
 
 def test_a_line_that_brings_nothing_is_given_up(hub: Hub) -> None:
     hub.drop_after = [0] * 20
     with pytest.raises(MissingError, match="the hub cannot be used"):
-        locate(MODEL)
+        locate(SMALL)
     assert len(ranges(hub)) == download_module.TRIES
 
 
@@ -194,24 +184,24 @@ def test_another_content_than_declared_is_refused_and_thrown_away(hub: Hub, name
     hub.declared[name] = right
     hub.files[name] = right[::-1]
     with pytest.raises(EngineError, match=f"{name} is not what the hub declares"):
-        locate(MODEL)
-    assert present(MODEL) is None
+        locate(SMALL)
+    assert present(SMALL) is None
     hub.files[name] = right
-    assert (locate(MODEL) / name).read_bytes() == right
+    assert (locate(SMALL) / name).read_bytes() == right
 
 
 def test_a_new_commit_does_not_go_on_with_the_old_ones_bytes(hub: Hub, tmp_path: Path) -> None:
     hub.drop_after = [100_000] + [0] * download_module.TRIES
     with pytest.raises(MissingError):
-        locate(MODEL)
+        locate(SMALL)
     hub.revision, hub.files["model.bin"], hub.drop_after = "f" * 40, WEIGHTS[::-1], []
-    assert (locate(MODEL) / "model.bin").read_bytes() == WEIGHTS[::-1]
+    assert (locate(SMALL) / "model.bin").read_bytes() == WEIGHTS[::-1]
     assert leftovers(tmp_path) == ["small"]
 
 
 def test_only_files_of_the_model_are_fetched_and_none_leaves_the_folder(hub: Hub, tmp_path: Path) -> None:
     hub.files |= {"README.md": b"x", "../../../evil.bin": b"x", "sub/model.bin": b"x", "extra.json": b"{}"}
-    folder = locate(MODEL)
+    folder = locate(SMALL)
     assert sorted(path.name for path in folder.iterdir()) == ["config.json", "extra.json", "manifest.json", "model.bin"]
     assert not list(tmp_path.rglob("evil.bin"))
 
@@ -219,7 +209,7 @@ def test_only_files_of_the_model_are_fetched_and_none_leaves_the_folder(hub: Hub
 def test_a_repository_without_the_weights_is_missing(hub: Hub) -> None:
     del hub.files["model.bin"]
     with pytest.raises(MissingError, match=r"someone/small on the hub has no model\.bin"):
-        locate(MODEL)
+        locate(SMALL)
 
 
 def test_a_repository_that_is_not_there_is_missing_in_one_line(hub: Hub) -> None:
@@ -241,7 +231,7 @@ def test_a_repository_that_is_not_there_is_missing_in_one_line(hub: Hub) -> None
 def test_no_network_is_missing_with_a_hint(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(MissingError, match="the hub cannot be used") as caught:
-        locate(MODEL)
+        locate(SMALL)
     assert "\n" not in caught.value.message
     assert caught.value.hint == "When online: workbench models --fetch small"
 
@@ -249,7 +239,7 @@ def test_no_network_is_missing_with_a_hint(hub: Hub, monkeypatch: pytest.MonkeyP
 def test_a_user_who_is_offline_asks_nothing(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(MissingError, match="HF_HUB_OFFLINE is set"):
-        locate(MODEL)
+        locate(SMALL)
     assert hub.asked == []
 
 
@@ -257,14 +247,14 @@ def test_a_full_disk_is_seen_before_anything_is_fetched(hub: Hub, monkeypatch: p
     usage = type("Usage", (), {"free": 10})
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
     with pytest.raises(OutputError, match="no room") as caught:
-        locate(MODEL)
+        locate(SMALL)
     assert f"{len(WEIGHTS) + len(CONFIG):,}" in caught.value.hint
     assert ranges(hub) == []
 
 
 def test_two_at_once_download_it_once(hub: Hub) -> None:
     folders: list[Path] = []
-    threads = [threading.Thread(target=lambda: folders.append(locate(MODEL))) for _ in range(3)]
+    threads = [threading.Thread(target=lambda: folders.append(locate(SMALL))) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:

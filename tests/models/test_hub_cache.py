@@ -5,19 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from workbench.models import Model
+from tests.fakes import SMALL
 from workbench.models.hub_cache import snapshot
 
-MODEL = Model(
-    name="small",
-    engine="fake",
-    languages=(),
-    license="MIT",
-    size=1,
-    memory_mb=1,
-    files=("model.bin", "config.json"),
-    repository="someone/small",
-)
 SHA256 = hashlib.sha256(b"weights").hexdigest()
 BLOB = "ce013625030ba8dba906f756967f9e9ca394464a"
 
@@ -38,7 +28,7 @@ def commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_files_come_with_the_hashes_in_their_names(commit: Path) -> None:
-    assert snapshot(MODEL) == {commit / "model.bin": SHA256, commit / "config.json": BLOB}
+    assert snapshot(SMALL) == {commit / "model.bin": SHA256, commit / "config.json": BLOB}
 
 
 def test_hf_home_and_the_default_are_looked_at_too(
@@ -48,23 +38,23 @@ def test_hf_home_and_the_default_are_looked_at_too(
     (tmp_path / "huggingface").mkdir()
     (tmp_path / "huggingface/hub").symlink_to(tmp_path)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "huggingface"))
-    assert len(snapshot(MODEL)) == 2
+    assert len(snapshot(SMALL)) == 2
     monkeypatch.delenv("HF_HOME")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert len(snapshot(MODEL)) == 2
+    assert len(snapshot(SMALL)) == 2
 
 
 def test_an_incomplete_model_is_none(commit: Path) -> None:
     (commit / "config.json").unlink()
-    assert snapshot(MODEL) == {}
+    assert snapshot(SMALL) == {}
 
 
 def test_copies_without_a_hash_in_their_name_are_not_used(commit: Path) -> None:
     (commit / "config.json").unlink()
     (commit / "config.json").write_bytes(b"hello\n")
-    assert snapshot(MODEL) == {}
+    assert snapshot(SMALL) == {}
 
 
 def test_no_cache_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "nowhere"))
-    assert snapshot(MODEL) == {}
+    assert snapshot(SMALL) == {}

@@ -10,7 +10,6 @@ import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import httpx2
@@ -18,11 +17,10 @@ import numpy as np
 from websockets.asyncio.client import ClientConnection, connect
 
 import workbench
-from tests.fakes import Loudness
+from tests.fakes import Loudness, registry
 from workbench.builtin.file import FileCapture
 from workbench.builtin.subtitles import SubtitleExporter
 from workbench.engines import Settings
-from workbench.plugins import Plugin, Registry
 from workbench.profiles.schema import parse_profile
 from workbench.server.access import Access, access, bind, url
 from workbench.server.limits import Limits
@@ -181,16 +179,9 @@ async def serving(
     *, limits: Limits | None = None, allowed: Access | None = None, profile: str = PROFILE, ready: bool = True
 ) -> AsyncIterator[Server]:
     """A server with the engines above. Its folders are those of the environment."""
-    registry = Registry()
-    registry.add(
-        Plugin("test", "test", "1"),
-        lambda: SimpleNamespace(
-            register_engines=workbench.hookimpl(lambda register: [register(engine) for engine in ENGINES] and None)
-        ),
-    )
     sockets = bind("127.0.0.1", 0)
     allowed = allowed or access("127.0.0.1", sockets, [], [], None)
-    async with Session(parse_profile(profile), registry) as session:
+    async with Session(parse_profile(profile), registry(*ENGINES)) as session:
         server = Server(allowed, sockets, session)
         task = asyncio.create_task(
             serve(session, Settings(), sockets, allowed, limits or Limits(), server.said.append), name="server"

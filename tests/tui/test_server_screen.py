@@ -8,7 +8,6 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -28,7 +27,6 @@ from workbench.cli.serve_screen import Served
 from workbench.engines import Settings, StageKind
 from workbench.live.status import StageStatus
 from workbench.models.states import ModelState, Phase
-from workbench.plugins import Plugin, Registry
 from workbench.profiles.schema import parse_profile
 from workbench.server.access import access, bind
 from workbench.server.facts import Distribution, Failure, Snapshot, StreamFacts
@@ -59,17 +57,16 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def offer(token_file: Path | None = None) -> Offer:
-    registry = Registry()
-    registry.add(
-        Plugin("test", "test", "1"),
-        lambda: SimpleNamespace(
-            register_engines=workbench.hookimpl(lambda register: [register(engine) for engine in ENGINES] and None)
-        ),
-    )
     sockets = bind("127.0.0.1", 0)
     allowed = access("127.0.0.1", sockets, [], [], token_file)
     return Offer(
-        parse_profile(PROFILE), registry, Settings(), sockets, allowed, Limits(shutdown_s=1), str(token_file or "")
+        parse_profile(PROFILE),
+        fakes.registry(*ENGINES),
+        Settings(),
+        sockets,
+        allowed,
+        Limits(shutdown_s=1),
+        str(token_file or ""),
     )
 
 
