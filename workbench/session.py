@@ -18,6 +18,7 @@ from workbench.plugins import Registry, how_to_install, how_to_take_up
 from workbench.pool import Pool
 from workbench.profiles.options import Chosen, check_options, split_options
 from workbench.profiles.schema import Hardware, Profile
+from workbench.source import OpenedSource
 from workbench.speech.packer import PackerOptions
 from workbench.speech.segmenter import SegmenterOptions
 
@@ -204,9 +205,7 @@ class Session:
         """
         capture = self.bounded(path)
         with attributed(capture, f"to open {str(path)!r}"):
-            source = capture.open(settings)
-            if close := getattr(source, "close", None):
-                close()
+            OpenedSource.of(lambda: capture, settings).close()
         return capture.duration
 
     def pools(self) -> list[Pool[Any, Any]]:

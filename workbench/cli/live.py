@@ -41,6 +41,7 @@ from workbench.profiles import affinity
 from workbench.profiles.schema import Profile
 from workbench.recording import Recording
 from workbench.recording_info import RecordingInfo, State
+from workbench.source import OpenedSource
 from workbench.threads import limit_arenas, to_thread
 
 
@@ -157,9 +158,7 @@ def _look_for(live: Live, source: Source) -> None:
     """Refuse a source that is not there before engines are loaded for it. Blocks."""
     capture = live.session.source(source.device, source.path, source.pace)
     if source.path is not None:
-        chunks = capture.open(live.settings)
-        if close := getattr(chunks, "close", None):
-            close()
+        OpenedSource.of(lambda: capture, live.settings).close()
     elif isinstance(capture, MicrophoneCapture):
         try:
             find_device(capture.options.device, "input")
