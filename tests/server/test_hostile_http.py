@@ -45,6 +45,14 @@ REQUESTS = [
     ("POST", "/v1/audio/transcriptions", WRONG),
     ("POST", "/v1/audio/speech", RIGHT),
     ("POST", "/v1/audio/speech", WRONG),
+    ("POST", "/v1/jobs", RIGHT),
+    ("POST", "/v1/jobs", WRONG),
+    ("GET", "/v1/jobs", RIGHT),
+    ("GET", "/v1/jobs/{job}", RIGHT),
+    ("DELETE", "/v1/jobs/{job}", RIGHT),
+    ("GET", "/v1/jobs/{job}/result", RIGHT),
+    ("POST", "/v1/jobs/{job}/{action}", RIGHT),
+    ("POST", "/v1/jobs/{job}/{action}", WRONG),
 ]
 
 

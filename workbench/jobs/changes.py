@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from workbench.errors import JobBusy, WorkbenchError
+from workbench.errors import JobBusy, UsageError, WorkbenchError
 from workbench.jobs.checkpoint import Failure, State
 from workbench.jobs.store import JobStore
 from workbench.threads import to_thread
@@ -60,7 +60,10 @@ class Changes:
 
     def _make(self, name: str, change: Change) -> None:
         """What is finished stays so; of what is worked on, whoever does it says how it is. Blocks."""
-        info = self._store.info(name)
+        try:
+            info = self._store.info(name)
+        except UsageError:  # it was removed since
+            return
         if info.checkpoint is None or info.state is State.FINISHED:
             return
         made: dict[str, Any] = {}

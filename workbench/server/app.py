@@ -16,7 +16,7 @@ from workbench import __version__
 from workbench.errors import WorkbenchError
 from workbench.profiles.hardware import CoreHardwareDetector
 from workbench.profiles.optimizer import CoreOptimizer
-from workbench.server import languages, listen, page, service, speech, transcriptions
+from workbench.server import jobs, languages, listen, page, service, speech, transcriptions
 from workbench.server.access import Access
 from workbench.server.guard import Guard
 from workbench.server.metrics import CONTENT_TYPE
@@ -31,8 +31,9 @@ def make(shared: Service, access: Access) -> ASGIApp:
     """The application, behind its guard. It serves with what is in `shared`, which outlives it."""
     app = FastAPI(title="Audio workbench", version=__version__, docs_url=None, redoc_url=None, responses=RESPONSES)
     app.state.service = shared
-    for routes in (router, page.router, languages.router, transcriptions.router, speech.router, listen.router):
-        app.include_router(routes)
+    app.include_router(router)
+    for part in (page, languages, transcriptions, jobs, speech, listen):
+        app.include_router(part.router)
     for kind in (HTTPException, RequestValidationError, WorkbenchError, ClientDisconnect, Exception):
         app.add_exception_handler(kind, answer)
     return Guard(_Measured(app, shared), access, shared.limits, shared.activity.count_sessions)
@@ -76,6 +77,10 @@ async def readyz(request: Request) -> JSONResponse:
         {"status": "ready"} if problem is None else {"status": "not ready", "reason": problem},
         200 if problem is None else 503,
     )
+
+
+for _path, _answered in (("/healthz", healthz), ("/readyz", readyz)):  # programs that watch servers ask so too
+    router.add_api_route(_path, _answered, methods=["HEAD"], include_in_schema=False)
 
 
 @router.get("/metrics", summary="For Prometheus", response_class=Response)

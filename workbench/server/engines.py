@@ -16,6 +16,7 @@ from workbench.loading import explained
 from workbench.pipeline import Stages
 from workbench.plan import Choice, Plan
 from workbench.pool import Pool
+from workbench.profiles.schema import Profile
 from workbench.session import Session
 
 FIRST_PAUSE_S: Final = 1.0
@@ -44,6 +45,7 @@ class Engines:
         self._pools: dict[StageKind, Any] = {}
         self._at_work: list[tuple[Choice, Pool[Any, Any]]] = []
         self._failure = "engines are being loaded"
+        self._held: list[Callable[[], None]] = []
         self._lost = asyncio.Event()
 
     # kept loaded
@@ -78,15 +80,23 @@ class Engines:
         except WorkbenchError as error:
             _log.warning("engines could not be loaded", exc_info=error)
             return explained(error)
+        self._hold(plan)
         self._plans, self._pools = [plan], {StageKind.VAD: stages.detector, StageKind.ASR: stages.recognizer}
         self._loaded = self.session.beside(pinned(self.session.profile, plan))
         self._at_work = list(_paired(plan, stages))
         try:
             self._plans.append(self.session.plan_speech(self.settings))
             self._at_work += _paired(self._plans[-1], await self.session.load(self._plans[-1]))
+            self._hold(*self._plans)
         except WorkbenchError as error:
             _log.info("no speech is made", exc_info=error)
         return None
+
+    def _hold(self, *plans: Plan) -> None:
+        """Keep them where a file job makes room, because memory ran out: streams need them."""
+        for let_go in self._held:
+            let_go()
+        self._held = [self.session.hold(plan) for plan in plans]
 
     def problem(self) -> str | None:
         """Why nothing can be recognized now; None: it can."""
@@ -133,6 +143,10 @@ class Engines:
                 return self.session.plan(settings)
             except MissingError as missing:  # for whoever runs the server; the client has asked for too much
                 raise refused from missing
+
+    def profile(self, settings: Settings) -> Profile:
+        """That of what recognizes speech of `settings`, nothing left open. Raises as `recognition` does."""
+        return pinned(self.session.profile, self._plan(settings))
 
     async def detection(self) -> Stages:
         """What only finds speech."""

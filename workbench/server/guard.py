@@ -20,9 +20,9 @@ PROTOCOL: Final = "workbench"
 _BEARER: Final = "bearer."
 OPEN_PATHS: Final = frozenset({"/healthz", *page.PATHS})
 """That need no token."""
-COSTLY_PATHS: Final = frozenset({"/v1/listen", "/v1/audio/transcriptions", "/v1/audio/speech"})
+COSTLY_PATHS: Final = frozenset({"/v1/listen", "/v1/audio/transcriptions", "/v1/audio/speech", "/v1/jobs"})
 """That are sessions."""
-UPLOAD_PATHS: Final = frozenset({"/v1/audio/transcriptions"})
+UPLOAD_PATHS: Final = frozenset({"/v1/audio/transcriptions", "/v1/jobs"})
 _BUSY: Final = 1013
 
 

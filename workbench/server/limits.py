@@ -59,6 +59,12 @@ class Limits:
     decode_s: float = 60.0
     """Of a processor that decoding a file may cost, and for each second of audio `decode_factor` more."""
     decode_factor: float = 0.2
+    jobs: int = 500
+    """Of files that are kept at once, those that are over too."""
+    jobs_bytes: int = 21_474_836_480
+    """Of all jobs together, with their audio: those that are over go for it, the oldest first."""
+    jobs_keep_s: float = 7 * 86_400.0
+    """That a job is kept after the last change of it."""
 
 
 def parse_limits(texts: Iterable[str]) -> Limits:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -15,6 +15,7 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 
+from workbench.jobs.checkpoint import State
 from workbench.server.facts import Distribution, Snapshot
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -37,10 +38,11 @@ _POOL_COUNTERS: Final = {
 
 
 class Metrics(Collector):
-    """`snapshot` is called for each `render`."""
+    """`snapshot` and `jobs`, how many there are by state, are called for each `render`."""
 
-    def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
+    def __init__(self, snapshot: Callable[[], Snapshot], jobs: Callable[[], Mapping[State, int]]) -> None:
         self._snapshot = snapshot
+        self._jobs = jobs
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -70,6 +72,10 @@ class Metrics(Collector):
             ("errors", "That clients were told, and of engines.", now.errors),
         ):
             yield CounterMetricFamily(f"workbench_{name}", text, count)
+        jobs = GaugeMetricFamily("workbench_jobs", "Of files, that are not over.", labels=["state"])
+        for state, number in self._jobs().items():
+            jobs.add_metric([state], number)
+        yield jobs
         yield from _by_label(now)
         yield from _distributions(now)
         yield from _pools(now)

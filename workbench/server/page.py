@@ -38,4 +38,4 @@ async def _answer(request: Request) -> Response:
 
 
 for _path in PATHS:
-    router.add_api_route(_path, _answer)
+    router.add_api_route(_path, _answer, methods=["GET", "HEAD"])

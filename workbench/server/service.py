@@ -8,12 +8,15 @@ from typing import Any, Final, cast
 
 from starlette.requests import HTTPConnection
 
+from workbench.audio.bounded import Bounds
 from workbench.engines import StageKind
 from workbench.server.activity import Activity
 from workbench.server.engines import Engines
+from workbench.server.job_queue import Jobs
 from workbench.server.limits import Limits
 from workbench.server.metrics import Metrics
 from workbench.server.problems import Problem
+from workbench.session import Session
 
 OTHER_NAMES: Final = {
     StageKind.ASR: frozenset({"", "whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe", "gpt-transcribe"}),
@@ -25,6 +28,9 @@ OTHER_NAMES: Final = {
 @dataclass(frozen=True, slots=True)
 class Service:
     engines: Engines
+    files: Session
+    """Beside theirs, for files of clients: within the limits."""
+    jobs: Jobs
     limits: Limits
     activity: Activity
     metrics: Metrics
@@ -32,6 +38,16 @@ class Service:
     """A folder of this server's own."""
     started: int
     """Seconds since 1970."""
+
+
+def bounds(limits: Limits) -> Bounds:
+    return Bounds(
+        duration_s=limits.audio_s,
+        channels=limits.channels,
+        sample_rates=range(limits.lowest_rate, limits.highest_rate + 1),
+        cpu_s=limits.decode_s,
+        cpu_factor=limits.decode_factor,
+    )
 
 
 def of(connection: HTTPConnection) -> Service:

@@ -9,7 +9,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
 import psutil
@@ -19,14 +19,16 @@ from uvicorn.config import Config
 from workbench import paths
 from workbench.disk_errors import said_plainly
 from workbench.engines import Settings
+from workbench.server import job_queue
 from workbench.server.access import Access
 from workbench.server.activity import Activity
 from workbench.server.app import make
 from workbench.server.engines import Engines
+from workbench.server.job_queue import Jobs
 from workbench.server.limits import Limits
 from workbench.server.metrics import Metrics
 from workbench.server.protocols import protocols
-from workbench.server.service import Service
+from workbench.server.service import Service, bounds
 from workbench.session import Session
 from workbench.threads import uninterrupted
 
@@ -57,11 +59,17 @@ async def serve(
             reason, _, hint = problem.partition("\n")
             activity.failed("engines", reason, hint)
 
-    with _folder() as uploads:
-        service = Service(engines, limits, activity, Metrics(activity.snapshot), uploads, int(time.time()))
+    async with AsyncExitStack() as stack:
+        uploads = stack.enter_context(_folder())
+        files = session.beside(session.profile, bounds(limits))
+        queue = await stack.enter_async_context(job_queue.queue(files))
+        await queue.restore()
+        jobs = Jobs(files, queue, activity, limits)
+        metrics = Metrics(activity.snapshot, jobs.count)
+        service = Service(engines, files, jobs, limits, activity, metrics, uploads, int(time.time()))
         server = _Server(_config(service, access))
         async with asyncio.TaskGroup() as tasks:
-            others = [tasks.create_task(activity.look()), tasks.create_task(engines.keep_loaded(say))]
+            others = [tasks.create_task(one) for one in (activity.look(), engines.keep_loaded(say), jobs.keep_house())]
             serving = tasks.create_task(server.serve(list(sockets)))
             try:
                 await asyncio.shield(serving)

@@ -12,12 +12,11 @@ from dataclasses import replace
 from typing import Any, Final, Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from workbench import events
-from workbench.audio.bounded import Bounds
 from workbench.captions import Captions
 from workbench.engines import Settings, StageKind
 from workbench.errors import WorkbenchError
@@ -25,10 +24,9 @@ from workbench.outputs import Targets
 from workbench.pipeline import Emit, Stages
 from workbench.server import service
 from workbench.server.connected import Streamed, while_connected
-from workbench.server.limits import Limits
-from workbench.server.problems import Problem, invalid, problem_of
+from workbench.server.problems import problem_of
 from workbench.server.service import Service
-from workbench.server.uploads import Form, form
+from workbench.server.uploads import Form, described, form, under_its_name, validated
 from workbench.subtitles import Caption
 from workbench.transcribe import Result, transcribe
 from workbench.types import Transcript
@@ -58,30 +56,10 @@ class Fields(BaseModel):
     """Server-sent events, as text is there."""
 
 
-_BODY: Final[dict[str, Any]] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {"file": {"type": "string", "format": "binary"}}
-                    | {
-                        name.replace("granularities", "granularities[]"): schema
-                        for name, schema in Fields.model_json_schema()["properties"].items()
-                    },
-                }
-            }
-        },
-    }
-}
-
-
 @router.post(
     "/v1/audio/transcriptions",
     summary="The text of a recording",
-    openapi_extra=_BODY,
+    openapi_extra=described(Fields, ["timestamp_granularities"]),
     response_class=Response,
     responses={200: {"content": {kind: {} for kind in ("application/json", "text/event-stream", *_TYPES.values())}}},
 )
@@ -100,18 +78,10 @@ async def transcriptions(request: Request) -> Response:
 
 def _fields(sent: Form) -> Fields:
     """Raises `Problem`."""
-    given: dict[str, Any] = {name.removesuffix("[]"): values[-1] for name, values in sent.fields.items()}
     granularities = [
         value for name, values in sent.fields.items() if name.startswith("timestamp_g") for value in values
     ]
-    if granularities:
-        given["timestamp_granularities"] = granularities
-    if sent.path is None:
-        raise Problem(400, "there is no file", param="file")
-    try:
-        return Fields.model_validate({name: value for name, value in given.items() if value != ""})
-    except ValidationError as error:
-        raise invalid(error.errors()) from error
+    return validated(sent, Fields, **({"timestamp_granularities": granularities} if granularities else {}))
 
 
 class _Work:
@@ -120,7 +90,7 @@ class _Work:
     def __init__(self, shared: Service, sent: Form, fields: Fields) -> None:
         assert sent.path is not None
         service.check_model(shared, StageKind.ASR, fields.model)
-        self._shared, self._path, self._name, self._fields = shared, sent.path, sent.name, fields
+        self._shared, self._sent, self._path, self._fields = shared, sent, sent.path, fields
         own = shared.engines.settings
         self._settings = replace(own, language=fields.language or own.language, prompt=fields.prompt or own.prompt)
 
@@ -129,17 +99,11 @@ class _Work:
 
     async def run(self, stages: Stages, emit: Emit) -> Result:
         """Raises `WorkbenchError`, with the client's name of the file."""
-        session = self._shared.engines.session
+        session = self._shared.files
         format = {"srt": "srt", "vtt": "vtt"}.get(self._fields.response_format)
         targets = Targets(self._path, ((format, None),) if format else ())
-        capture = session.bounded(self._path, bounds(self._shared.limits))
-        try:
-            settings = _untranslated(self._settings)
-            result = await transcribe(session, stages, targets, settings, emit, capture=capture)
-        except WorkbenchError as error:
-            error.message = error.message.replace(repr(str(self._path)), repr(self._name or "the file"))
-            error.args = (error.message,)
-            raise
+        with under_its_name(self._sent):
+            result = await transcribe(session, stages, targets, _untranslated(self._settings), emit)
         self._shared.activity.add_audio("files", result.duration)
         return result
 
@@ -166,16 +130,6 @@ class _Work:
         finally:
             work.cancel()
             await asyncio.wait([work])
-
-
-def bounds(limits: Limits) -> Bounds:
-    return Bounds(
-        duration_s=limits.audio_s,
-        channels=limits.channels,
-        sample_rates=range(limits.lowest_rate, limits.highest_rate + 1),
-        cpu_s=limits.decode_s,
-        cpu_factor=limits.decode_factor,
-    )
 
 
 def _untranslated(settings: Settings) -> Settings:

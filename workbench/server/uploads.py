@@ -5,21 +5,25 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, TypeVar
 
+from pydantic import BaseModel, ValidationError
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
 from workbench.disk import disk
 from workbench.disk_errors import said_plainly
-from workbench.server.problems import Problem
+from workbench.errors import WorkbenchError
+from workbench.server.problems import Problem, invalid
 from workbench.threads import to_thread
+
+M = TypeVar("M", bound=BaseModel)
 
 MOST_FIELDS: Final = 100
 LONGEST_FIELD: Final = 65_536
@@ -36,6 +40,41 @@ class Form:
     """Where the file lies, under a name of ours."""
     name: str = ""
     """What the client calls it: never a path here."""
+
+
+def described(fields: type[BaseModel], lists: Sequence[str] = ()) -> dict[str, Any]:
+    """A form with `fields` and a file, for the OpenAPI document; the names of `lists` end in "[]" there."""
+    named = {
+        f"{name}[]" if name in lists else name: of for name, of in fields.model_json_schema()["properties"].items()
+    }
+    schema = {
+        "type": "object",
+        "required": ["file"],
+        "properties": {"file": {"type": "string", "format": "binary"}} | named,
+    }
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+
+
+def validated(sent: Form, fields: type[M], **given: Any) -> M:
+    """The fields of a form that has a file: of those sent twice the last; `given` go before. Raises `Problem`."""
+    if sent.path is None:
+        raise Problem(400, "there is no file", param="file")
+    values = {name.removesuffix("[]"): values[-1] for name, values in sent.fields.items()} | given
+    try:
+        return fields.model_validate({name: value for name, value in values.items() if value != ""})
+    except ValidationError as error:
+        raise invalid(error.errors()) from error
+
+
+@contextmanager
+def under_its_name(sent: Form) -> Iterator[None]:
+    """Errors about the file have the client's name of it."""
+    try:
+        yield
+    except WorkbenchError as error:
+        error.message = error.message.replace(repr(str(sent.path)), repr(sent.name or "the file"))
+        error.args = (error.message,)
+        raise
 
 
 @asynccontextmanager
