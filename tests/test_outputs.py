@@ -109,6 +109,16 @@ def test_a_file_that_exists_is_named(tmp_path: Path) -> None:
     assert "--force" in raised.value.hint
 
 
+def test_detours_of_a_path_are_left_out_unless_a_link_makes_them_lead_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "far" / "deep").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "deep")
+    [single] = targets([Path("a.flac")], ["srt"], KNOWN, output="out/../new/b.srt")
+    [folder] = targets([Path("a.flac")], ["srt"], KNOWN, output="out/../new/")
+    assert (single.paths, folder.folder) == ([Path("new/b.srt")], Path("new"))
+    plain, linked = (Targets(tmp_path / way / ".." / "a.flac", ()).absolute().path for way in ("far", "link"))
+    assert (plain, linked) == (tmp_path / "a.flac", tmp_path / "link" / ".." / "a.flac")
+
+
 def test_absolute_targets_are_the_same_files_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     made = Targets(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from workbench.errors import UsageError
+from workbench.paths import tidied
 from workbench.subtitles import Show
 
 
@@ -37,11 +38,11 @@ class Targets:
         """The same files, whatever the working folder."""
         return replace(
             self,
-            path=self.path.absolute(),
-            subtitles=tuple((format, path and path.absolute()) for format, path in self.subtitles),
-            speech=self.speech and self.speech.absolute(),
-            folder=self.folder and self.folder.absolute(),
-            copy=self.copy and self.copy.absolute(),
+            path=tidied(self.path.absolute()),
+            subtitles=tuple((format, path and tidied(path.absolute())) for format, path in self.subtitles),
+            speech=self.speech and tidied(self.speech.absolute()),
+            folder=self.folder and tidied(self.folder.absolute()),
+            copy=self.copy and tidied(self.copy.absolute()),
         )
 
 
@@ -81,12 +82,12 @@ def targets(
             raise UsageError(message, hint="Name a folder: -o FOLDER/")
         return [Targets(inputs[0], ((formats[0], None),))]
     if output is not None and not _is_folder(output, inputs, formats, known_formats):
-        return [_single(inputs[0], Path(output), formats, speech)]
+        return [_single(inputs[0], tidied(Path(output)), formats, speech)]
     if output is not None and Path(output).exists() and not Path(output).is_dir():
         raise UsageError(f"{output!r} is a file, where a folder is needed", hint="Name a folder: -o FOLDER/")
     found = []
     for path in inputs:
-        folder = path.parent if output is None else Path(output)
+        folder = path.parent if output is None else tidied(Path(output))
         middle = {
             format: f".{translation}" for format in formats if translation and format != "wav"
         }  # audio is as it was

@@ -14,6 +14,14 @@ def _folder(variable: str, default: str) -> Path:
     return Path(os.environ.get(variable) or default).expanduser()
 
 
+def tidied(path: Path) -> Path:
+    """The same place without the detours of `..`; where a link on the way would lead them elsewhere, `path`."""
+    if ".." not in path.parts:
+        return path
+    short = Path(os.path.normpath(path))
+    return short if os.path.realpath(short) == os.path.realpath(path) else path
+
+
 def config_dir() -> Path:
     """Profiles and choices."""
     return _folder("WORKBENCH_CONFIG_DIR", platformdirs.user_config_dir(_NAME, appauthor=False))

@@ -147,6 +147,15 @@ def test_speech_without_a_translation_speaks_what_was_said(command: Command, ton
     assert files() == ["talk.speech.wav", "talk.srt", "talk.wav"]
 
 
+def test_a_file_is_shown_without_detours_and_taken_once(command: Command, tone: Tone) -> None:
+    Path("deep").mkdir()
+    path = tone()
+    result = command("transcribe", path, Path("deep") / ".." / path, "--plain")
+    assert result.exit_code == 0
+    assert ".." not in result.stderr
+    assert result.stderr.count("talk.srt") == 1
+
+
 def test_an_output_folder_is_made(command: Command, tone: Tone) -> None:
     assert command("transcribe", tone("a.wav"), tone("b.wav"), "-o", "new/deep").exit_code == 0
     assert files(Path("new")) == ["deep/a.srt", "deep/b.srt"]

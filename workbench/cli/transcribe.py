@@ -20,6 +20,7 @@ from workbench.jobs.folders import media_files
 from workbench.jobs.queue import Queue
 from workbench.jobs.request import Request
 from workbench.models import loading_progress
+from workbench.paths import tidied
 from workbench.plugins import Registry
 from workbench.profiles.schema import Profile
 from workbench.session import Session
@@ -55,7 +56,7 @@ def transcribe(
 def _expanded(files: list[Path], *, recursive: bool) -> list[Path]:
     """Folders replaced by the media files in them. Raises `UsageError` for one without any."""
     found: list[Path] = []
-    for path in files:
+    for path in map(tidied, files):
         inside = media_files(path, recursive=recursive) if path.is_dir() else [path]
         if not inside:
             raise UsageError(
