@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 import re
 import string
 import tomllib
@@ -15,6 +16,10 @@ from textual.pilot import Pilot
 from tests.tui.conftest import FakeLive, drive, lines
 from tests.tui.small_engines import small_registry
 from workbench import tui
+from workbench.audio.decode import decode
+from workbench.disk_errors import said_plainly
+from workbench.errors import WorkbenchError
+from workbench.models import catalog
 from workbench.phrase import Phrase
 from workbench.tui import keymap, live_input, texts
 from workbench.tui.app import WorkbenchApp
@@ -80,7 +85,7 @@ def test_no_chinese_is_left_over_from_a_text_that_is_gone(file: Path) -> None:
 
 def constants() -> Iterator[str]:
     """All texts, those too that are translated where they are shown: the labels of tabs, words of tables."""
-    for module in [*MODULES, *(FOLDER.parent / "profiles").glob("*.py")]:
+    for module in FOLDER.parent.rglob("*.py"):
         for node in ast.walk(ast.parse(module.read_text("utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 yield node.value
@@ -98,6 +103,25 @@ def test_a_sentence_of_the_core_is_said_in_the_language_in_use() -> None:
     assert _(lost) == "No engine is left for asr."
     texts.use("zh")
     assert _(lost) == "没有引擎可用于识别。"
+
+
+def test_what_people_meet_most_is_said_in_the_language_in_use(tmp_path: Path) -> None:
+    def said(name: str, data: bytes | None) -> tuple[str, str]:
+        if data is not None:
+            (tmp_path / name).write_bytes(data)
+        with pytest.raises(WorkbenchError) as caught:
+            list(decode(tmp_path / name))
+        return _(caught.value.message).replace(str(tmp_path), ""), _(caught.value.hint)
+
+    texts.use("zh")
+    assert said("{gone}.wav", None) == ("没有这个文件：'/{gone}.wav'", "请检查文件名和文件夹。")
+    assert said("empty.wav", b"") == ("'/empty.wav' 是空的", "生成它的录音或复制没有完成。")
+    assert said("notes.txt", b"notes")[0] == "'/notes.txt' 不是可读取的音频或视频"
+    with pytest.raises(WorkbenchError) as full, said_plainly(Path("a.srt")):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert _(full.value.message) == "'a.srt' 无法写入：磁盘已满"
+    small = catalog.Model(name="small", engine="e", languages=(), license="MIT", size=1, memory_mb=1, files=())
+    assert _(catalog.absent(small, "offline").message) == "此计算机上没有模型 'small'，offline"
 
 
 def test_a_text_is_filled_in_in_either_language() -> None:

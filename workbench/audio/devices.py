@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 from workbench.audio import portaudio, pulse
 from workbench.errors import InputError, MissingError, OutputError, did_you_mean
+from workbench.phrase import Phrase
 
 Kind = Literal["input", "monitor", "output"]
 _HOST_ORDER: Final = ("Windows WASAPI", "Core Audio", "ALSA")
@@ -100,7 +101,7 @@ def _refusal(device: Device, error: Exception) -> InputError | OutputError:
     text = str(error).partition(" [")[0]
     kind = OutputError if device.kind == "output" else InputError
     hint = "Another program may hold it, or privacy settings may forbid it. See: workbench devices"
-    return kind(f"{device.name!r} cannot be opened: {text}", hint=hint)
+    return kind(Phrase("{name!r} cannot be opened: {reason}", name=device.name, reason=text), hint=hint)
 
 
 def _found(sounddevice: Any) -> Iterator[tuple[Device, int | str]]:
@@ -147,9 +148,9 @@ def _own(ports: list[dict[str, Any]], hosts: list[dict[str, Any]]) -> Iterator[t
 
 def _chosen(sounddevice: Any, wanted: str | None, kind: Literal["input", "output"]) -> tuple[Device, int | str]:
     known = [pair for pair in _found(sounddevice) if (pair[0].kind == "output") == (kind == "output")]
-    what = "microphone or other source" if kind == "input" else "loudspeaker or other output"
+    what = Phrase("microphone or other source" if kind == "input" else "loudspeaker or other output")
     if not known:
-        raise MissingError(f"there is no {what}", hint="Connect one, then see: workbench devices")
+        raise MissingError(Phrase("there is no {what}", what=what), hint="Connect one, then see: workbench devices")
     if wanted is None:
         return next((pair for pair in known if pair[0].is_default), known[0])
     for matches in (
@@ -161,5 +162,6 @@ def _chosen(sounddevice: Any, wanted: str | None, kind: Literal["input", "output
             return matches[0]
     names = [name for device, _ in known for name in (device.id, device.name)]
     raise MissingError(
-        f"there is no {what} called {wanted!r}{did_you_mean(wanted, names)}", hint="See: workbench devices"
+        Phrase("there is no {what} called {name!r}{meant}", what=what, name=wanted, meant=did_you_mean(wanted, names)),
+        hint="See: workbench devices",
     )

@@ -19,6 +19,7 @@ from workbench.disk_errors import unreadable
 from workbench.engines import same_language
 from workbench.errors import InputError, UsageError
 from workbench.languages import bcp47
+from workbench.phrase import Phrase
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -178,18 +179,20 @@ def open_file(path: Path) -> IO[bytes]:
         if not stat.S_ISREG(status.st_mode):
             raise _not_a_file(name, status.st_mode)
         if status.st_size == 0:
-            raise InputError(f"{name!r} is empty", hint="The recording or copy that made it did not finish.")
+            raise InputError(
+                Phrase("{name!r} is empty", name=name), hint="The recording or copy that made it did not finish."
+            )
         alias = "audio" + path.suffix.encode("ascii", "ignore").decode()
         return open(alias, "rb", opener=lambda _, flags: os.open(path, flags))
     except (FileNotFoundError, NotADirectoryError):
-        raise UsageError(f"no such file: {name!r}", hint="Check the name and the folder.") from None
+        raise UsageError(Phrase("no such file: {name!r}", name=name), hint="Check the name and the folder.") from None
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from error
 
 
 def _not_a_file(name: str, mode: int) -> InputError | UsageError:
     if stat.S_ISDIR(mode):
-        return UsageError(f"{name!r} is a directory", hint="Name a file in it.")
+        return UsageError(Phrase("{name!r} is a directory", name=name), hint="Name a file in it.")
     return InputError(f"{name!r} is not a regular file", hint="Save the audio to a file first.")
 
 
@@ -207,6 +210,6 @@ def _not_audio(path: Path) -> InputError:
         hint = "It has no index: the recording or copy was cut off. Record or copy it again, or repair it."
         return InputError(f"{name!r} is an MP4 file that cannot be read", hint=hint)
     return InputError(
-        f"{name!r} is not audio or video that can be read",
+        Phrase("{name!r} is not audio or video that can be read", name=name),
         hint="Formats that can: wav, flac, mp3, ogg, opus, m4a, mp4, mkv, webm.",
     )

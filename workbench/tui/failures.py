@@ -27,9 +27,9 @@ def noticed(app: WorkbenchApp, hint: str = "", about: str = "") -> Iterator[None
     try:
         yield
     except ProfileError as error:
-        app.notice("; ".join([error.message, *error.problems]), error.hint, "error")
+        app.notice("; ".join([_(error.message), *error.problems]), _(error.hint), "error")
     except WorkbenchError as error:
-        app.take(Notice(error.message, error.hint or hint, "error", about=about))
+        app.take(Notice(_(error.message), _(error.hint) or hint, "error", about=about))
     except Exception as error:
         _log.exception("on a screen")
         hint = _("This is a bug of the workbench. Details: {path}", path=paths.log_file())

@@ -27,7 +27,7 @@ async def tell(app: WorkbenchApp) -> None:
     try:
         count = len(await to_thread(sessions.interrupted))
     except WorkbenchError as error:
-        app.notice(str(error), error.hint, "warning")
+        app.notice(_(error.message), _(error.hint), "warning")
         return
     if count:
         said = _("Sessions that were interrupted: {count}. What they captured is safe.", count=count)

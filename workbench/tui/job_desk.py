@@ -124,9 +124,9 @@ class JobDesk:
             self._app.run_worker(self._app.live.session.release(None), group="release", exclusive=True)
 
     def _tell_error(self, name: str, error: WorkbenchError, about: str) -> None:
-        said = " ".join(str(error).split())
+        said = " ".join(_(error.message).split())
         said = said if name in said else f"{name}: {said}"
-        hint = _("2 shows what can be done.") if "--" in error.hint else error.hint
+        hint = _("2 shows what can be done.") if "--" in error.hint else _(error.hint)
         self._app.take(Notice(said, hint, "error", about=about))
 
     def _tell_restored(self, found: Sequence[Entry]) -> None:

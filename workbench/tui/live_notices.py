@@ -39,7 +39,7 @@ def notice_of(event: events.Event) -> Notice | None:
             hint = _(
                 "Choose them, or use the same again, in 3 Profile or 4 Plugins; or stop, and finish it in 6 Sessions."
             )
-            return Notice(message, hint, "error")
+            return Notice(_(message), hint, "error")
         case events.Error(message=message, hint=hint):
-            return Notice(message, hint, "error")
+            return Notice(_(message), _(hint), "error")
     return None

@@ -49,7 +49,7 @@ def default_label(device: str | None) -> str:
     try:
         return label_of(find_device(device, "input"))
     except WorkbenchError as error:
-        return error.message
+        return _(error.message)
 
 
 def _devices() -> list[Device]:
@@ -112,7 +112,7 @@ class DeviceScreen(Dialog[Chosen | None]):
             found = await to_thread(self._list_devices)
         except WorkbenchError as error:
             found = []
-            self._say("no-device", f"{error.message}\n{error.hint}".strip())
+            self._say("no-device", f"{_(error.message)}\n{_(error.hint)}".strip())
         else:
             self._say("no-device", "" if found else _("No device is there."))
         if found != self._found:

@@ -69,7 +69,7 @@ class Form(Dialog[Answer]):
     def say(self, said: str | WorkbenchError) -> None:
         """Below the fields: a text, or what is wrong."""
         is_wrong = isinstance(said, WorkbenchError)
-        text = f"✗ {said.message}\n{said.hint}".strip() if isinstance(said, WorkbenchError) else said
+        text = f"✗ {_(said.message)}\n{_(said.hint)}".strip() if isinstance(said, WorkbenchError) else said
         line = self.query_one("#said", Static)
         line.set_class(is_wrong, "-wrong")
         line.update(text)

@@ -56,5 +56,5 @@ class Prompt(Dialog[str]):
             if text:
                 self._check(text)
         except WorkbenchError as error:
-            return f"{error.message}\n{error.hint}".strip()
+            return f"{_(error.message)}\n{_(error.hint)}".strip()
         return ""

@@ -98,7 +98,7 @@ class WelcomeScreen(ModalScreen[None]):
         try:
             await step()
         except WorkbenchError as error:
-            self._say(f"{error}\n\n{error.hint}")
+            self._say(f"{_(error.message)}\n\n{_(error.hint)}")
 
     def _say(self, *lines: str) -> None:
         """Show these; the further lines of one that is long begin where it does."""
