@@ -18,7 +18,6 @@ from workbench.files import NewFile
 from workbench.languages import iso639_2
 from workbench.subtitles import srt
 from workbench.subtitles.formats import as_read, write
-from workbench.subtitles.normal import Order
 from workbench.types import Cue
 
 if TYPE_CHECKING:
@@ -47,7 +46,6 @@ class Track:
     cues: Sequence[Cue]
     language: str | None = None
     """BCP-47."""
-    title: str = ""
     styled: bool = False
     """Keep the look of ASS where the container can."""
     default: bool = False
@@ -74,7 +72,6 @@ def mux(
     tracks: Sequence[Track],
     output: Path,
     *,
-    order: Order = "source-first",
     overwrite: bool = False,
     stop: threading.Event | None = None,
 ) -> list[str]:
@@ -97,7 +94,7 @@ def mux(
         disk = _Disk(new)
         try:
             with av.open(disk, "w", format=format, buffer_size=_BUFFER_BYTES) as target:
-                left_out = _fill(source, target, tracks, order, stop or threading.Event())
+                left_out = _fill(source, target, tracks, stop or threading.Event())
         except (av.FFmpegError, ValueError) as error:
             disk.check()
             hint = "An .mkv holds most kinds of streams: name one with -o."
@@ -134,12 +131,10 @@ class _Disk:
             raise self._error
 
 
-def _fill(
-    source: InputContainer, target: OutputContainer, tracks: Sequence[Track], order: Order, stop: threading.Event
-) -> list[str]:
+def _fill(source: InputContainer, target: OutputContainer, tracks: Sequence[Track], stop: threading.Event) -> list[str]:
     copies, left_out = _copies(source, target, has_default=any(track.default for track in tracks))
     target.metadata.update(source.metadata)
-    packets = [(_add(target, track, order), _packets(track, target.format.name, order)) for track in tracks]
+    packets = [(_add(target, track), _packets(track, target.format.name)) for track in tracks]
     target.set_chapters(source.chapters())
     zero = presentation_start(source)
     waiting = [
@@ -187,16 +182,14 @@ def _holds(container: str, type: str, codec: str) -> bool:
     return type in ("video", "audio") or (type == "attachment" and container == "matroska")
 
 
-def _add(target: OutputContainer, track: Track, order: Order) -> Any:
+def _add(target: OutputContainer, track: Track) -> Any:
     from av.stream import Disposition
 
     codec = _codec(track, target.format.name)
     stream: Any = target.add_stream(codec)
-    stream.codec_context.subtitle_header = _header(track if codec == _ASS else Track(()), order)
+    stream.codec_context.subtitle_header = _header(track if codec == _ASS else Track(()))
     stream.codec_context.time_base = stream.time_base = _MS
     stream.metadata["language"] = iso639_2(track.language, bibliographic=target.format.name == "matroska")
-    if track.title:
-        stream.metadata["title"] = track.title
     stream.disposition = Disposition.default if track.default else Disposition(0)
     return stream
 
@@ -207,24 +200,24 @@ def _codec(track: Track, container: str) -> str:
     return _ASS if track.styled else "subrip"
 
 
-def _header(track: Track, order: Order) -> bytes:
+def _header(track: Track) -> bytes:
     """All of an ASS file but its cues: encoders of every format want one."""
-    return write(track.cues, "ass", order=order).partition(b"Dialogue:")[0]
+    return write(track.cues, "ass").partition(b"Dialogue:")[0]
 
 
-def _packets(track: Track, container: str, order: Order) -> Iterator[_Packet]:
+def _packets(track: Track, container: str) -> Iterator[_Packet]:
     match _codec(track, container):
         case "ass":
-            lines = write(track.cues, "ass", order=order).decode().splitlines()
+            lines = write(track.cues, "ass").decode().splitlines()
             said = [line.removeprefix("Dialogue: ") for line in lines if line.startswith("Dialogue: ")]
             for number, (cue, line) in enumerate(zip(as_read(track.cues, "ass"), said, strict=True)):
                 layer, _, _, rest = line.split(",", 3)
                 yield _Packet(cue.start, cue.end, f"{number},{layer},{rest}".encode())
         case "subrip":
-            for cue in as_read(track.cues, "srt", order=order):
+            for cue in as_read(track.cues, "srt"):
                 yield _Packet(cue.start, cue.end, srt.defuse(cue.text).encode())
         case _:
-            for cue in _one_at_a_time(as_read(track.cues, "srt", order=order)):
+            for cue in _one_at_a_time(as_read(track.cues, "srt")):
                 yield _Packet(cue.start, cue.end, _timed_text(cue))
 
 
