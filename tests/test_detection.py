@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.fakes import Loudness, run, until
-from workbench.audio.pcm import Cutter, Pcm
+from workbench.audio.pcm import Cutter, Piece
 from workbench.detection import DetectedStream, Detection, Turn
 from workbench.engines import Detector, Settings
 from workbench.errors import EngineError, EngineHung, PoolClosed
@@ -74,7 +74,7 @@ class Listener:
     def hear(self, samples: Samples) -> None:
         self.stream.put(self.pcm(samples))
 
-    def pcm(self, samples: Samples) -> Pcm:
+    def pcm(self, samples: Samples) -> Piece:
         return self._cutter.cut((samples * 32767).astype(np.int16))
 
     @property
@@ -318,13 +318,18 @@ def test_bytes_floats_and_other_rates_are_judged_in_one_batch() -> None:
             slow.hear(talk[::2])
             mixed.hear(talk[: 15 * 512])
             mixed.stream.put(Cutter(RATE, "pcm_f32le").cut(talk[15 * 512 :].copy()))
-            for one in (whole, slow, mixed):
+            floats = Listener(pool)
+            floats.stream.put(Cutter(RATE, "pcm_f32le").cut(talk))
+            every = (whole, slow, mixed, floats)
+            for one in every:
                 one.stream.end()
+            for one in every:
                 await one.judged()
+            assert floats.probabilities == whole.probabilities
             assert mixed.probabilities == whole.probabilities == [0.0] * 10 + [1.0] * 20 + [0.0] * 10
             assert len(slow.probabilities) == 40
             assert sum(slow.probabilities) == pytest.approx(20, abs=2)  # the filter rings
-            for one in (whole, slow, mixed):
+            for one in every:
                 await one.stream.close()
 
     run(test)

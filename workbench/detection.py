@@ -13,9 +13,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import compress
 from typing import Any, Final, Self, TypeAlias, cast
 
-from workbench.audio.pcm import INT16, Decoder, Pcm, decode
+from workbench.audio.pcm import Decoder, Piece, decode, length
 from workbench.engines import BatchEngine, Engine, Settings
 from workbench.errors import EngineError, PoolClosed, WorkbenchError
 from workbench.pool import Pool, Reply, Stage
@@ -40,11 +41,9 @@ class Turn:
     """One stream's part of a batch."""
 
     stream: DetectedStream
-    pieces: list[Pcm]
+    pieces: list[Piece]
     length: int
     """Samples, at the rate of the source."""
-    is_plain: bool
-    """Whether all that came of the stream is int16 at the rate of the detector: it is decoded together with others."""
     ends: bool
     """Whether what the detector holds back is wanted after them."""
     chunk: AudioChunk | None = None
@@ -84,13 +83,13 @@ class DetectedStream:
         """Audio comes at `source_rate` and is judged at `sample_rate`, hertz. `take` gets each turn when it is over."""
         self.take = take
         self.sample_rate = sample_rate
-        self.pieces: list[Pcm | None] = []  # None: an end
+        self.pieces: list[Piece | None] = []  # None: an end
         self.ends = 0  # of these
         self.is_listed = False  # among those that are ready, or at work
         self.at_work = False
         self.left: asyncio.Future[None] | None = None  # done when it is at work no more
         self.closing: asyncio.Task[None] | None = None
-        self.is_plain = source_rate == sample_rate  # and all that came is int16
+        self.is_plain = source_rate == sample_rate  # and all that came is int16: it is decoded together with others
         # in a worker thread at a time
         self.decoder = Decoder(source_rate, sample_rate)
         self.position = 0  # samples
@@ -99,9 +98,10 @@ class DetectedStream:
         self._detection = Detection.of(pool)
         self._detection.streams += 1
 
-    def put(self, pcm: Pcm) -> None:
-        self.is_plain &= pcm.dtype is INT16
-        self.pieces.append(pcm)
+    def put(self, piece: Piece) -> None:
+        if type(piece) is not bytes:
+            self.is_plain = False
+        self.pieces.append(piece)
         if not self.is_listed:
             self._detection.is_ready(self)
 
@@ -132,16 +132,14 @@ class DetectedStream:
 
     def turn(self) -> Turn:
         """All that waits, up to an end."""
-        self.at_work = True
+        self.at_work, ends = True, self.ends > 0
         pieces, self.pieces = self.pieces, []
-        if not self.ends:
-            whole = cast("list[Pcm]", pieces)
-            length = whole[0].length if len(whole) == 1 else sum([piece.length for piece in whole])
-            return Turn(self, whole, length, self.is_plain, False)
-        at = pieces.index(None)
-        self.pieces, self.ends = pieces[at + 1 :], self.ends - 1
-        whole = cast("list[Pcm]", pieces[:at])
-        return Turn(self, whole, sum([piece.length for piece in whole]), self.is_plain, True)
+        if ends:
+            at = next(place for place, piece in enumerate(pieces) if piece is None)
+            pieces, self.pieces = pieces[:at], pieces[at + 1 :]
+            self.ends -= 1
+        whole = cast("list[Piece]", pieces)
+        return Turn(self, whole, sum([length(piece) for piece in whole]), ends)
 
 
 class Detection:
@@ -257,11 +255,12 @@ def _judge(turns: Sequence[Turn], engine: Detector, _: object) -> Sequence[Turn]
 
 def _decode(turns: Sequence[Turn]) -> None:
     """Bytes of all in one array: for each alone, calls into numpy would cost the most."""
-    plain = [turn for turn in turns if turn.is_plain]
-    samples, at = decode(b"".join([piece.octets for turn in plain for piece in turn.pieces])), 0
-    for turn in turns:
+    plain = [turn.stream.is_plain for turn in turns]  # once: the loop may change it, for what comes after these
+    octets = [piece for turn in compress(turns, plain) for piece in turn.pieces]
+    samples, at = decode(b"".join(cast("list[bytes]", octets))), 0
+    for turn, is_plain in zip(turns, plain, strict=True):
         stream = turn.stream
-        if turn.is_plain:
+        if is_plain:
             own, at = samples[at : at + turn.length], at + turn.length
         else:
             own = stream.decoder.decode_all(turn.pieces, last=turn.ends)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final, Self, TypeAlias, cast
 
 from workbench import events
-from workbench.audio.pcm import Audio, Cutter, Encoding
+from workbench.audio.pcm import Audio, Cutter, Encoding, length
 from workbench.audio.recent import RecentAudio
 from workbench.detection import DetectedStream, Turn
 from workbench.engines import Detector
@@ -105,7 +105,7 @@ class StreamProcessor:
         self._received = 0  # samples at the rate of the source
         self._answered = 0  # of these, how many the detector is done with
         self._frames = self._segments = self._errors = 0
-        self._judged = self._frame_s = 0.0
+        self._last: Activity | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -134,10 +134,10 @@ class StreamProcessor:
             raise self._pool.broken.with_traceback(None)
         if self._received - self._answered >= self._limit or len(self._found) >= FOUND_LIMIT:
             raise Overrun(f"more than {LIMIT_S:g} s of audio wait", hint="Send it no faster than it is said.")
-        pcm = self._cutter.cut(data)
-        if pcm.length:
-            self._stream.put(pcm)
-            self._received += pcm.length
+        piece = self._cutter.cut(data)
+        if taken := length(piece):
+            self._stream.put(piece)
+            self._received += taken
 
     async def room(self) -> None:
         """Wait until less than half of what may wait does: whoever awaits this before each `feed` never overruns."""
@@ -203,11 +203,9 @@ class StreamProcessor:
     def statistics(self) -> StreamStatistics:
         return StreamStatistics(
             received_s=self._received / self._source_rate,
-            judged_s=self._judged,
+            judged_s=last.end if (last := self._last) else 0.0,
             waiting_s=self.waiting_s,
-            frames_received=math.floor(self._received / self._source_rate / self._frame_s + 1e-6)
-            if self._frame_s
-            else 0,
+            frames_received=math.floor(self._received / self._source_rate / last.frame_s + 1e-6) if last else 0,
             frames_judged=self._frames,
             segments=self._segments,
             errors=self._errors,
@@ -221,10 +219,8 @@ class StreamProcessor:
         if self._recent is not None and turn.chunk is not None:
             self._recent.append(turn.chunk)
         for activity in turn.found:
-            frames = len(activity.probabilities)
-            self._frames += frames
-            self._frame_s = activity.frame_s
-            self._judged = activity.start + activity.frame_s * frames
+            self._frames += len(activity.probabilities)
+            self._last = activity
             for event in self._segmenter.process(activity):
                 self._tell(event)
         if turn.error is not None:

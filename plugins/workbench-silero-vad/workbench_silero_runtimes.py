@@ -21,7 +21,8 @@ class Network(Protocol):
     """A loaded network: what a stream needs goes in and out."""
 
     def __call__(self, frames: Samples, memory: Samples) -> tuple[Samples, Samples]:
-        """Frames (T, B, context + frame) and memory (B, 2, 128) to probabilities (T, B) and the next memory."""
+        """Frames (T, B, context + frame), not to be written to, and memory (B, 2, 128) to probabilities (T, B) and the
+        next memory."""
 
 
 Networks: TypeAlias = Mapping[int, Network]
@@ -99,7 +100,7 @@ def _torchscript(model: Any) -> Network:
         with torch.inference_mode():
             for column in range(frames.shape[1]):
                 state = torch.from_numpy(memory[column, :, None].copy())
-                for row, frame in enumerate(torch.from_numpy(frames[:, column])):
+                for row, frame in enumerate(torch.from_numpy(frames[:, column].copy())):
                     probability, state = model.forward(frame[None], state)
                     probabilities[row, column] = probability.item()
                 memory[column] = state[:, 0].numpy()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib.util
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from itertools import accumulate
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
@@ -20,6 +20,9 @@ from workbench_silero_runtimes import FRAMES, Networks, rewritten, sequence, ste
 
 ROWS: Final = 256
 """Frames in one run, at most, unless more streams than that are ready: the working set stays in the CPU's cache."""
+
+_MEMORY: Final = 2 * 128 * 4
+"""Bytes."""
 
 _AS_THEY_ARE: Final = {
     "onnx": ((stepwise, "silero_vad.onnx"), (sequence, package.SEQUENCE)),
@@ -36,10 +39,10 @@ class Stream:
 
     sample_rate: int = 0
     """Hertz of its audio; 0: none has come."""
-    memory: Samples = field(default_factory=lambda: np.zeros((2, 128), np.float32))
-    """The LSTM's h and c."""
-    rest: Samples = field(default_factory=lambda: np.zeros(0, np.float32))
-    """Once audio has come: the last context, and what there is of the next frame."""
+    memory: bytes = bytes(_MEMORY)
+    """The LSTM's h and c, 128 floats each."""
+    rest: bytes = b""
+    """Once audio has come: the last context, and what there is of the next frame; floats."""
     start: float = 0.0
     """Of the next frame's first sample, once one is in `rest`; seconds on the timeline."""
 
@@ -53,8 +56,10 @@ class _Heard:
     """Of the streams among the items of the call; the most complete frames first."""
     counts: list[int]
     """Complete frames of each."""
-    samples: Samples
-    """Of each, one after the other: what was left of the last chunk, and this one."""
+    octets: bytes
+    """The samples of each, one after the other: what was left of the last chunk, and this one."""
+    starts: list[int]
+    """Where the samples of each begin, and where all end."""
     probabilities: Samples
     """(frame, stream); what lies beyond a stream's frames is unset."""
     memory: Samples
@@ -116,9 +121,9 @@ class Silero(workbench.Detector[Stream], workbench.BatchEngine[AudioChunk, Activ
     def flush(self, state: Stream) -> Iterable[Activity]:
         """The probability of an incomplete last frame, filled up with silence."""
         rate = state.sample_rate
-        if not rate or len(state.rest) == FRAMES[rate] // 8:
+        pending = len(state.rest) // 4 - FRAMES[rate] // 8 if rate else 0
+        if not pending:
             return ()
-        pending = len(state.rest) - FRAMES[rate] // 8
         silence = np.zeros(FRAMES[rate] - pending, np.float32)
         return self.process(AudioChunk(silence, rate, state.start + pending / rate), state)
 
@@ -129,39 +134,43 @@ class Silero(workbench.Detector[Stream], workbench.BatchEngine[AudioChunk, Activ
         """Those of `work` with that rate, as one array: live, calls into numpy for each stream would cost the most."""
         frame, context = FRAMES[rate], FRAMES[rate] // 8
         counts = {
-            i: (len(chunk.samples) + max(0, len(state.rest) - context)) // frame
+            i: (len(chunk.samples) + max(0, len(state.rest) // 4 - context)) // frame
             for i, (chunk, state) in enumerate(work)
             if chunk.sample_rate == rate
         }
         places = sorted(counts, key=counts.__getitem__, reverse=True)
-        streams = [work[i] for i in places]
-        silence = np.zeros(context, np.float32)
-        parts = [p for chunk, state in streams for p in (state.rest if state.sample_rate else silence, chunk.samples)]
-        lengths = [len(rest) + len(fresh) for rest, fresh in zip(parts[::2], parts[1::2], strict=True)]
+        silence = bytes(4 * context)
+        parts, starts = list[bytes | memoryview](), [0]
+        for chunk, state in map(work.__getitem__, places):
+            rest, samples = state.rest or silence, np.ascontiguousarray(chunk.samples, np.float32)
+            parts += rest, samples.data
+            starts.append(starts[-1] + len(rest) // 4 + len(samples))
+        memory = bytearray().join([work[i][1].memory for i in places])
         heard = _Heard(
             rate,
             places,
             [counts[i] for i in places],
-            np.concatenate(parts),
+            b"".join(parts),  # unlike numpy's, this does not let go of the interpreter for each of them
+            starts,
             np.empty((counts[places[0]], len(places)), np.float32),
-            np.concatenate([state.memory for _, state in streams]).reshape(-1, 2, 128),
+            np.frombuffer(memory, np.float32).reshape(-1, 2, 128),
         )
-        self._run(heard, list(accumulate(lengths, initial=0)))
+        self._run(heard)
         return heard
 
-    def _run(self, heard: _Heard, starts: list[int]) -> None:
-        """Put in the probabilities and move the memory on, of streams whose samples start at `starts`."""
+    def _run(self, heard: _Heard) -> None:
+        """Put in the probabilities and move the memory on."""
         network, frame, width = self._networks[heard.rate], FRAMES[heard.rate], FRAMES[heard.rate] * 9 // 8
-        samples, counts, memory = heard.samples, heard.counts, heard.memory
+        samples, counts, memory = np.frombuffer(heard.octets, np.float32), heard.counts, heard.memory
         if counts[-1] and len(samples) == len(counts) * width:  # one frame of each, and they lie as they are needed
             heard.probabilities[:], memory[:] = network(samples.reshape(1, -1, width), memory)
             return
-        windows = np.ndarray((max(0, len(samples) - width + 1), width), np.float32, samples, strides=(4, 4))
+        windows = np.ndarray((max(0, len(samples) - width + 1), width), np.float32, heard.octets, strides=(4, 4))
         done = 0
         while done < counts[0]:
             ready = sum(count > done for count in counts)
             until = min(counts[ready - 1], done + max(1, ROWS // ready))
-            frames = windows[np.array(starts[:ready]) + frame * np.arange(done, until)[:, None]]
+            frames = windows[np.array(heard.starts[:ready]) + frame * np.arange(done, until)[:, None]]
             heard.probabilities[done:until, :ready], memory[:ready] = network(frames, memory[:ready])
             done = until
 
@@ -169,19 +178,19 @@ class Silero(workbench.Detector[Stream], workbench.BatchEngine[AudioChunk, Activ
 def _advance(work: Work, heard: _Heard, results: list[Iterable[Activity]]) -> None:
     """Move each stream on to where its next chunk starts, and set its result."""
     rate, frame = heard.rate, FRAMES[heard.rate]
-    context, frame_s, samples, end = frame // 8, frame / rate, heard.samples, 0
-    rows = zip(heard.places, heard.counts, heard.probabilities.T, heard.memory, strict=True)
-    for i, count, probabilities, memory in rows:
+    context, frame_s, octets, memory = frame // 8, frame / rate, heard.octets, heard.memory.tobytes()
+    rows = zip(heard.places, heard.counts, pairwise(heard.starts), heard.probabilities.T, strict=True)
+    for row, (i, count, (begin, end), probabilities) in enumerate(rows):
         chunk, state = work[i]
-        pending = len(state.rest) - context if state.sample_rate else 0
-        begin, end = end, end + context + pending + len(chunk.samples)
+        pending = end - begin - context - len(chunk.samples)
         if not pending:
             state.start = chunk.start
         if count:
-            results[i] = (Activity(state.start, frame_s, probabilities[:count]),)
+            own = probabilities if count == len(probabilities) else probabilities[:count]
+            results[i] = (Activity(state.start, frame_s, own),)
             state.start = chunk.start + (count * frame - pending) / rate
-            state.memory = memory.copy()
-        state.sample_rate, state.rest = rate, samples[begin + count * frame : end].copy()
+            state.memory = memory[row * _MEMORY : (row + 1) * _MEMORY]
+        state.sample_rate, state.rest = rate, octets[4 * (begin + count * frame) : 4 * end]
 
 
 def _load(backend: str) -> Networks:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.audio.pcm import SAMPLE_RATES, Cutter, Decoder, Pcm
+from workbench.audio.pcm import SAMPLE_RATES, Cutter, Decoder
 from workbench.errors import InputError, UsageError
 from workbench.types import Samples
 
@@ -54,9 +54,9 @@ def test_floats_beyond_one_are_clipped() -> None:
 
 def test_a_sample_that_was_cut_in_two_is_forgotten_at_the_end() -> None:
     cutter = Cutter(16_000, "pcm_s16le")
-    assert cutter.cut(b"\x01").length == 0
+    assert cutter.cut(b"\x01") == b""
     cutter.end()
-    assert cutter.cut(b"\x02\x00") == Pcm(b"\x02\x00", np.dtype("<i2"), 1)
+    assert cutter.cut(b"\x02\x00") == b"\x02\x00"
 
 
 @pytest.mark.parametrize(

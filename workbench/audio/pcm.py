@@ -6,7 +6,7 @@ In two steps for two threads: `Cutter` costs next to nothing and keeps the order
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -20,21 +20,20 @@ if TYPE_CHECKING:
 Encoding: TypeAlias = Literal["pcm_s16le", "pcm_f32le"]
 Audio: TypeAlias = "bytes | bytearray | memoryview | npt.NDArray[np.int16] | npt.NDArray[np.float32]"
 
+Piece: TypeAlias = "bytes | npt.NDArray[np.float32]"
+"""Whole mono samples as they came, which nobody else writes to: the bytes of int16, or an array of floats."""
+
 SAMPLE_RATES: Final = range(8_000, 384_001)
 """Hertz that are taken."""
-_DTYPES: Final[Mapping[str, np.dtype[Any]]] = {"pcm_s16le": np.dtype("<i2"), "pcm_f32le": np.dtype("<f4")}
-INT16: Final = _DTYPES["pcm_s16le"]
-_FLOAT32: Final = _DTYPES["pcm_f32le"]
+_WIDTHS: Final[Mapping[str, int]] = {"pcm_s16le": 2, "pcm_f32le": 4}
+_INT16: Final = np.dtype("<i2")
+_FLOAT32: Final = np.dtype("<f4")
 _SCALE: Final = np.float32(1 / 32768)
 
 
-class Pcm(NamedTuple):
-    """Whole mono samples, as they came."""
-
-    octets: bytes
-    dtype: np.dtype[Any]
-    length: int
+def length(piece: Piece) -> int:
     """In samples."""
+    return len(piece) // 2 if type(piece) is bytes else len(piece)
 
 
 class Cutter:
@@ -49,50 +48,48 @@ class Cutter:
         if sample_rate not in SAMPLE_RATES:
             limits = f"{SAMPLE_RATES[0]} to {SAMPLE_RATES[-1]} Hz"
             raise UsageError(f"audio at {sample_rate} Hz is not taken", hint=f"Send {limits}.")
-        if encoding not in _DTYPES:
+        if encoding not in _WIDTHS:
             raise UsageError(
                 f"no encoding is called {encoding!r}", hint=f"It is one of: {', '.join(get_args(Encoding))}."
             )
-        self._dtype = _DTYPES[encoding]
-        self._width = self._dtype.itemsize
+        self._width = _WIDTHS[encoding]
         self._rest = b""  # of a sample that was cut in two
 
-    def cut(self, data: Audio) -> Pcm:
+    def cut(self, data: Audio) -> Piece:
         """The samples that are complete with `data`. Raises `InputError` for what is no audio, and takes nothing."""
         if isinstance(data, np.ndarray):
             return _of_array(data)
         octets = self._rest + data if self._rest else bytes(data)
-        length, beyond = divmod(len(octets), self._width)
+        beyond = len(octets) % self._width
         whole, rest = (octets[:-beyond], octets[-beyond:]) if beyond else (octets, b"")
-        if self._dtype is _FLOAT32:
-            _check(np.frombuffer(whole, _FLOAT32))
+        piece = whole if self._width == 2 else _checked(np.frombuffer(whole, _FLOAT32))
         self._rest = rest
-        return Pcm(whole, self._dtype, length)
+        return piece
 
     def end(self) -> None:
         """Forget a sample that was cut in two."""
         self._rest = b""
 
 
-def _of_array(array: npt.NDArray[Any]) -> Pcm:
+def _of_array(array: npt.NDArray[Any]) -> Piece:
     if array.ndim != 1:
         raise InputError(f"an array of {array.ndim} dimensions is no mono audio", hint="Mix its channels.")
-    dtype = next((known for known in _DTYPES.values() if known == array.dtype), None)
-    if dtype is None:
-        raise InputError(f"an array of {array.dtype} is no audio", hint="Send int16 or float32.")
-    if dtype is _FLOAT32:
-        _check(array)
-    return Pcm(array.tobytes(), dtype, len(array))
+    if array.dtype == _INT16:
+        return array.tobytes()
+    if array.dtype == _FLOAT32:
+        return _checked(array.astype(_FLOAT32))
+    raise InputError(f"an array of {array.dtype} is no audio", hint="Send int16 or float32.")
 
 
-def _check(samples: Samples) -> None:
+def _checked(samples: Samples) -> Samples:
     if not np.isfinite(samples).all():
         raise InputError("the audio has values that are not numbers", hint="Send floats from -1 to 1.")
+    return samples
 
 
 def decode(octets: bytes) -> Samples:
     """Float32 in [-1, 1] of int16."""
-    samples = np.frombuffer(octets, INT16).astype(np.float32)
+    samples = np.frombuffer(octets, _INT16).astype(np.float32)
     samples *= _SCALE
     return samples
 
@@ -105,13 +102,12 @@ class Decoder:
         self._source_rate, self._sample_rate = source_rate, sample_rate
         self._resampler: soxr.ResampleStream | None = None
 
-    def decode(self, pcm: Pcm) -> Samples:
+    def decode(self, piece: Piece) -> Samples:
         """The next samples. A resampler holds some back."""
-        is_int = pcm.dtype is INT16
-        samples = decode(pcm.octets) if is_int else np.clip(np.frombuffer(pcm.octets, pcm.dtype), -1.0, 1.0)
+        samples = decode(piece) if isinstance(piece, bytes) else np.clip(piece, -1.0, 1.0)
         return samples if self._source_rate == self._sample_rate else self._resampled(samples)
 
-    def decode_all(self, pieces: Iterable[Pcm], *, last: bool) -> Samples:
+    def decode_all(self, pieces: Iterable[Piece], *, last: bool) -> Samples:
         """The next samples in one array; with `last`, and what was held back."""
         parts = [self.decode(piece) for piece in pieces]
         return np.concatenate([*parts, self.end()] if last or not parts else parts)

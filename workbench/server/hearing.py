@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from workbench import events
-from workbench.audio.pcm import Cutter, Decoder
+from workbench.audio.pcm import Cutter, Decoder, length
 from workbench.engines import Capture, Settings
 from workbench.errors import PoolClosed, Severity
 from workbench.pipeline import Emit, LiveMode, Pipeline, Stages
@@ -140,10 +140,10 @@ class Recognition:
             self._emit(event)
 
     async def feed(self, data: bytes) -> None:
-        pcm = self._cutter.cut(data)
-        self._received += pcm.length
+        piece = self._cutter.cut(data)
+        self._received += length(piece)
         await self._source.room()
-        self._source.put(self._decoder.decode(pcm))
+        self._source.put(self._decoder.decode(piece))
 
     async def flush(self) -> None:
         await self._go_on()

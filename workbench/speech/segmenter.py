@@ -179,8 +179,9 @@ class Segmenter:
         return SpeechEnded(segment_id=self.next_id - 1, start=speech.start, end=end)
 
     def _continues(self, activity: Activity) -> bool:
-        same_frames = activity.frame_s == self._frame_s
-        return same_frames and abs(activity.start - self._time(self._count)) <= self._frame_s / 2
+        frame_s = self._frame_s
+        expected = self._origin + self._count * frame_s
+        return activity.frame_s == frame_s and abs(activity.start - expected) <= frame_s / 2
 
     def _padded(self, frame: int) -> float:
         """Where a segment begins whose speech begins with `frame`."""
