@@ -124,6 +124,7 @@ def test_the_version_is_told(command: Any) -> None:
     ("arguments", "said"),
     [
         (["plugin"], "No command is called 'plugin' (did you mean 'plugins'?)."),
+        (["talk one.mp4"], "To make subtitles of a file: workbench transcribe 'talk one.mp4'"),
         (["transcribe"], "Missing argument 'FILE'"),
         (["transcribe", "a.wav", "--langage", "en"], "--language"),
         (["plugins", "--no-plugin"], "--no-plugin needs the name of a plugin"),

@@ -6,6 +6,7 @@ import contextlib
 import io
 import logging
 import os
+import shlex
 import sys
 from importlib import import_module
 from typing import Annotated, Any, Final
@@ -41,6 +42,9 @@ class _LazyGroup(TyperGroup):
         if cmd_name not in COMMANDS:
             if ctx.resilient_parsing:  # the shell asks for completions
                 return None
+            if os.path.splitext(cmd_name)[1] or os.path.isfile(cmd_name):
+                hint = f"To make subtitles of a file: workbench transcribe {shlex.quote(cmd_name)}"
+                raise UsageError(f"{cmd_name!r} is no command", hint=hint)
             ctx.fail(f"No command is called {cmd_name!r}{did_you_mean(cmd_name, COMMANDS)}.")
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         target = getattr(import_module(module), attribute)
