@@ -33,8 +33,8 @@ class Outcome(NamedTuple, Generic[T]):
     error: Exception | None
 
 
-def limit_arenas(count: int = 2) -> None:
-    """Let all threads of this process share `count` of glibc's arenas, and give memory back; only with glibc.
+def limit_arenas() -> None:
+    """Let all threads of this process share two of glibc's arenas, and give memory back; only with glibc.
 
     By default each thread that allocates gets an arena of its own, and none gives the memory of large arrays back: the
     process grows with the threads that ever worked on one (measured with Whisper: 560 MB instead of 400). Arrays of
@@ -42,7 +42,7 @@ def limit_arenas(count: int = 2) -> None:
     glibc raises both bounds with the largest array it ever freed, and an hour of live audio leaves holes that stay.
     """
     if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
-        mallopt(_M_ARENA_MAX, count)
+        mallopt(_M_ARENA_MAX, 2)
         mallopt(_M_MMAP_THRESHOLD, 4 << 20)
         mallopt(_M_TRIM_THRESHOLD, 1 << 20)
 

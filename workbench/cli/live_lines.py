@@ -17,16 +17,14 @@ Teller: TypeAlias = Callable[[events.Event], None]
 
 def teller_of(*, as_json: bool, plain: bool) -> Teller:
     """What tells of a session on standard output."""
-    return _Json() if as_json else _Lines(shows_interim=not plain and console.moves_cursor(sys.stdout))
+    return _tell_as_json if as_json else _Lines(shows_interim=not plain and console.moves_cursor(sys.stdout))
 
 
-class _Json:
+def _tell_as_json(event: events.Event) -> None:
     """One event a line. What goes wrong is said to people too."""
-
-    def __call__(self, event: events.Event) -> None:
-        console.print_json(event.to_dict())
-        if isinstance(event, events.Error):
-            _say_what_is_wrong(event)
+    console.print_json(event.to_dict())
+    if isinstance(event, events.Error):
+        _say_what_is_wrong(event)
 
 
 class _Lines:

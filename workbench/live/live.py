@@ -331,10 +331,7 @@ class Live:
     def _told(self, error: Exception) -> WorkbenchError:
         """Log and tell `error`, as one of ours."""
         _log.error("a live session is disturbed: %s", error, exc_info=None if is_expected(error) else error)
-        ours = error if isinstance(error, WorkbenchError) else _unexpected(error)
+        hint = f"What was captured is stored. Details: {paths.log_file()}"
+        ours = error if isinstance(error, WorkbenchError) else WorkbenchError(in_one_line(error), hint=hint)
         self._tell(events.Error(code=ours.code, message=ours.message, hint=ours.hint))
         return ours
-
-
-def _unexpected(error: Exception) -> WorkbenchError:
-    return WorkbenchError(in_one_line(error), hint=f"What was captured is stored. Details: {paths.log_file()}")
