@@ -128,6 +128,16 @@ async def pauses(pilot: Pilot[int], condition: Callable[[], bool]) -> None:
 # what is shown
 
 
+def test_an_empty_screen_says_where_captions_come(make: Make, live: FakeLive) -> None:
+    async def test(pilot: Pilot[int]) -> None:
+        await pauses(pilot, lambda: any("What is said appears here." in line for line in lines(app)))
+        live.tell(events.Transcript(transcript=said(0, "words")))
+        await pauses(pilot, lambda: any("words" in line for line in lines(app)))
+        assert not any("What is said appears here." in line for line in lines(app))
+
+    drive(app := make("live"), test)
+
+
 def looks(live: FakeLive, *keys: str) -> Callable[[Pilot[int]], Any]:
     async def run(pilot: Pilot[int]) -> None:
         await shown(pilot)

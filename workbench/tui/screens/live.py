@@ -89,7 +89,7 @@ class LiveScreen(Frame):
         with Vertical(id="left"):
             yield InputPanel(self.live.meter)
             yield CaptionHead(id="caption-head")
-            yield CaptionView()
+            yield CaptionView(" " * 6 + _("What is said appears here."))
         with Vertical(id="side"):
             yield StagePanel()
             yield SystemPanel()

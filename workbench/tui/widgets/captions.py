@@ -58,8 +58,10 @@ class CaptionView(Styled, ScrollView, can_focus=True, inherit_bindings=False):
     unseen = var(0)
     """Captions that came since it does not follow."""
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, empty: str = "", *, id: str | None = None) -> None:
+        """`empty` is shown while there is no caption."""
         super().__init__(id=id)
+        self._empty = empty
         self.shape = Shape()
         self._captions = Captions()
         self._rows = CaptionRows()
@@ -282,7 +284,7 @@ class CaptionView(Styled, ScrollView, can_focus=True, inherit_bindings=False):
     def _line(self, y: int) -> Line:
         index = self._rows.at(y)
         if index >= len(self._rows.placed):
-            return ()
+            return ((self._empty, "dim"),) if self._empty and y == 0 else ()
         first, last = self.selected or (0, -1)
         number = y - self._rows.top(index)
         return self.shape.line(self._rows.placed[index], number, chosen=first <= index <= last, marked=self._marked)
