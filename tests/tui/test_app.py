@@ -442,6 +442,7 @@ def test_the_footer_shows_the_keys_of_what_has_the_focus(make: Make) -> None:
         await pilot.press("/")
         await pilot.pause()
         assert "esc Stop searching" in lines(app)[-1]
+        assert "/ Find" not in lines(app)[-1], "it is text now"
 
     drive(app := make(), test)
 

@@ -58,8 +58,8 @@ class KeyLine(Widget):
         items: dict[str, _Item] = {}
         for active in sorted(screen.active_bindings.values(), key=_place):
             binding = active.binding
-            if binding.show and binding.action not in items:
-                shown = self.app.get_key_display(binding)
+            shown = self.app.get_key_display(binding)
+            if binding.show and binding.action not in items and not _is_typed(screen, binding.key, shown):
                 items[binding.action] = _Item(binding.key, shown, _(binding.description), active.enabled)
         last = [items.pop(action) for action in ALWAYS if action in items]
         fitting = self._fitting([*items.values()], last)
@@ -96,6 +96,11 @@ class KeyLine(Widget):
         for start, end, key in self._places:
             if start <= event.x - self.styles.padding.left < end:
                 self.app.simulate_key(key)
+
+
+def _is_typed(screen: Screen[object], key: str, shown: str) -> bool:
+    """Whether the key is text to what has the focus. Textual knows that of letters, but not of "plus"."""
+    return len(shown) == 1 and screen.focused is not None and screen.focused.check_consume_key(key, shown)
 
 
 def _place(active: ActiveBinding) -> tuple[int, bool, int]:
