@@ -202,9 +202,11 @@ def test_what_failed_when_it_was_to_be_cancelled_is_the_cause_of_the_cancellatio
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere niceness is the whole process's")
-def test_worker_threads_stand_back_where_the_loop_is_favoured() -> None:
+@pytest.mark.parametrize("began", [0, 5])
+def test_worker_threads_stand_back_where_the_loop_is_favoured(began: int) -> None:
     program = (
         "import asyncio, os, threading\n"
+        f"os.nice({began})\n"
         "from workbench.threads import favour_the_loop, to_thread\n"
         "def niceness(): return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())\n"
         "async def main():\n"

@@ -94,7 +94,8 @@ class _Threads:
 
     def _work(self, todo: queue.SimpleQueue[Callable[[], Callable[[], None]]]) -> None:
         if self.niceness and sys.platform == "linux":  # elsewhere niceness is the whole process's
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self.niceness)
+            of_loop = os.getpriority(os.PRIO_PROCESS, os.getpid())  # less than that only root may ask for
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), of_loop + self.niceness)
         while True:
             tell = todo.get()()
             self._idle.append(todo)
