@@ -18,12 +18,13 @@ from typer.testing import Result
 from tests.real_speech import clip, needs_engines
 from tests.tui.terminal import Terminal
 from workbench import events, sessions
+from workbench.cli.live_lines import teller_of
 from workbench.engines import Capture, Settings
 from workbench.errors import MissingError
 from workbench.recording import LEFT_S, Recording
 from workbench.recording_info import State
 from workbench.subtitles import Caption
-from workbench.types import AudioChunk
+from workbench.types import AudioChunk, Transcript
 
 Command = Callable[..., Result]
 Child = Callable[..., "subprocess.CompletedProcess[bytes]"]
@@ -114,6 +115,19 @@ def test_captions_are_lines_with_the_time_they_were_said_at(command: Command, to
 def test_a_translation_stands_below_its_caption(command: Command, tone: Tone) -> None:
     result = command("live", "--file", tone(), "--pace", "0", "--translate", "xx")
     assert result.stdout == "[0:00] Hello there.\n       .ereht olleH\n"
+
+
+def test_a_translation_that_comes_after_another_caption_has_its_time(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    tell = teller_of(as_json=False, plain=True)
+    said = [Transcript(segment_id=i, text=str(i), language="en", start=3.0 * i, end=3.0 * i + 2) for i in range(3)]
+    for one in said[:2]:
+        tell(events.Transcript(transcript=one))
+    for one in said[:2]:
+        tell(events.Translation(transcript=one, translation=one.translated(f"um {one.text}", "pt")))
+    tell(events.Transcript(transcript=said[2]))
+    tell(events.Translation(transcript=said[2], translation=said[2].translated("dois", "pt")))
+    expected = ["[0:00] 0", "[0:03] 1", "[0:00] um 0", "[0:03] um 1", "[0:06] 2", "       dois"]
+    assert capfdbinary.readouterr().out.decode().splitlines() == expected
 
 
 def test_json_is_an_event_a_line_and_the_journal_tells_the_same_but_for_interim_text(

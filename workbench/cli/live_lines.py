@@ -28,19 +28,26 @@ def _tell_as_json(event: events.Event) -> None:
 
 
 class _Lines:
-    """One caption a line, its translation on the next; on a terminal the interim text in a line that is overwritten."""
+    """One caption a line; its translation on the next, or with its time, where others came between them.
+
+    On a terminal the interim text stands in a line that is overwritten.
+    """
 
     def __init__(self, *, shows_interim: bool) -> None:
         self._shows_interim = shows_interim
+        self._last: int | None = None  # the segment of the line above
 
     def __call__(self, event: events.Event) -> None:
         match event:
             case events.Transcript(transcript=transcript) if transcript.is_final:
                 self._line(f"[{clock(transcript.start)}] {transcript.text}")
+                self._last = transcript.segment_id
             case events.Transcript(transcript=transcript) if self._shows_interim:
                 self._interim(transcript.text)
-            case events.Translation(translation=translation) if translation.is_final:
-                self._line(f"{'':{len(clock(translation.start)) + 2}} {translation.text}")
+            case events.Translation(transcript=transcript, translation=translation) if translation.is_final:
+                time = f"[{clock(transcript.start)}]"
+                self._line(f"{time if transcript.segment_id != self._last else '':{len(time)}} {translation.text}")
+                self._last = transcript.segment_id
             case events.DeviceLost(device=device, message=message):
                 console.say(
                     f"{device} is lost: {message} What was heard is stored; it is opened again when it is back."
