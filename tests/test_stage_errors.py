@@ -30,6 +30,10 @@ def test_an_exception_of_an_engine_is_named_with_its_place() -> None:
     assert isinstance(caught.value.__cause__, ValueError)
 
 
+def test_no_minute_has_sixty_seconds() -> None:
+    assert " failed at 1:00.0: " in explained(StageKind.ASR, "whisper", 59.97, ValueError()).message
+
+
 def test_where_memory_is_short_it_is_said_what_takes_less() -> None:
     found = explained(StageKind.TRANSLATION, "words", 0.0, MemoryError())
     assert found.stage is StageKind.TRANSLATION

@@ -37,7 +37,7 @@ def explained(kind: StageKind, name: str, position: float, error: Exception) -> 
     if isinstance(error, UsageError | MissingError | InputError):
         return error
     ours = isinstance(error, WorkbenchError)
-    minutes, seconds = divmod(position, 60)
+    minutes, seconds = divmod(round(position, 1), 60)
     hint = error.hint if isinstance(error, WorkbenchError) else ""
     if not hint and is_out_of_memory(error):
         hint = f"Close other programs, or name a smaller one with --engine {kind}=NAME. Details: {paths.log_file()}"
