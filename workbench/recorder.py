@@ -58,13 +58,7 @@ class Recorder:
     does not take samples, they are counted, and silence takes their place once it does again.
     """
 
-    def __init__(
-        self,
-        meter: Meter,
-        tell: Tell,
-        *,
-        muted: Callable[[], bool] = lambda: False,
-    ) -> None:
+    def __init__(self, meter: Meter, tell: Tell, *, muted: Callable[[], bool] = lambda: False) -> None:
         """What is heard while `muted` is stored, and noted in the gate of `record`."""
         self.label = ""
         """What people call the source."""
