@@ -24,6 +24,7 @@ from workbench.tui import texts
 from workbench.tui.app import WorkbenchApp
 from workbench.tui.choices import Choices
 from workbench.tui.screens.ask import Ask
+from workbench.tui.screens.palette import Palette
 from workbench.tui.themes import DARK, LIGHT
 
 Make = Callable[..., WorkbenchApp]
@@ -397,7 +398,7 @@ def test_the_palette_knows_the_actions_of_the_screen(make: Make, key: str) -> No
     async def test(pilot: Pilot[int]) -> None:
         app.notice("one")
         await pilot.press(key)
-        assert type(app.screen).__name__ == "CommandPalette"
+        assert isinstance(app.screen, Palette)
         await pilot.press(*"high-contrast")
         await fakes.until(lambda: any("Theme: high-contrast" in line for line in lines(app)))
         await pilot.press("enter")

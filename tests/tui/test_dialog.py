@@ -13,6 +13,7 @@ from textual.widgets import TextArea
 from tests.tui.conftest import FakeLive, drive, lines
 from workbench.tui.app import WorkbenchApp
 from workbench.tui.choices import Choices
+from workbench.tui.frame import Frame
 from workbench.tui.screens.ask import Ask
 from workbench.tui.screens.dialog import Dialog
 from workbench.tui.screens.export import ExportScreen
@@ -38,6 +39,27 @@ def test_the_last_line_has_the_keys_of_the_dialog_and_not_of_what_is_behind_it(m
         await pilot.pause()
         assert isinstance(app.screen, HelpScreen)
         assert any("Back" in line and "esc" in line for line in lines(app))
+
+    drive(app := make(), test)
+
+
+def test_the_last_line_has_the_key_of_the_list_of_commands(make: Make) -> None:
+    async def test(pilot: Pilot[int]) -> None:
+        await pilot.press("colon")
+        await pilot.pause()
+        assert lines(app)[-1].strip() == "esc Exit the command palette"
+        await pilot.press("escape")
+        assert isinstance(app.screen, Frame)
+
+    drive(app := make(), test)
+
+
+def test_a_click_on_a_key_below_a_dialog_presses_it(make: Make) -> None:
+    async def test(pilot: Pilot[int]) -> None:
+        app.push_screen(dialogs()[2])
+        await pilot.pause()
+        await pilot.click("KeyLine", offset=(lines(app)[-1].index("Back"), 0))
+        assert not isinstance(app.screen, Dialog)
 
     drive(app := make(), test)
 

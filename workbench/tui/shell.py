@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 from textual import events, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, Keymap
-from textual.command import CommandPalette
 from textual.screen import Screen
 from textual.signal import Signal
 from textual.widgets import Input, TextArea
@@ -126,8 +125,10 @@ class Shell(App[int]):
         self.push_screen(HelpScreen(self.screen))
 
     def action_command_palette(self) -> None:
-        if not isinstance(self.screen, CommandPalette):
-            self.push_screen(CommandPalette(placeholder=_("Search for commands…")))
+        from workbench.tui.screens.palette import Palette
+
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette())
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         from workbench.tui.commands import commands

@@ -58,8 +58,10 @@ class KeyLine(Widget):
         items: dict[str, _Item] = {}
         for active in sorted(screen.active_bindings.values(), key=_place):
             binding = active.binding
+            if not binding.show or binding.action in items:
+                continue
             shown = self.app.get_key_display(binding)
-            if binding.show and binding.action not in items and not _is_typed(screen, binding.key, shown):
+            if not _is_typed(screen, binding.key, shown):
                 items[binding.action] = _Item(binding.key, shown, _(binding.description), active.enabled)
         last = [items.pop(action) for action in ALWAYS if action in items]
         fitting = self._fitting([*items.values()], last)
