@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,10 +24,15 @@ def read() -> dict[str, Any]:
     choices = _parsed(text)
     for key in choices:
         if key not in _KEYS:
-            raise _wrong(text, key, f"is not known{did_you_mean(key, _KEYS)}")
+            raise _wrong(text, (key,), f"is not known{did_you_mean(key, _KEYS)}")
     if not isinstance(choices.get("profile", ""), str):
-        raise _wrong(text, "profile", "must be the name or the file of a profile, in quotes")
+        raise _wrong(text, ("profile",), "must be the name or the file of a profile, in quotes")
     return choices
+
+
+def located(key: Sequence[str]) -> str:
+    """Where the choice of that name stands, as FILE:LINE: NAME. Raises as `read` does."""
+    return _located(_text(), key)
 
 
 def change(key: str, value: Any) -> None:
@@ -59,8 +65,12 @@ def _parsed(text: str) -> dict[str, Any]:
         raise _unreadable(f"{config_file()}:{error}") from error
 
 
-def _wrong(text: str, key: str, what: str) -> UsageError:
-    return _unreadable(f"{config_file()}:{line_of(key_lines(text), (key,))}: {key} {what}")
+def _wrong(text: str, key: Sequence[str], what: str) -> UsageError:
+    return _unreadable(f"{_located(text, key)} {what}")
+
+
+def _located(text: str, key: Sequence[str]) -> str:
+    return f"{config_file()}:{line_of(key_lines(text), key)}: {'.'.join(key)}"
 
 
 def _unreadable(message: str) -> UsageError:

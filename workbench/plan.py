@@ -63,7 +63,7 @@ class Choice:
     def load(self, report: Report = _nobody) -> Engine[Any, Any, Any]:
         """Fetch weights that are not here, load them, and warm up. In a worker thread."""
         with attributed(self.engine, "to load"):
-            here = self._is_here()
+            here = self.is_here()
             report(Phase.ABSENT if here is False else Phase.LOADING)
             with self._fetching(report, Phase.LOADING if here else Phase.DOWNLOADING):
                 engine = self.engine(self.options)
@@ -84,7 +84,7 @@ class Choice:
     def _named_model(self) -> Model | None:
         return next((model for model in self.engine.models() if model.name == self.model), None)
 
-    def _is_here(self) -> bool | None:
+    def is_here(self) -> bool | None:
         """Whether the weights are on this machine; None when that cannot be told."""
         return present(model) is not None if (model := self._named_model()) else None
 

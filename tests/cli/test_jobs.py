@@ -382,7 +382,18 @@ def test_old_jobs_are_cleaned_up_by_what_config_toml_says(command: Command, tone
     assert name not in [info.name for info in jobs()]
     assert name in log.read_text()
     config.write_text("[jobs]\nkeep = 3\n")
-    refused(command("transcribe", tone("c.wav", 4.0)), 2, "jobs.keep is not known", str(config))
+    refused(command("transcribe", tone("c.wav", 4.0)), 2, f"{config}:2: jobs.keep is not known")
+    config.write_text("[jobs]\nkeep_days = 3\nmost_gib = -1\n")
+    refused(command("transcribe", tone("d.wav", 4.0)), 2, f"{config}:3: jobs.most_gib: ")
+
+
+def test_of_a_file_that_is_stored_whole_only_its_files_are_said_to_be_written_again(
+    command: Command, tone: Tone
+) -> None:
+    command("transcribe", tone())
+    again = command("transcribe", "talk.wav", "--force")
+    assert f"all of it is stored in job {only().name}: only its files are written" in again.stderr
+    assert "going on at" not in again.stderr
 
 
 # watch
@@ -475,6 +486,13 @@ def test_a_folder_that_is_removed_ends_the_watch_with_an_error(watched: Any, ton
     assert runs.returncode == 1
     assert "workbench: there is no folder 'in' any more\n" in err
     assert "Traceback" not in err
+
+
+def test_the_help_of_watch_names_a_folder_to_write_to_and_no_standard_output(command: Command) -> None:
+    said = command("jobs", "watch", "--help").stdout
+    assert "--output" in said
+    assert "FOLDER" in said
+    assert "standard output." not in said.replace("object a file on standard output", "")
 
 
 def test_watching_what_is_no_folder_or_standard_output_is_refused(command: Command, tone: Tone) -> None:

@@ -16,6 +16,8 @@ import numpy.typing as npt
 import pytest
 from typer.testing import Result
 
+from workbench.jobs.store import JobStore
+
 Command = Callable[..., Result]
 Tone = Callable[..., Path]
 
@@ -123,6 +125,19 @@ def test_what_to_do_is_said_once_for_files_that_fail_alike(command: Command, ton
     rows = [json.loads(line) for line in result.stdout.splitlines()]
     assert sorted(row["file"] for row in rows) == ["a.wav", "b.wav"]
     assert {row["error"]["code"] for row in rows} == {"engine"}
+
+
+def test_a_model_that_cannot_be_had_is_told_once_before_any_file_is_begun(command: Command, tone: Tone) -> None:
+    files = tone("a.wav"), tone("b.wav")
+    for words in (["transcribe", *files], ["jobs", "watch", "."]):
+        result = command(*words, "--model", "huge")
+        assert result.exit_code == 4
+        assert result.stderr.count("model 'huge' is not on this machine") == 1
+        assert "workbench models" in result.stderr
+        assert "Traceback" not in result.stderr
+        assert JobStore().jobs() == []
+    result = command("transcribe", *files, "--model", "huge", "--json")
+    assert [json.loads(line)["error"]["code"] for line in result.stdout.splitlines()] == ["missing"] * 2
 
 
 def test_a_translation_a_bilingual_file_and_speech_have_their_names(command: Command, tone: Tone) -> None:

@@ -58,7 +58,7 @@ def _live(root: Path, told: mmap.mmap) -> None:
                     step()
                 except OutputError as error:
                     told[1] += isinstance(error, DiskFull)
-                    told[2] += number not in (CREATED, REOPENED) and "results are stored" not in error.hint
+                    told[2] += number not in (CREATED, REOPENED) and "The work up to here is safe" not in error.hint
                 else:
                     told[0] = number
                     break

@@ -95,7 +95,7 @@ def test_a_checkpoint_that_cannot_be_saved_leaves_the_one_before(
             patch.setattr(os, "fsync", lambda *_: (_ for _ in ()).throw(OSError(5, "Input/output error")))
             with pytest.raises(OutputError, match="Input/output error") as caught:
                 job.save(replace(before, state=State.FINISHED))
-        assert caught.value.hint.startswith("The work up to here is safe: 1 results are stored.")
+        assert caught.value.hint.startswith("The work up to here is safe: 1 result is stored.")
         assert job.checkpoint == before == read_checkpoint(job.folder)
         job.save(replace(before, state=State.FINISHED))
 

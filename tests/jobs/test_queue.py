@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tests.jobs.scribe import PROFILE, Scribe, scribes
 from workbench.engines import Settings, StageKind
 from workbench.errors import OutputError
 from workbench.jobs import queue as module
-from workbench.jobs.checkpoint import State
+from workbench.jobs.checkpoint import Failure, State
 from workbench.jobs.job import Job
 from workbench.jobs.keeper import Keeper
 from workbench.jobs.queue import Entry, Queue
@@ -203,29 +204,84 @@ def test_what_is_asked_of_a_file_right_after_it_is_put_in_is_done(request_of: An
 
 def test_so_many_files_are_worked_on_at_once_as_the_profile_of_the_session_says_at_that_time(request_of: Any) -> None:
     async def test(queue: Queue, session: Session) -> None:
-        def running() -> int:
-            return sum(entry.state is State.RUNNING for entry in queue.entries)
+        most = 0
 
-        def profile(files: int) -> Profile:
-            return Profile.model_validate(PROFILE | {"jobs": {"files_at_once": files}})
+        def count(_: Entry) -> None:
+            nonlocal most
+            most = max(most, sum(entry.state is State.RUNNING for entry in queue.entries))
 
-        session.adopt(profile(3))
-        for name in "abcdefg":
-            queue.submit(request_of(name, seconds=4))
-        assert running() == 0
-        await fakes.until(lambda: running() == 3)
-        session.adopt(profile(1))
-        Scribe.allow(1)
-        await fakes.until(lambda: running() == 2)
-        Scribe.allow(1)
-        await fakes.until(lambda: running() == 1)
-        session.adopt(profile(2))
-        Scribe.allow(5)
-        await queue.settled()
+        queue.watch(count)
+        for files in (3, 1, 2):
+            session.adopt(Profile.model_validate(PROFILE | {"jobs": {"files_at_once": files}}))
+            for number in range(4):
+                queue.submit(request_of(f"{files}-{number}", seconds=4))
+            await queue.settled()
+            assert most == files
+            most = 0
         assert {entry.state for entry in queue.entries} == {State.FINISHED}
 
-    Scribe.reset(0)
     work(test)
+
+
+def test_a_file_whose_job_another_program_has_is_said_to_be_elsewhere_and_stays_as_it_is_there(request_of: Any) -> None:
+    async def begin(queue: Queue, session: Session) -> None:
+        queue.submit(request_of())
+        await fakes.until(lambda: len(Scribe.written) == 1)
+        async with Queue(session, JobStore()) as other:
+            other.submit(request_of())
+            await other.settled()
+            assert entry(other).is_elsewhere
+            assert not entry(queue).is_elsewhere
+        (info,) = JobStore().jobs()
+        assert info.checkpoint is not None
+        assert (info.state, info.checkpoint.failures) == (State.RUNNING, ())
+        Scribe.allow(9)
+        await queue.settled()
+        assert entry(queue).state is State.FINISHED
+
+    Scribe.reset(1)
+    work(begin)
+
+
+def test_a_file_that_is_done_again_is_known_to_be_stored(request_of: Any) -> None:
+    async def test(queue: Queue, session: Session) -> None:
+        once = request_of()
+        queue.submit(once)
+        await queue.settled()
+        again = queue.submit(replace(once, targets=replace(once.targets, overwrite=True))).number
+        await queue.settled()
+        assert [e.is_stored for e in queue.entries] == [False, True]
+        assert entry(queue, again).state is State.FINISHED
+        assert len(Scribe.written) == 3
+
+    work(test)
+
+
+@pytest.mark.parametrize("failed_with", ["job-refused", "disk-full"])
+def test_a_job_that_somebody_paused_shows_no_error_of_before(request_of: Any, failed_with: str) -> None:
+    async def begin(queue: Queue, session: Session) -> None:
+        queue.submit(request_of())
+        await fakes.until(lambda: len(Scribe.written) == 1)
+        queue.pause(1)
+        Scribe.allow(1)
+        await queue.settled()
+        store, name = JobStore(), entry(queue).name
+        failure = Failure(at=datetime.now().astimezone(), item=None, is_temporary=True, code=failed_with, message="no")
+        store.change(name, failures=(failure,), state=State.PAUSED)
+        stopped = store.jobs()[0].checkpoint
+        assert stopped is not None
+        assert stopped.stopped_by == (failure if failed_with == "disk-full" else None)
+        queue.resume(1)
+        await fakes.until(lambda: len(Scribe.written) == 2 and queue.running(1) is not None)
+        queue.pause(1)
+        Scribe.allow(9)
+        await queue.settled()
+        (info,) = store.jobs()
+        assert info.checkpoint is not None
+        assert (info.state, info.checkpoint.stopped_by) == (State.PAUSED, None)
+
+    Scribe.reset(1)
+    work(begin)
 
 
 def test_what_was_asked_is_on_disk_when_the_queue_is_left_by_a_cancellation_while_a_job_is_looked_into(

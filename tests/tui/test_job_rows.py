@@ -78,7 +78,8 @@ def test_what_is_to_stop_says_so_while_it_runs() -> None:
         (replace(ENTRY, position=61.0), "1:01"),
         (RUNNING, "██░░░░░░  30 %"),
         (replace(RUNNING, position=99.99), "███████░  99 %"),
-        (replace(RUNNING, position=101.0), "████████ 100 %"),
+        (replace(RUNNING, position=101.0), "███████░  99 %"),
+        (replace(ENTRY, state=State.PAUSED, position=100.0, duration=100.0), "███████░  99 %"),
         (replace(ENTRY, state=State.FINISHED), "████████ 100 %"),
     ],
 )

@@ -69,18 +69,19 @@ class Asked:
 
 
 def asking(command: Callable[..., None]) -> Callable[..., None]:
-    """`command` with all these options, which it gets together as `asked`, its last parameter."""
-    names = [field.name for field in fields(Asked)]
+    """`command` with all options of its last parameter, `asked`, which it gets together: an `Asked`."""
+    hints = get_type_hints(command, include_extras=True)
+    kind = hints.pop("asked")
+    names = [field.name for field in fields(kind)]
 
     @wraps(command)
     def run(**given: Any) -> None:
-        asked = Asked(**{name: given.pop(name) for name in names})
+        asked = kind(**{name: given.pop(name) for name in names})
         command(**given, asked=asked)
 
-    hints = get_type_hints(command, include_extras=True) | get_type_hints(Asked, include_extras=True)
-    del hints["asked"]
+    hints |= get_type_hints(kind, include_extras=True)
     own = [one for name, one in inspect.signature(command).parameters.items() if name != "asked"]
-    defaults = inspect.signature(Asked).parameters
+    defaults = inspect.signature(kind).parameters
     parameters = [one.replace(kind=one.KEYWORD_ONLY) for one in (*own, *(defaults[name] for name in names))]
     told = [one.replace(annotation=hints[one.name]) for one in parameters]
     run.__signature__ = inspect.Signature(told)  # type: ignore[attr-defined]  # what Typer reads them from,

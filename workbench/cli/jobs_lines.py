@@ -10,6 +10,7 @@ from workbench.clock import clock
 from workbench.engines import Settings
 from workbench.errors import InputError, WorkbenchError
 from workbench.jobs.checkpoint import Failure, State
+from workbench.jobs.entry import share_done
 from workbench.jobs.request import Request, request_of
 from workbench.jobs.store import JobInfo
 
@@ -30,10 +31,8 @@ def error_of(info: JobInfo) -> tuple[str, str] | None:
     """(message, hint) of what stopped it last."""
     if info.refused is not None:
         return info.refused.message, info.refused.hint
-    found = next((failure for failure in reversed(_failures(info)) if failure.item is None), None)
-    if found is None or info.state not in (State.FAILED, State.PAUSED):
-        return None
-    return found.message, found.hint
+    found = info.checkpoint.stopped_by if info.checkpoint else None
+    return (found.message, found.hint) if found else None
 
 
 def next_step(info: JobInfo) -> str:
@@ -119,6 +118,8 @@ def lines(info: JobInfo) -> Iterator[tuple[str, str]]:
         duration = f" of {clock(checkpoint.duration)}" if checkpoint.duration else ""
         yield "file", str(checkpoint.path)
         yield "done", clock(position) + duration + (f", {share:.0%}" if share is not None else "")
+        if share is not None and share >= 0.99 and not info.is_over:
+            yield "left", "its files are not written yet"
         yield from _asked(info)
         yield "begun", f"{checkpoint.created:%Y-%m-%d %H:%M:%S}"
     yield "touched", f"{info.touched:%Y-%m-%d %H:%M:%S}"
@@ -169,13 +170,7 @@ def _position(info: JobInfo) -> float:
 
 
 def _share(info: JobInfo, position: float) -> float | None:
-    """From 0 to 1; None: the length is not known."""
-    if info.checkpoint is None:
-        return None
-    if info.state is State.FINISHED:
-        return 1.0
-    duration = info.checkpoint.duration
-    return min(1.0, position / duration) if duration else None
+    return share_done(info.state, position, info.checkpoint.duration) if info.checkpoint else None
 
 
 def _failures(info: JobInfo) -> tuple[Failure, ...]:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from workbench.cli import console
+from workbench.cli import console, options
 from workbench.cli.asked import Asked, asking
 from workbench.cli.progress import display
 from workbench.cli.queued import run_jobs
 from workbench.cli.report import Report
-from workbench.cli.wanted import OutputOptions, note_stand_ins, prepare_process
+from workbench.cli.wanted import OutputOptions, have_engines, prepare_process
 from workbench.engines import Settings
 from workbench.errors import InputError, UsageError, WorkbenchError
 from workbench.jobs.checkpoint import State
@@ -33,10 +33,15 @@ from workbench.threads import to_thread
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _AskedOfWatch(Asked):
+    output: options.Folder = None
+
+
 @asking
 def watch(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where audio and video files appear.")],
-    asked: Asked,
+    asked: _AskedOfWatch,
     quiet: Annotated[
         float,
         typer.Option("--quiet", metavar="S", min=0.1, help="Seconds without a change after which a file is complete."),
@@ -59,8 +64,9 @@ def watch(
 
     async def run() -> None:
         async with Session(profile, registry) as session:
-            note_stand_ins(session.plan(settings, speak=asked.speak))
+            plan = session.plan(settings, speak=asked.speak)
             wanted.targets([folder / "any.wav"], session, settings)  # refuses what holds for any file
+            await have_engines(session, plan, report.shown)
             store = JobStore()
             unreadable = Unreadable(store.root)
             made, known = await to_thread(_made_before, store), await to_thread(unreadable.known)

@@ -14,6 +14,7 @@ from workbench.subtitles import Show
 Output: TypeAlias = Annotated[
     str | None, typer.Option("--output", "-o", metavar="PATH", help="A file, a folder, or - for standard output.")
 ]
+Folder: TypeAlias = Annotated[str | None, typer.Option("--output", "-o", metavar="FOLDER", help="Where files go.")]
 Format: TypeAlias = Annotated[
     str | None, typer.Option("--format", "-f", metavar="F,F", help="srt, vtt, ass, ttml, json, txt. Default: srt.")
 ]

@@ -57,9 +57,12 @@ class Display(ABC):
         self._line(text)
 
     def stopped(self, path: Path, state: str, name: str) -> None:
-        """Somebody wanted that. `name` is that of the job, if it was begun."""
+        """Somebody wanted that. `name` is that of the job, if there is one."""
         how = f"resume {name}" if state == "paused" else f"retry {name}"
-        self._line(f"{_one_line(path)}: {state}." + (f" To go on: workbench jobs {how}" if name else ""))
+        said = (
+            f"{state}. To go on: workbench jobs {how}" if name else f"{state} before it was begun, so there is no job"
+        )
+        self._line(f"{_one_line(path)}: {said}")
 
     @abstractmethod
     def _line(self, text: str) -> None: ...

@@ -61,9 +61,9 @@ class Follower:
         if entry.number not in self._observers:
             path = entry.request.targets.path
             if entry.position:
-                self._report.shown.say(
-                    f"{path}: going on at {clock(entry.position)}: what is before that, job {entry.name} holds"
-                )
+                held = f"going on at {clock(entry.position)}: what is before that, job {entry.name} holds"
+                whole = f"all of it is stored in job {entry.name}: only its files are written"
+                self._report.shown.say(f"{path}: {whole if entry.is_stored else held}")
             self._observers[entry.number] = self._report.shown.observer(path, entry.position)
         self._observers[entry.number](event)
 

@@ -13,7 +13,7 @@ from workbench.cli.options import refuse_standard_input
 from workbench.cli.progress import display
 from workbench.cli.queued import run_jobs
 from workbench.cli.report import Report
-from workbench.cli.wanted import OutputOptions, note_stand_ins, prepare_process
+from workbench.cli.wanted import OutputOptions, have_engines, prepare_process
 from workbench.engines import Settings
 from workbench.errors import UsageError, WorkbenchError
 from workbench.jobs.folders import media_files
@@ -71,8 +71,9 @@ async def _run(
 ) -> None:
     """What can be refused for all files is, before any of them is looked into."""
     async with Session(profile, registry) as session:
-        note_stand_ins(session.plan(settings, speak=wanted.speak))
+        plan = session.plan(settings, speak=wanted.speak)
         targets = wanted.targets(files, session, settings)
+        await have_engines(session, plan, report.shown)
 
         async def submit(queue: Queue) -> None:
             loading_progress.set(report.shown.loading())

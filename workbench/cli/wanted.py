@@ -8,8 +8,10 @@ from pathlib import Path
 
 from workbench.cli import console
 from workbench.cli.options import what_to_show
+from workbench.cli.progress import Display
 from workbench.engines import Settings
 from workbench.errors import UsageError
+from workbench.models import loading_progress
 from workbench.outputs import Targets, chosen_formats, targets
 from workbench.plan import Plan
 from workbench.plugins import DISABLED, Registry
@@ -78,6 +80,17 @@ def note_stand_ins(plan: Plan) -> None:
     for choice in plan.choices:
         for reason in choice.instead_of:
             console.say(f"note: {choice.engine.kind} engine {choice.engine.name!r} stands in: {reason}")
+
+
+async def have_engines(session: Session, plan: Plan, shown: Display) -> None:
+    """Say which engines stand in for others, and fetch weights that are missing.
+
+    So what cannot be had is refused once, before any file is begun. Raises as `Session.load` does.
+    """
+    note_stand_ins(plan)
+    if any(choice.is_here() is False for choice in plan.choices):
+        loading_progress.set(shown.loading())
+        await session.load(plan)
 
 
 def _copy(targets: Targets) -> Path:

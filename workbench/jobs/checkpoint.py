@@ -16,7 +16,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from workbench.disk import Priority, disk
-from workbench.errors import InputError, JobRefused
+from workbench.errors import DiskFull, InputError, JobRefused
 from workbench.files import write_atomically
 from workbench.jobs.sealed import seal, unseal
 from workbench.kept import Item
@@ -123,12 +123,23 @@ class Checkpoint:
     """Seconds of audio, where that is known."""
     failures: tuple[Failure, ...] = ()
     """The oldest first."""
+    failures_before: int = 0
+    """How many of them are older than its last run."""
     steps: tuple[StepDown, ...] = ()
     """The last one is what the job goes on with, another day too.
 
     Its identity stays what was asked for: what was made before a step counts, and who asks for the same again finds
     this job, rather than running out of memory anew.
     """
+
+    @property
+    def stopped_by(self) -> Failure | None:
+        """What ended its last run; None: nothing failed, or somebody wanted it to stop."""
+        late = self.failures[self.failures_before :]
+        found = next((failure for failure in reversed(late) if failure.item is None), None)
+        if self.state is State.PAUSED:  # of itself it pauses only where the disk is full
+            return found if found and found.code == DiskFull.code else None
+        return found if self.state is State.FAILED else None
 
     def failed_tries(self, item: Item | None) -> int:
         """Of one item; None: of the job."""

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from workbench import events
 from workbench.clock import time_left
-from workbench.errors import UsageError, WorkbenchError
+from workbench.errors import JobBusy, UsageError, WorkbenchError
 from workbench.jobs.checkpoint import Checkpoint, State
 from workbench.jobs.request import Request, request_of
 from workbench.jobs.store import JobInfo, JobStore
@@ -40,11 +40,23 @@ class Entry:
     """`position` when this run began to get on,"""
     run_began: float | None = None
     """and when that was, by `time.monotonic`."""
+    is_stored: bool = False
+    """Whether all that is written to its files was stored before this run."""
     was_done: bool = False
     """Whether all of it was made before, and nothing was to be done."""
     error: WorkbenchError | None = None
     """Why it failed, or is paused where nobody asked for that."""
     result: Result | None = None
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it is not done here, as somebody else works on its job: it goes on there."""
+        return self.state is State.FAILED and isinstance(self.error, JobBusy)
+
+    @property
+    def share(self) -> float | None:
+        """How much is done, from 0 to 1; below 1 until its files are written. None: not known."""
+        return share_done(self.state, self.position, self.duration)
 
     @property
     def path(self) -> Path:
@@ -65,6 +77,13 @@ class Entry:
             case events.Progress(position=position) if position > self.position:
                 return replace(self, position=position)
         return self
+
+
+def share_done(state: State | None, position: float, duration: float | None) -> float | None:
+    """How much of a job is done, from 0 to 1; below 1 until its files are written. None: not known."""
+    if state is State.FINISHED:
+        return 1.0
+    return min(0.99, position / duration) if duration else None
 
 
 Watch: TypeAlias = Callable[[Entry], None]
@@ -151,11 +170,10 @@ def _entry(info: JobInfo, checkpoint: Checkpoint) -> Entry:
         name=info.name,
         position=info.position(),
         duration=checkpoint.duration,
-        error=_last_error(checkpoint) if waits else None,
+        error=_stopped_by(checkpoint),
     )
 
 
-def _last_error(checkpoint: Checkpoint) -> WorkbenchError | None:
-    """What ended the last run of a job, if it was an error."""
-    failure = next((failure for failure in reversed(checkpoint.failures) if failure.item is None), None)
+def _stopped_by(checkpoint: Checkpoint) -> WorkbenchError | None:
+    failure = checkpoint.stopped_by
     return WorkbenchError(failure.message, hint=failure.hint) if failure else None

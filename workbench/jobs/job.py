@@ -96,5 +96,6 @@ class Job:
             with said_plainly(self.folder):
                 yield
         except OutputError as error:
-            safe = f"The work up to here is safe: {len(self._results)} results are stored."
+            count = len(self._results)
+            safe = f"The work up to here is safe: {count} {'result is' if count == 1 else 'results are'} stored."
             raise type(error)(error.message, hint=f"{safe} {error.hint}") from error

@@ -248,6 +248,7 @@ class Queue:
             )
             position = max((item.end for item in job.results), default=0.0)
             found = {"request": looked.request, "position": position, "run_from": position}
+            found["is_stored"] = job.checkpoint.state is State.FINISHED
             self._entries.change(number, duration=looked.duration or self._entries[number].duration, **found)
             if is_done(job, looked.request):
                 self._entries.change(number, state=State.FINISHED, was_done=True)
@@ -280,7 +281,7 @@ class Queue:
             self._changes.add(name, is_unwanted=True)
             return
         self._failed(number, error)
-        if job is None:  # else the job says so itself
+        if job is None and not isinstance(error, JobBusy):  # else the job says so itself, or whoever works on it
             self._changes.add(name, state=State.FAILED, failure=failure_of(error))
 
     def _failed(self, number: int, error: Exception, **changes: Any) -> None:

@@ -50,11 +50,11 @@ def chosen() -> Retention:
     except ValidationError as error:
         problems = "; ".join(_problem(details) for details in error.errors())
         hint = f"[jobs] takes {', '.join(Retention.model_fields)}, each a number from 0 on."
-        raise UsageError(f"{config.config_file()}: {problems}", hint=hint) from error
+        raise UsageError(problems, hint=hint) from error
 
 
 def _problem(details: Any) -> str:
-    name = ".".join(("jobs", *map(str, details["loc"])))
+    place = config.located(("jobs", *map(str, details["loc"])))
     if details["type"] == "extra_forbidden":
-        return f"{name} is not known{did_you_mean(str(details['loc'][0]), Retention.model_fields)}"
-    return f"{name}: {details['msg']}"
+        return f"{place} is not known{did_you_mean(str(details['loc'][0]), Retention.model_fields)}"
+    return f"{place}: {details['msg']}"

@@ -304,7 +304,7 @@ def _kept(lock: Lock) -> Iterator[Lock]:
 
 
 def _busy(name: str) -> JobBusy:
-    return JobBusy(f"job {name!r} is being worked on", hint="Pause or cancel it first, where it runs.")
+    return JobBusy(f"job {name!r} is being worked on", hint="It goes on where it runs: pause or cancel it there first.")
 
 
 def _now() -> datetime:

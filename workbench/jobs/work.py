@@ -112,7 +112,8 @@ async def work(
             refuse_taken(request.targets.paths)
         await disk().run(partial(prepare, request.targets))
         path = request.targets.path.absolute()
-        await _save(job, state=State.RUNNING, path=path, request=request.to_dict())
+        before = len(job.checkpoint.failures)
+        await _save(job, state=State.RUNNING, path=path, request=request.to_dict(), failures_before=before)
         await disk().run(partial(count_deaths, job))
         result = await _with_what_fits(job, request, session, emit, began)
     except asyncio.CancelledError as cancelled:

@@ -36,6 +36,8 @@ def state_part(entry: Entry, stopping: Collection[int] = ()) -> Part:
         return _("stopping ◌"), "warn"
     if entry.state is State.RUNNING and entry.run_began is None:
         return _("starting ◌"), "mark"
+    if entry.is_elsewhere:
+        return _("elsewhere ▶"), "mark"
     if entry.state is State.FINISHED and entry.was_done:
         return _("was done ✓"), "good"
     words: dict[State, Part] = {
@@ -49,16 +51,9 @@ def state_part(entry: Entry, stopping: Collection[int] = ()) -> Part:
     return words[entry.state]
 
 
-def share_done(entry: Entry) -> float | None:
-    """From 0 to 1; None: not known."""
-    if entry.state is State.FINISHED:
-        return 1.0
-    return min(1.0, entry.position / entry.duration) if entry.duration else None
-
-
 def progress_text(entry: Entry) -> str:
     """A bar, and percent rounded down: it says 100 % when all is done."""
-    share = share_done(entry)
+    share = entry.share
     if share is None:
         return clock(entry.position) if entry.position else ""
     full = int(share * BAR)
