@@ -112,3 +112,19 @@ def test_an_engine_that_breaks_is_known_and_loaded_again(monkeypatch: pytest.Mon
             assert await said(engines) == ["Hello there."]
 
     run(test)
+
+
+def test_a_file_job_works_with_what_is_loaded_and_takes_none_of_it_to_make_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def test() -> None:
+        async with loaded(Settings()) as engines:
+            monkeypatch.setattr(Choosy, "free_mb", 10)
+            profile = engines.profile(Settings(language="en"))
+            beside = engines.session.beside(profile)
+            stages = await beside.load(beside.plan(Settings(language="en")))
+            assert stages.recognizer in [pool for _, pool in engines.at_work]
+            await beside.release(None)
+            assert engines.problem() is None
+
+    run(test)

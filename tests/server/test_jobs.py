@@ -197,6 +197,7 @@ def test_a_job_is_deleted_while_it_runs_and_nothing_of_it_stays(
 
     run(test)
     assert_quiet(caplog)
+    assert "could not be stored" not in caplog.text
 
 
 def test_a_job_goes_on_when_the_server_comes_back(held: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
