@@ -310,7 +310,7 @@ def test_a_detector_that_is_given_up_is_told_with_the_command_that_goes_on(comma
     assert result.exit_code == 1
     assert "vad engine 'always' failed at 0:00.0" in result.stderr
     (waiting,) = (e for e in parsed(result.stdout) if isinstance(e, events.Error) and e.code == "waiting")
-    assert f"workbench sessions finish {only_session().name} --engine" in waiting.hint
+    assert f"workbench sessions finish {only_session().name} --engine vad=NAME" in waiting.hint
 
 
 @posix

@@ -202,8 +202,7 @@ class Take:
                 if not pipeline.handed_over:
                     return
             except Exception as error:
-                self._told(error)
-                self._tell_that_it_waits()
+                self._tell_that_it_waits(self._told(error).stage or "KIND")
                 self._engines.give_up(loaded)
             finally:
                 self._position, next_segment = pipeline.position, pipeline.next_segment
@@ -259,9 +258,9 @@ class Take:
             if not failed_before:  # said once
                 self._show(events.Error(code=error.code, message=error.message, hint=error.hint, stage="journal"))
 
-    def _tell_that_it_waits(self) -> None:
+    def _tell_that_it_waits(self, kind: str) -> None:
         said = "what is captured is stored; recognition waits for other engines"
-        hint = f"Stop, then name them: workbench sessions finish {self.recording.name} --engine KIND=NAME"
+        hint = f"Stop, then name them: workbench sessions finish {self.recording.name} --engine {kind}=NAME"
         self.tell(events.Error(code=WAITING, message=said, hint=hint))
 
     def _tell_what_is_left(self) -> None:
