@@ -24,6 +24,7 @@ from workbench.errors import JobBusy, UsageError, WorkbenchError
 from workbench.files import fsync_folder
 from workbench.jobs.checkpoint import State
 from workbench.jobs.control import STOPPABLE
+from workbench.jobs.entry import share_done
 from workbench.jobs.job import Job
 from workbench.jobs.queue import Entry, Queue
 from workbench.jobs.request import Request
@@ -67,11 +68,7 @@ class Found:
     @property
     def progress(self) -> float | None:
         """From 0 to 1; None: not known."""
-        if self.state is State.FINISHED:
-            return 1.0
-        if self.entry is None or not self.duration:
-            return None
-        return min(max(self.entry.position / self.duration, 0.0), 1.0)
+        return self.entry.share if self.entry else share_done(self.state, 0.0, None)
 
     @property
     def error(self) -> WorkbenchError | None:

@@ -16,7 +16,7 @@ class Limits:
     connections: int = 2000
     """Open at once, of all clients."""
     sessions: int = 1000
-    """Streams, transcriptions and speech at once, of all clients."""
+    """Streams, transcriptions, speech and requests to /v1/jobs at once, of all clients."""
     sessions_per_client: int = 100
     """The same, of one address."""
     header_bytes: int = 32_768
