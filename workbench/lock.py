@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import BinaryIO, Final, Self
 
 from workbench.disk_errors import said_plainly
+from workbench.errors import OutputError
 
 if sys.platform == "win32":
     import msvcrt
@@ -22,6 +24,14 @@ else:
         fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+_HELD: Final = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK})
+"""What systems say of a lock that another has."""
+
+
+class _NoLocks(OutputError):
+    """Nobody can hold a lock there."""
+
+
 class Lock:
     """Held by one instance at a time, of this process or another. As a context manager it waits for its turn."""
 
@@ -31,16 +41,24 @@ class Lock:
         self._file: BinaryIO | None = None
 
     def acquire(self, *, wait: bool = False) -> bool:
-        """Take the lock; False: another holds it, which cannot be with `wait`. Raises `OutputError`."""
+        """Take the lock; False: another holds it, which cannot be with `wait`.
+
+        Raises `OutputError`, also where the file system has no locks.
+        """
         if self._file is not None:
             return True
         with said_plainly(self.path):
             file = self.path.open("ab")
         try:
-            _lock(file, wait=wait)
-        except OSError:
+            while not _is_taken(file, wait=wait):  # with `wait`, Windows gives up after ten seconds
+                if not wait:
+                    file.close()
+                    return False
+        except OSError as error:
             file.close()
-            return False
+            said = f"{str(self.path)!r} cannot be locked: {error.strerror or error}"
+            hint = "Its file system has no locks. Choose a folder on another: see workbench paths"
+            raise _NoLocks(said, hint=hint) from error
         self._file = file
         return True
 
@@ -57,6 +75,17 @@ class Lock:
         self.release()
 
 
+def _is_taken(file: BinaryIO, *, wait: bool) -> bool:
+    """Whether it was. Raises `OSError` where it never can be."""
+    try:
+        _lock(file, wait=wait)
+    except OSError as error:
+        if error.errno in _HELD:
+            return False
+        raise
+    return True
+
+
 def hold(file: BinaryIO) -> None:
     """Hold the lock that is this open file, where the file system has locks, until it is closed."""
     with suppress(OSError):
@@ -64,14 +93,17 @@ def hold(file: BinaryIO) -> None:
 
 
 def is_held(path: Path) -> bool:
-    """Whether somebody holds the lock.
+    """Whether somebody holds the lock, or may: where the file system has no locks, that cannot be told.
 
     It is taken for a moment to find out: whoever must not be refused for that holds another lock over both.
     """
     if not path.exists():
         return False
     lock = Lock(path)
-    if not lock.acquire():
+    try:
+        if not lock.acquire():
+            return True
+    except _NoLocks:
         return True
     lock.release()
     return False

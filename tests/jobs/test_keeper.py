@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests import fakes
@@ -20,6 +22,7 @@ from workbench.jobs import segments
 from workbench.jobs.keeper import MOST_TRIES, Keeper
 from workbench.jobs.store import JobStore
 from workbench.speech.cache import ActivityCache
+from workbench.types import Activity
 
 
 class Failing:
@@ -56,6 +59,30 @@ def test_what_the_disk_does_not_take_at_once_is_stored_and_told_of_once(
 
     fakes.run(test)
     assert told == ["stored"]
+
+
+def test_what_a_detector_tells_while_something_is_written_is_written_too(tmp_path: Path) -> None:
+    early, late = (Activity(0.0, 0.1, np.full(count, 0.5, np.float32)) for count in (3, 9))
+
+    class Busy(ActivityCache):
+        def put(self, key: str, activities: Iterable[Activity]) -> None:
+            super().put(key, activities)
+            if activities == [early]:
+                keeper.keep_activity([late])
+
+    cache = Busy(tmp_path / "cache")
+    with JobStore(tmp_path / "jobs").take(IDENTITY, FILE, {}) as job:
+        keeper = Keeper(job, cache, "key", None)
+        keeper.keep_activity([early])
+
+        async def test() -> None:
+            await keeper.settle()
+            await keeper.end()
+
+        fakes.run(test)
+    kept = cache.get("key")
+    assert kept is not None
+    assert len(kept.probabilities) == 9
 
 
 def test_where_the_disk_stays_busy_that_is_said_and_the_same_can_be_stored_later(

@@ -68,7 +68,11 @@ class Job:
             self._log.clear()
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Replace the checkpoint, on disk when this returns. Raises as `commit` does, and nothing has changed then."""
+        """Replace the checkpoint, on disk when this returns.
+
+        Raises as `commit` does: then `checkpoint` is as it was, and on disk is one of the two, whole. It can be saved
+        again.
+        """
         if checkpoint.identity.key != self.checkpoint.identity.key:
             raise ValueError("a job stays about what it was made for")
         with self._writing, self._safe():

@@ -126,7 +126,8 @@ class Keeper:
             del self._changes[: len(changes)]
         if heard := self._heard:
             self._activities.put(self._activity_key, heard)
-            self._heard = ()
+            if self._heard is heard:  # else more was heard meanwhile
+                self._heard = ()
 
 
 def count_deaths(job: Job) -> None:
