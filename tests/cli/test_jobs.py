@@ -116,13 +116,13 @@ def test_without_jobs_it_says_how_to_make_one(command: Command) -> None:
     result = command("jobs")
     assert (result.exit_code, result.stdout) == (0, "")
     assert "workbench transcribe FILE" in result.stderr
-    refused(command("jobs", "show", "--last"), 2, "there is no job yet")
+    refused(command("jobs", "show", "last"), 2, "there is no job yet")
 
 
 def test_what_was_made_is_listed_with_its_state_and_what_stopped_it(command: Command, tone: Tone) -> None:
     command("transcribe", tone("good.wav"))
     command("transcribe", tone("bad.wav", 3.0), "--option", "asr.fault=process")
-    rows = {row["file"]: row for row in map(json.loads, command("jobs", "--json").stdout.splitlines())}
+    rows = {row["file"]: row for row in json.loads(command("jobs", "--json").stdout)}
     good, bad = rows[str(Path("good.wav").absolute())], rows[str(Path("bad.wav").absolute())]
     assert (good["state"], good["progress"], good["error"], good["next"]) == ("finished", 1.0, None, "")
     assert (bad["state"], bad["next"]) == ("failed", f"workbench jobs retry {bad['name']}")
@@ -158,7 +158,7 @@ def test_the_list_fits_a_terminal_with_its_numbers_whole_and_errors_below(
 
 def test_one_job_is_shown_with_all_that_is_known_of_it(command: Command, tone: Tone) -> None:
     command("transcribe", tone(), "--translate", "xx")
-    text = command("jobs", "show", "--last").stdout
+    text = command("jobs", "show", "last").stdout
     for part in (str(Path("talk.wav").absolute()), str(Path("talk.xx.srt").absolute()), "en, detected > xx", "echo"):
         assert part in text
     row = json.loads(command("jobs", "show", only().name[:12], "--json").stdout)
@@ -169,11 +169,11 @@ def test_one_job_is_shown_with_all_that_is_known_of_it(command: Command, tone: T
 
 def test_failures_are_shown_with_their_history_and_the_next_step(command: Command, tone: Tone) -> None:
     command("transcribe", tone(), "--option", "asr.fault=process")
-    text = command("jobs", "show", "--last").stdout
+    text = command("jobs", "show", "last").stdout
     assert "history" in text
     assert "asr at 0:00" in text
     assert f"workbench jobs retry {only().name}" in text
-    failures = json.loads(command("jobs", "show", "--last", "--json").stdout)["failures"]
+    failures = json.loads(command("jobs", "show", "last", "--json").stdout)["failures"]
     assert {failure["stage"] for failure in failures} == {"asr", None}
 
 
@@ -183,12 +183,12 @@ def test_a_damaged_job_is_listed_with_its_reason_and_can_be_removed(command: Com
     result = command("jobs")
     assert result.exit_code == 0
     assert "damaged" in result.stdout
-    row = json.loads(command("jobs", "--json").stdout)
+    [row] = json.loads(command("jobs", "--json").stdout)
     assert (row["state"], row["file"]) == ("damaged", None)
-    assert command("jobs", "show", "--last").exit_code == 0
-    for words in (["resume", "--last"], ["export", "--last"], ["pause", "--last"]):
+    assert command("jobs", "show", "last").exit_code == 0
+    for words in (["resume", "last"], ["export", "last"], ["pause", "last"]):
         refused(command("jobs", *words), 1, "is damaged")
-    assert command("jobs", "remove", "--last", "--yes").exit_code == 0
+    assert command("jobs", "remove", "last", "--yes").exit_code == 0
     assert jobs() == []
 
 
@@ -201,9 +201,9 @@ def test_a_job_is_paused_from_another_process_and_goes_on_in_a_third(
     tone()
     runs = start("transcribe", "talk.wav", "--json", "--option", gate.option)
     gate.wait()
-    assert json.loads(command("jobs", "--json").stdout)["state"] == "running"
-    refused(command("jobs", "resume", "--last"), 2, "is being worked on", "workbench jobs pause")
-    pauses = start("jobs", "pause", "--last")
+    assert json.loads(command("jobs", "--json").stdout)[0]["state"] == "running"
+    refused(command("jobs", "resume", "last"), 2, "is being worked on", "workbench jobs pause")
+    pauses = start("jobs", "pause", "last")
     said(pauses, "waiting until it is let go of")
     until_in(log, "another process asks for it to be paused")
     gate.open()
@@ -230,18 +230,18 @@ def test_a_job_is_cancelled_from_another_process_and_tried_again(
     tone()
     runs = start("transcribe", "talk.wav", "--option", gate.option)
     gate.wait()
-    cancels = start("jobs", "cancel", "--last", "--json")
+    cancels = start("jobs", "cancel", "last", "--json")
     until_in(log, "another process asks for it to be cancelled")
     gate.open()
     out, _ = cancels.communicate(timeout=30)
     assert json.loads(out)["state"] == "cancelled"
     runs.communicate(timeout=30)
     assert runs.returncode == 3
-    refused(command("jobs", "resume", "--last"), 2, "is cancelled", "workbench jobs retry")
+    refused(command("jobs", "resume", "last"), 2, "is cancelled", "workbench jobs retry")
     assert command("jobs", "retry").stderr == "No job failed.\n"
-    assert command("jobs", "retry", "--last").exit_code == 0
+    assert command("jobs", "retry", "last").exit_code == 0
     assert Path("talk.srt").exists()
-    refused(command("jobs", "retry", "--last"), 2, "is finished", "--force")
+    refused(command("jobs", "retry", "last"), 2, "is finished", "--force")
 
 
 def test_a_file_in_the_way_is_overwritten_by_retry_only_with_force(command: Command, tone: Tone) -> None:
@@ -279,7 +279,7 @@ def test_of_a_file_that_failed_late_it_is_said_that_what_was_made_is_kept(comman
 def test_a_command_that_is_told_can_be_copied_whatever_the_file_is_called(command: Command, tone: Tone) -> None:
     file = tone("my 讲座.wav")
     assert command("transcribe", str(file)).exit_code == 0
-    refused(command("jobs", "resume", "--last"), 2, f"workbench transcribe '{file.absolute()}' --force")
+    refused(command("jobs", "resume", "last"), 2, f"workbench transcribe '{file.absolute()}' --force")
 
 
 def test_what_was_killed_is_interrupted_and_resumed_without_a_name(
@@ -290,7 +290,7 @@ def test_what_was_killed_is_interrupted_and_resumed_without_a_name(
     gate.wait()
     runs.kill()
     runs.wait(30)
-    assert json.loads(command("jobs", "--json").stdout)["state"] == "interrupted"
+    assert json.loads(command("jobs", "--json").stdout)[0]["state"] == "interrupted"
     gate.open()
     result = command("jobs", "resume")
     assert result.exit_code == 0
@@ -341,7 +341,7 @@ def test_several_jobs_end_with_the_code_of_those_that_fail(command: Command, ton
 def test_removing_asks_and_takes_only_what_is_over_when_all_finished_go(command: Command, tone: Tone) -> None:
     command("transcribe", tone("a.wav"))
     command("transcribe", tone("b.wav", 3.0), "--option", "asr.fault=process")
-    refused(command("jobs", "remove", "--last"), 2, "--yes")
+    refused(command("jobs", "remove", "last"), 2, "--yes")
     result = command("jobs", "remove", "--all-finished", "--yes", "--json")
     assert json.loads(result.stdout)["state"] == "removed"
     assert only().state == "failed"
@@ -353,24 +353,24 @@ def test_a_job_that_runs_is_not_removed(start: Start, command: Command, tone: To
     tone()
     start("transcribe", "talk.wav", "--option", gate.option)
     gate.wait()
-    refused(command("jobs", "remove", "--last", "--yes"), 2, "is being worked on", "workbench jobs cancel")
+    refused(command("jobs", "remove", "last", "--yes"), 2, "is being worked on", "workbench jobs cancel")
     gate.open()
 
 
 def test_what_is_made_so_far_can_be_exported(command: Command, tone: Tone) -> None:
     command("transcribe", tone(), "--translate", "xx")
     JobStore().change(only().name, state="paused")
-    assert "Hello there." in command("jobs", "export", "--last", "-o", "-", "--show", "source").stdout
-    result = command("jobs", "export", "--last", "--bilingual", "-f", "txt")
+    assert "Hello there." in command("jobs", "export", "last", "-o", "-", "--show", "source").stdout
+    result = command("jobs", "export", "last", "--bilingual", "-f", "txt")
     assert result.stderr == "written: talk.partial.txt\n"
     assert "Hello there." in Path("talk.partial.txt").read_text()
-    refused(command("jobs", "export", "--last", "-f", "txt"), 2, "exists already")
-    assert command("jobs", "export", "--last", "-f", "txt", "--force", "-o", "out/").exit_code == 0
+    refused(command("jobs", "export", "last", "-f", "txt"), 2, "exists already")
+    assert command("jobs", "export", "last", "-f", "txt", "--force", "-o", "out/").exit_code == 0
 
 
 def test_of_a_job_without_results_nothing_is_exported(command: Command, tone: Tone) -> None:
     command("transcribe", tone(), "--option", "asr.fault=process")
-    refused(command("jobs", "export", "--last"), 2, "nothing is made", "workbench jobs retry")
+    refused(command("jobs", "export", "last"), 2, "nothing is made", "workbench jobs retry")
 
 
 def test_old_jobs_are_cleaned_up_by_what_config_toml_says(command: Command, tone: Tone, log: Path) -> None:

@@ -27,7 +27,7 @@ def jobs(tmp_path: Path) -> list[JobInfo]:
 def test_a_job_is_found_by_its_name_by_how_it_begins_and_as_the_newest(jobs: list[JobInfo]) -> None:
     assert one_of(jobs, "a-2").name == "a-2"
     assert one_of(jobs, "b").name == "b-1"
-    assert one_of(jobs, None, last=True).name == "b-1"
+    assert one_of(jobs, None, last=True).name == one_of(jobs, "last").name == "b-1"
 
 
 def test_each_job_is_given_once(jobs: list[JobInfo]) -> None:

@@ -34,8 +34,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a job.")]
-Name = Annotated[str | None, typer.Argument(help="The name of a job, or how it begins.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Name = Annotated[str | None, typer.Argument(help='The name of a job, how it begins, or "last".')]
 
 
 @app.callback()
@@ -50,8 +50,7 @@ def list_(as_json: Json = False) -> None:
     """List all jobs, the newest first."""
     found = JobStore().jobs()
     if as_json:
-        for info in found:
-            console.print_json(jobs_lines.to_dict(info))
+        console.print_json([jobs_lines.to_dict(info) for info in found])
     elif found:
         typer.echo(jobs_lines.listing(found, console.width()))
     else:

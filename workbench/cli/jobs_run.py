@@ -28,8 +28,8 @@ from workbench.profiles.schema import Profile
 from workbench.session import Session
 from workbench.threads import to_thread
 
-Names = Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Names of jobs, or how they begin.")]
-Last = Annotated[bool, typer.Option("--last", help="The newest job.")]
+Names = Annotated[list[str] | None, typer.Argument(metavar="NAME", help='Names of jobs, how they begin, or "last".')]
+Last = Annotated[bool, typer.Option("--last", help="The newest job.", hidden=True)]
 _INTERRUPTED: Final = frozenset({"interrupted", State.QUEUED})
 _FAILED: Final = frozenset({State.FAILED})
 

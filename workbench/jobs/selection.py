@@ -1,4 +1,4 @@
-"""Which jobs a user means: by name, by how it begins, or the newest."""
+"""Which jobs a user means: by name, by how it begins, or "last", the newest."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from workbench.errors import UsageError, did_you_mean
 from workbench.jobs.store import JobInfo
 
+LAST = "last"
+"""Names the newest job, as it does the newest session."""
 _LIST = "To see them: workbench jobs"
 
 
 def one_of(jobs: Sequence[JobInfo], name: str | None, *, last: bool = False) -> JobInfo:
-    """The job of that name, or the only one that begins so; `last`: the newest. `jobs` has the newest first.
+    """The job of that name, or the only one that begins so; `LAST` or `last`: the newest. `jobs` has the newest first.
 
     Raises `UsageError`.
     """
@@ -23,7 +25,7 @@ def some_of(jobs: Sequence[JobInfo], names: Sequence[str] | None, *, last: bool 
     if last and names:
         raise UsageError("a name and --last contradict each other", hint="Leave one of them out.")
     if not last and not names:
-        raise UsageError("no job is named", hint=f"Name one, or add --last. {_LIST}")
+        raise UsageError("no job is named", hint=f"Name one; the newest is {LAST!r}. {_LIST}")
     if not jobs:
         raise UsageError("there is no job yet", hint="To make one: workbench transcribe FILE")
     found = [_find(jobs, name) for name in names] if names else [jobs[0]]
@@ -31,6 +33,8 @@ def some_of(jobs: Sequence[JobInfo], names: Sequence[str] | None, *, last: bool 
 
 
 def _find(jobs: Sequence[JobInfo], name: str) -> JobInfo:
+    if name == LAST:
+        return jobs[0]
     exact = [info for info in jobs if info.name == name]
     matching = exact or [info for info in jobs if name and info.name.startswith(name)]
     if len(matching) == 1:
