@@ -172,6 +172,20 @@ def test_a_finished_file_has_a_line(capsys: pytest.CaptureFixture[str], changes:
     assert capsys.readouterr().err == said
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("2026-1", "paused. To go on: workbench jobs resume 2026-1"),
+        ("", "paused before it was begun, so there is no job"),
+    ],
+)
+def test_of_a_file_that_stopped_it_is_said_how_to_go_on_or_that_there_is_no_job(
+    capsys: pytest.CaptureFixture[str], name: str, said: str
+) -> None:
+    progress.Lines(progress=False).stopped(Path("a.wav"), "paused", name)
+    assert capsys.readouterr().err == f"a.wav: {said}\n"
+
+
 def test_of_a_file_that_went_on_no_speed_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     Report([Path("a.wav")], as_json=False).finished(Result(**DONE), went_on=True)
     assert capsys.readouterr().err == "a.wav -> a.srt (1:02:05, en, 2 cues)\n"

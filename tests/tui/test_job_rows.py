@@ -13,7 +13,7 @@ from rich.cells import cell_len
 
 from tests.jobs.test_totals import ENTRIES
 from workbench.engines import Settings, StageKind
-from workbench.errors import UsageError, WorkbenchError
+from workbench.errors import JobBusy, UsageError, WorkbenchError
 from workbench.jobs.checkpoint import State
 from workbench.jobs.queue import Entry
 from workbench.jobs.request import Request
@@ -59,6 +59,7 @@ def plain(line: Line) -> str:
         (replace(ENTRY, state=State.FINISHED), "done ✓"),
         (replace(ENTRY, state=State.FINISHED, was_done=True), "was done ✓"),
         (replace(ENTRY, state=State.FAILED), "failed ✗"),
+        (replace(ENTRY, state=State.FAILED, error=JobBusy("job 'a' is being worked on")), "elsewhere ▶"),
         (replace(ENTRY, state=State.CANCELLED), "cancelled –"),
     ],
 )
