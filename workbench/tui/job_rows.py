@@ -93,7 +93,7 @@ def detail_lines(entry: Entry | None, width: int) -> list[Line]:
     if entry is None:
         return [(), ()]
     if entry.error is not None:
-        message, hint = " ".join(str(entry.error).split()), hint_of(entry.error)
+        message, hint = " ".join(_(entry.error.message).split()), hint_of(entry.error)
         again = _("R tries again.") if entry.state is State.FAILED else _("p goes on.")
         kept = _("What was done is kept.") if entry.position else ""
         next_step = " ".join(filter(None, [again, kept, hint]))
@@ -104,7 +104,7 @@ def detail_lines(entry: Entry | None, width: int) -> list[Line]:
 
 def hint_of(error: WorkbenchError) -> str:
     """What to do next, on a screen."""
-    return _("It asks before it overwrites.") if "--force" in error.hint else " ".join(error.hint.split())
+    return _("It asks before it overwrites.") if "--force" in error.hint else " ".join(_(error.hint).split())
 
 
 def _wrapped(text: str, style: str, width: int) -> list[Line]:
