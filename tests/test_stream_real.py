@@ -106,3 +106,18 @@ def test_it_decides_as_the_packages_iterator_does(rate: int, silence_ms: int, pa
     starts = iter(ends)
     expected = [(n, max(p, next(starts))) if n == "start" else (n, p) for n, p in theirs]
     assert ours == expected
+
+
+def test_a_frame_that_the_detector_fills_up_at_an_end_counts_as_received() -> None:
+    silero: Any = pytest.importorskip("workbench_silero_vad", reason="workbench-silero-vad is not installed").Silero
+
+    async def test() -> None:
+        async with Pool(lambda: silero(silero.Options())) as pool, StreamProcessor(pool) as stream:
+            for times in (1, 2):
+                await stream.process_chunk(speech(16_000)[:5300])
+                await stream.flush()
+                told = stream.statistics()
+                assert told.frames_received == told.frames_judged == 11 * times
+                assert told.judged_s == told.received_s == 5300 * times / 16_000
+
+    run(test)

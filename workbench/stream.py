@@ -36,6 +36,8 @@ LIMIT_S: Final = 10.0
 """Audio of one stream that may wait, in seconds."""
 FOUND_LIMIT: Final = 1000
 """What was found in one stream and may wait to be taken."""
+_ROUNDING: Final = 1e-6
+"""Frames. Audio that is whole frames long stays so in floating point."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class StreamStatistics:
     waiting_s: float
     """Seconds of audio that were fed and not judged yet, but for an incomplete frame."""
     frames_received: int
-    """Frames that are complete, of the length that the detector judges; 0 until it has judged one."""
+    """Frames of the length that the detector judges: complete, or filled up at a flush; 0 until it has judged one."""
     frames_judged: int
     segments: int
     """That were announced."""
@@ -104,6 +106,7 @@ class StreamProcessor:
         self._cutter.end()
         self._received = 0  # samples at the rate of the source
         self._answered = 0  # of these, how many the detector is done with
+        self._ended = self._ended_frames = 0  # at the last flush: samples of these, and the frames they made
         self._frames = self._segments = self._errors = 0
         self._last: Activity | None = None
 
@@ -178,7 +181,10 @@ class StreamProcessor:
         """End the speech that goes on, as if the audio ended here. The next audio begins a new one."""
         self._cutter.end()
         self._stream.end()
+        received = self._received
         await self.judged()
+        complete = self._ended_frames + self._frames_in(received - self._ended)
+        self._ended, self._ended_frames = received, max(complete, self._frames)  # a detector may fill up the last
         for event in self._segmenter.flush():
             self._tell(event)
         return self._take_found()
@@ -201,15 +207,22 @@ class StreamProcessor:
         return (self._received - self._answered) / self._source_rate
 
     def statistics(self) -> StreamStatistics:
+        received_s = self._received / self._source_rate
         return StreamStatistics(
-            received_s=self._received / self._source_rate,
-            judged_s=last.end if (last := self._last) else 0.0,
+            received_s=received_s,
+            judged_s=min(self._last.end, received_s) if self._last else 0.0,
             waiting_s=self.waiting_s,
-            frames_received=math.floor(self._received / self._source_rate / last.frame_s + 1e-6) if last else 0,
+            frames_received=self._ended_frames + math.floor(self._frames_in(self._received - self._ended) + _ROUNDING),
             frames_judged=self._frames,
             segments=self._segments,
             errors=self._errors,
         )
+
+    def _frames_in(self, samples: int) -> int:
+        """Complete ones, in so many samples of the source."""
+        if self._last is None:
+            return 0
+        return math.floor(samples / self._source_rate / self._last.frame_s + _ROUNDING)
 
     # what the detector gave; on the loop
 
