@@ -27,7 +27,7 @@ Detector: TypeAlias = Engine[AudioChunk, Activity, Any]
 
 INTERVAL_S: Final = 0.004
 """Between two batches that are not full: it makes them larger."""
-BESIDE_S: Final = 0.016
+BESIDE_S: Final = 0.008
 """Before a batch begins beside another: where one thread keeps up, two get in each other's way at the interpreter."""
 PER_STREAM_S: Final = 0.0001
 """Batches of few streams lie only this far apart for each: about what a turn of a thread costs."""
