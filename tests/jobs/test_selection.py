@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -27,7 +26,7 @@ def jobs(tmp_path: Path) -> list[JobInfo]:
 def test_a_job_is_found_by_its_name_by_how_it_begins_and_as_the_newest(jobs: list[JobInfo]) -> None:
     assert one_of(jobs, "a-2").name == "a-2"
     assert one_of(jobs, "b").name == "b-1"
-    assert one_of(jobs, None, last=True).name == one_of(jobs, "last").name == "b-1"
+    assert one_of(jobs, "last").name == "b-1"
 
 
 def test_each_job_is_given_once(jobs: list[JobInfo]) -> None:
@@ -35,21 +34,20 @@ def test_each_job_is_given_once(jobs: list[JobInfo]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "how", "said"),
+    ("names", "said"),
     [
-        (["a-"], {}, "2 jobs are called 'a-'"),
-        (["c-1"], {}, "there is no job 'c-1'"),
-        ([""], {}, "there is no job ''"),
-        ([], {}, "no job is named"),
-        (["b"], {"last": True}, "contradict"),
+        (["a-"], "2 jobs are called 'a-'"),
+        (["c-1"], "there is no job 'c-1'"),
+        ([""], "there is no job ''"),
+        ([], "no job is named"),
     ],
 )
-def test_what_names_no_job_is_told(jobs: list[JobInfo], names: list[str], how: dict[str, Any], said: str) -> None:
+def test_what_names_no_job_is_told(jobs: list[JobInfo], names: list[str], said: str) -> None:
     with pytest.raises(UsageError, match=said) as caught:
-        some_of(jobs, names, **how)
+        some_of(jobs, names)
     assert caught.value.hint
 
 
 def test_without_jobs_there_is_none_to_name() -> None:
     with pytest.raises(UsageError, match="no job yet"):
-        one_of([], None, last=True)
+        one_of([], "last")

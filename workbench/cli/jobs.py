@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from workbench.cli import console, jobs_lines
-from workbench.cli.jobs_run import Last, Names, resume, retry
+from workbench.cli.jobs_run import Names, resume, retry
 from workbench.cli.jobs_watch import watch
 from workbench.cli.options import Bilingual, Force, Format, Output, Shown, what_to_show
 from workbench.engines import StageKind
@@ -58,12 +58,12 @@ def list_(as_json: Json = False) -> None:
 
 
 @app.command()
-def show(name: Name = None, last: Last = False, as_json: Json = False) -> None:
+def show(name: Name = None, as_json: Json = False) -> None:
     """Print all that is known of a job.
 
     What it writes, how far it is, what failed, and what to do next.
     """
-    info = one_of(JobStore().jobs(), name, last=last)
+    info = one_of(JobStore().jobs(), name)
     if as_json:
         console.print_json(jobs_lines.details(info))
     else:
@@ -71,21 +71,21 @@ def show(name: Name = None, last: Last = False, as_json: Json = False) -> None:
 
 
 @app.command()
-def pause(names: Names = None, last: Last = False, as_json: Json = False) -> None:
+def pause(names: Names = None, as_json: Json = False) -> None:
     """Pause jobs, wherever they run.
 
     They go on from where they are with: workbench jobs resume NAME
     """
-    _stop(names, State.PAUSED, last=last, as_json=as_json)
+    _stop(names, State.PAUSED, as_json=as_json)
 
 
 @app.command()
-def cancel(names: Names = None, last: Last = False, as_json: Json = False) -> None:
+def cancel(names: Names = None, as_json: Json = False) -> None:
     """Cancel jobs, wherever they run.
 
     What was made of them is kept for a while: workbench jobs retry NAME
     """
-    _stop(names, State.CANCELLED, last=last, as_json=as_json)
+    _stop(names, State.CANCELLED, as_json=as_json)
 
 
 app.command()(resume)
@@ -96,7 +96,6 @@ app.command()(watch)
 @app.command()
 def remove(
     names: Names = None,
-    last: Last = False,
     all_finished: Annotated[bool, typer.Option("--all-finished", help="All that are finished or cancelled.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Json = False,
@@ -108,8 +107,8 @@ def remove(
     store = JobStore()
     known = store.jobs()
     chosen = [info for info in known if info.is_over and not info.is_held] if all_finished else []
-    if names or last or not all_finished:
-        chosen += [info for info in some_of(known, names, last=last) if info not in chosen]
+    if names or not all_finished:
+        chosen += [info for info in some_of(known, names) if info not in chosen]
     if not chosen:
         console.say("No job is finished or cancelled.")
         return
@@ -128,7 +127,6 @@ def remove(
 @app.command()
 def export(
     name: Name = None,
-    last: Last = False,
     output: Output = None,
     format: Format = None,
     show: Shown = None,
@@ -139,7 +137,7 @@ def export(
 
     By default FILE.partial.srt in this folder.
     """
-    info = one_of(JobStore().jobs(), name, last=last)
+    info = one_of(JobStore().jobs(), name)
     if info.checkpoint is None:
         raise info.refused or UsageError(f"job {info.name!r} is damaged")
     found, request = captions(info.results()), request_of(info.checkpoint)
@@ -169,9 +167,9 @@ def export(
             console.say(f"written: {file.path}")
 
 
-def _stop(names: Sequence[str] | None, state: State, *, last: bool, as_json: bool) -> None:
+def _stop(names: Sequence[str] | None, state: State, *, as_json: bool) -> None:
     store = JobStore()
-    for info in some_of(store.jobs(), names, last=last):
+    for info in some_of(store.jobs(), names):
         if info.is_held:
             console.say(f"{info.name}: waiting until it is let go of")
         stopped = control.stop(store, info.name, state)

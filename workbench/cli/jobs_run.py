@@ -29,14 +29,12 @@ from workbench.session import Session
 from workbench.threads import to_thread
 
 Names = Annotated[list[str] | None, typer.Argument(metavar="NAME", help='Names of jobs, how they begin, or "last".')]
-Last = Annotated[bool, typer.Option("--last", help="The newest job.", hidden=True)]
 _INTERRUPTED: Final = frozenset({"interrupted", State.QUEUED})
 _FAILED: Final = frozenset({State.FAILED})
 
 
 def resume(
     names: Names = None,
-    last: Last = False,
     all_: Annotated[bool, typer.Option("--all", help="Those that are paused, too.")] = False,
     as_json: JsonLines = False,
     plain: Plain = False,
@@ -47,7 +45,7 @@ def resume(
     them again.
     """
     usual = _INTERRUPTED | {State.PAUSED} if all_ else _INTERRUPTED
-    chosen = _chosen(names, usual, _INTERRUPTED | {State.PAUSED}, last=last, everything=all_)
+    chosen = _chosen(names, usual, _INTERRUPTED | {State.PAUSED}, everything=all_)
     if chosen:
         _go_on(chosen, as_json=as_json, plain=plain)
     paused = sum(state_of(info) == State.PAUSED for info in JobStore().jobs())
@@ -58,7 +56,6 @@ def resume(
 
 def retry(
     names: Names = None,
-    last: Last = False,
     all_: Annotated[bool, typer.Option("--all", help="Those that were cancelled, too.")] = False,
     force: Force = False,
     as_json: JsonLines = False,
@@ -69,22 +66,20 @@ def retry(
     What was made of them is not made again. Without a name: all that failed.
     """
     usual = _FAILED | {State.CANCELLED} if all_ else _FAILED
-    chosen = _chosen(names, usual, _FAILED | {State.CANCELLED}, last=last, everything=all_)
+    chosen = _chosen(names, usual, _FAILED | {State.CANCELLED}, everything=all_)
     if chosen:
         _go_on(chosen, force=force, as_json=as_json, plain=plain)
     console.say("No job failed.")
 
 
-def _chosen(
-    names: Sequence[str] | None, usual: Set[str], allowed: Set[str], *, last: bool, everything: bool
-) -> list[JobInfo]:
+def _chosen(names: Sequence[str] | None, usual: Set[str], allowed: Set[str], *, everything: bool) -> list[JobInfo]:
     """The jobs to go on with, the oldest first: those that are named, else those in a `usual` state."""
     known = JobStore().jobs()
-    if not names and not last:
+    if not names:
         return [info for info in reversed(known) if not (info.is_held or info.is_waiting) and state_of(info) in usual]
     if everything:
         raise UsageError("names and --all contradict each other", hint="Leave one of them out.")
-    found = some_of(known, names, last=last)
+    found = some_of(known, names)
     for info in found:
         if info.refused is not None:
             raise info.refused

@@ -12,24 +12,21 @@ LAST = "last"
 _LIST = "To see them: workbench jobs"
 
 
-def one_of(jobs: Sequence[JobInfo], name: str | None, *, last: bool = False) -> JobInfo:
-    """The job of that name, or the only one that begins so; `LAST` or `last`: the newest. `jobs` has the newest first.
+def one_of(jobs: Sequence[JobInfo], name: str | None) -> JobInfo:
+    """The job of that name, or the only one that begins so; `LAST`: the newest. `jobs` has the newest first.
 
     Raises `UsageError`.
     """
-    return some_of(jobs, [name] if name is not None else [], last=last)[0]
+    return some_of(jobs, [name] if name is not None else [])[0]
 
 
-def some_of(jobs: Sequence[JobInfo], names: Sequence[str] | None, *, last: bool = False) -> list[JobInfo]:
+def some_of(jobs: Sequence[JobInfo], names: Sequence[str] | None) -> list[JobInfo]:
     """The jobs of these names, each once, at least one. Raises as `one_of`."""
-    if last and names:
-        raise UsageError("a name and --last contradict each other", hint="Leave one of them out.")
-    if not last and not names:
+    if not names:
         raise UsageError("no job is named", hint=f"Name one; the newest is {LAST!r}. {_LIST}")
     if not jobs:
         raise UsageError("there is no job yet", hint="To make one: workbench transcribe FILE")
-    found = [_find(jobs, name) for name in names] if names else [jobs[0]]
-    return list({info.name: info for info in found}.values())
+    return list({info.name: info for info in (_find(jobs, name) for name in names)}.values())
 
 
 def _find(jobs: Sequence[JobInfo], name: str) -> JobInfo:
