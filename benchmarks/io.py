@@ -32,8 +32,8 @@ from workbench.engines import Settings
 from workbench.files import write_atomically
 from workbench.jobs.checkpoint import content_hash
 from workbench.outputs import Targets
-from workbench.pipeline import Stages
 from workbench.session import Session
+from workbench.stages import Stages
 from workbench.subtitles.mux import Track, mux
 from workbench.threads import favour_the_loop, limit_arenas
 from workbench.transcribe import transcribe

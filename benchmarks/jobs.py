@@ -29,8 +29,8 @@ from workbench.jobs.queue import Entry, Queue
 from workbench.jobs.request import Request
 from workbench.jobs.store import JobStore
 from workbench.outputs import Targets
-from workbench.pipeline import Stages
 from workbench.session import Session
+from workbench.stages import Stages
 from workbench.types import Samples
 
 MINUTES: Final = 20

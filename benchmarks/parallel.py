@@ -22,9 +22,9 @@ from benchmarks.machine import described, facts
 from workbench import Settings, events, plugins
 from workbench.cli.overrides import overridden
 from workbench.outputs import Targets
-from workbench.pipeline import Stages
 from workbench.pool import Pool
 from workbench.session import Session
+from workbench.stages import Stages
 from workbench.transcribe import transcribe
 
 ROUNDS: Final = 3

@@ -18,9 +18,10 @@ from workbench.audio.recent import RecentAudio
 from workbench.engines import Settings
 from workbench.errors import EngineError
 from workbench.interim import Interim
-from workbench.pipeline import LiveMode, Pipeline, Stages
+from workbench.pipeline import Pipeline
 from workbench.pool import Pool
 from workbench.speech.segmenter import Segmenter, SegmenterOptions
+from workbench.stages import LiveMode, Stages
 from workbench.types import Activity, AudioChunk, Samples, SpeechSegment, Transcript, Translation, Window
 
 RATE = 16_000

@@ -15,9 +15,10 @@ from workbench import events
 from workbench.engines import Settings, StageKind
 from workbench.errors import StageError
 from workbench.kept import Attempts, Given, Item
-from workbench.pipeline import Pipeline, Stages
+from workbench.pipeline import Pipeline
 from workbench.pool import Pool
 from workbench.speech.packer import PackerOptions
+from workbench.stages import Stages
 from workbench.types import Activity, Samples, Window
 
 

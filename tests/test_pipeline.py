@@ -14,10 +14,11 @@ import workbench
 from workbench import events
 from workbench.engines import Settings, StageKind
 from workbench.errors import EngineError, InputError, StageError, UnsupportedLanguage
-from workbench.pipeline import Pipeline, Stages
+from workbench.pipeline import Pipeline
 from workbench.pool import Pool
 from workbench.speech.packer import PackerOptions
 from workbench.speech.segmenter import SegmenterOptions
+from workbench.stages import Stages
 from workbench.types import Samples
 
 RATE = 16_000

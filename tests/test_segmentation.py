@@ -11,10 +11,10 @@ import pytest
 from tests.fakes import Answers, Loudness, run
 from workbench import events
 from workbench.engines import Settings
-from workbench.pipeline import LiveMode, Stages
 from workbench.pool import Pool
 from workbench.segmentation import SAMPLE_RATE, Segmentation
 from workbench.speech.packer import PackerOptions
+from workbench.stages import LiveMode, Stages
 from workbench.types import AudioChunk
 
 ALONE = PackerOptions(packing=False)

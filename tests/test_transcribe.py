@@ -23,8 +23,8 @@ from workbench import events
 from workbench.builtin.subtitles import SubtitleExporter
 from workbench.engines import Exporter, Settings
 from workbench.errors import EngineError, OutputError, StageError
+from workbench.node import Emit
 from workbench.outputs import Targets
-from workbench.pipeline import Emit
 from workbench.profiles.schema import parse_profile
 from workbench.session import Session
 from workbench.subtitles import Caption

@@ -37,8 +37,6 @@ from workbench.stages import LiveMode, Stages
 from workbench.threads import to_thread
 from workbench.types import AudioChunk, Speech, Transcript, Translation, Window
 
-__all__ = ["Emit", "LiveMode", "Pipeline", "Stages"]
-
 _log = logging.getLogger(__name__)
 
 

@@ -12,7 +12,6 @@ from workbench.errors import MissingError, UnsupportedLanguage, UsageError, Work
 from workbench.hookspecs import EngineClass
 from workbench.loading import Pools, explained
 from workbench.models.states import ModelState, ModelStates, Phase, Queued, Watch
-from workbench.pipeline import Stages
 from workbench.plan import Choice, Key, Plan, attributed
 from workbench.plugins import Registry, how_to_install, how_to_take_up
 from workbench.pool import Pool
@@ -21,6 +20,7 @@ from workbench.profiles.schema import Hardware, Profile
 from workbench.source import OpenedSource
 from workbench.speech.packer import PackerOptions
 from workbench.speech.segmenter import SegmenterOptions
+from workbench.stages import Stages
 
 PREFERRED: Final[Mapping[StageKind, tuple[str, ...]]] = {
     StageKind.CAPTURE: ("file",),

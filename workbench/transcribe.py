@@ -22,11 +22,13 @@ from workbench.errors import StageError
 from workbench.export import most_common_language, render, soft_subtitles, write_files
 from workbench.files import NewFile, sweep
 from workbench.kept import Kept
+from workbench.node import Emit
 from workbench.outputs import Targets
-from workbench.pipeline import Emit, Pipeline, Stages
+from workbench.pipeline import Pipeline
 from workbench.session import Session
 from workbench.speech.drift import Drift
 from workbench.speech.quality import Quality
+from workbench.stages import Stages
 from workbench.subtitles import Caption
 from workbench.subtitles.mux import mux
 from workbench.subtitles.repeats import MOST_IN_A_TEXT, repeated, times_looped

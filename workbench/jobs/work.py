@@ -19,13 +19,15 @@ from workbench.jobs.identity import identify
 from workbench.jobs.job import Job
 from workbench.jobs.keeper import Keeper, count_deaths, failure_of
 from workbench.jobs.request import Request, pinned, request_of, stepped_down
+from workbench.node import Emit
 from workbench.outputs import refuse_taken
-from workbench.pipeline import Emit, Pipeline, Stages
+from workbench.pipeline import Pipeline
 from workbench.plan import Plan
 from workbench.profiles.stepping import Step, one_by_one, step_down
 from workbench.session import Session
 from workbench.speech.cache import ActivityCache, activity_key
 from workbench.stage_errors import is_out_of_memory
+from workbench.stages import Stages
 from workbench.threads import to_thread, uninterrupted
 from workbench.transcribe import Drifted, Result, prepare, transcribe
 

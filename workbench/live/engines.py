@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from workbench.engines import Settings
 from workbench.errors import WorkbenchError
-from workbench.pipeline import Stages
 from workbench.plan import Plan
 from workbench.plugins import Registry
 from workbench.profiles.options import check_options
 from workbench.profiles.schema import Profile
 from workbench.session import Session
+from workbench.stages import Stages
 
 
 @dataclass(frozen=True, slots=True)

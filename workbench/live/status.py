@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from workbench.engines import StageKind
-from workbench.pipeline import Stages
 from workbench.plan import Choice, Plan
 from workbench.pool import PoolStatistics
+from workbench.stages import Stages
 
 
 class LivePhase(StrEnum):

@@ -16,9 +16,10 @@ from workbench.journal import Journal
 from workbench.live.engines import Engines
 from workbench.live.following import Following
 from workbench.live.status import LivePhase
-from workbench.pipeline import LiveMode, Pipeline
+from workbench.pipeline import Pipeline
 from workbench.recorder import Recorder
 from workbench.recording import LEFT_S, Recording
+from workbench.stages import LiveMode
 from workbench.threads import to_thread, uninterrupted
 from workbench.types import Speech
 

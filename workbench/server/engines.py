@@ -13,11 +13,11 @@ from workbench.engines import Settings, StageKind
 from workbench.errors import MissingError, UnsupportedLanguage, WorkbenchError
 from workbench.jobs.request import pinned
 from workbench.loading import explained
-from workbench.pipeline import Stages
 from workbench.plan import Choice, Plan
 from workbench.pool import Pool
 from workbench.profiles.schema import Profile
 from workbench.session import Session
+from workbench.stages import Stages
 
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 60.0

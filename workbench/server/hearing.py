@@ -14,9 +14,11 @@ from workbench import events
 from workbench.audio.pcm import Cutter, Decoder, length
 from workbench.engines import Capture, Settings
 from workbench.errors import PoolClosed, Severity
-from workbench.pipeline import Emit, LiveMode, Pipeline, Stages
+from workbench.node import Emit
+from workbench.pipeline import Pipeline
 from workbench.segmentation import SAMPLE_RATE
 from workbench.speech.segmenter import SegmenterOptions
+from workbench.stages import LiveMode, Stages
 from workbench.stream import StreamProcessor
 from workbench.types import AudioChunk, Samples
 

@@ -14,7 +14,6 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from workbench import events
 from workbench.errors import InputError, MissingError, Severity, UsageError, WorkbenchError, first_error
-from workbench.pipeline import Stages
 from workbench.server import service
 from workbench.server.activity import StreamActivity
 from workbench.server.hearing import Detection, Hearing, Recognition, with_options
@@ -22,6 +21,7 @@ from workbench.server.messages import STAGES, Configure, Flush, NotJson, NotTake
 from workbench.server.outbox import Full, Outbox
 from workbench.server.problems import invalid, problem_of
 from workbench.server.service import Service
+from workbench.stages import Stages
 
 router = APIRouter()
 DONE: Final = 1000

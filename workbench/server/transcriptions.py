@@ -20,13 +20,14 @@ from workbench import events
 from workbench.captions import Captions
 from workbench.engines import Settings, StageKind
 from workbench.errors import WorkbenchError
+from workbench.node import Emit
 from workbench.outputs import Targets
-from workbench.pipeline import Emit, Stages
 from workbench.server import service
 from workbench.server.connected import Streamed, while_connected
 from workbench.server.problems import problem_of
 from workbench.server.service import Service
 from workbench.server.uploads import Form, described, form, under_its_name, validated
+from workbench.stages import Stages
 from workbench.subtitles import Caption
 from workbench.transcribe import Result, transcribe
 from workbench.types import Transcript
