@@ -1,8 +1,8 @@
 """`python -m tests.jobs.aborting FOLDER FILE TIMES WHAT START`: a job with an engine that aborts its process.
 
-So many processes work on it, one after the other: each goes on with what is there, and tries again what failed. The
-engine aborts when it begins to `WHAT` (recognize, translate, detect) what starts at `START` seconds. How the processes
-ended is printed.
+So many processes at most work on it, one after the other, until one ends by itself: each goes on with what is there,
+and tries again what failed. The engine aborts when it begins to `WHAT` (recognize, translate, detect) what starts at
+`START` seconds. How the processes ended is printed.
 """
 
 from __future__ import annotations
@@ -56,6 +56,8 @@ def main(folder: Path, file: Path, times: int, what: str, start: float) -> None:
             finally:
                 os._exit(code)
         ends.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        if ends[-1] >= 0:
+            break
     sys.stdout.write(json.dumps(ends))
 
 

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +23,6 @@ from workbench.jobs.store import JobStore
 from workbench.speech.cache import ActivityCache
 
 ROOT: Final = Path(__file__).parents[2]
-DEATHS: Final = [-signal.SIGABRT] * MOST_DEATHS
 
 
 def run(folder: Path, file: Path, times: int = 1, what: str = "nothing", start: float = 0.0) -> tuple[list[int], str]:
@@ -48,16 +48,18 @@ def test_what_aborts_the_program_again_and_again_fails_and_the_rest_is_made(
     (reference,) = JobStore(tmp_path / "elsewhere" / "data" / "jobs").jobs()
     expected = [found.item for found in reference.results() if found.item.kind is kind]
     culprit = sorted(expected, key=lambda item: item.start)[2]
-    ends, said = run(tmp_path, file, MOST_DEATHS + 1, what, culprit.start)
-    assert ends == [*DEATHS, 1]
-    assert f"the program ended each of the {MOST_DEATHS} times that it was at this" in said
+    ends, said = run(tmp_path, file, MOST_DEATHS + 2, what, culprit.start)
+    deaths = len(ends) - 1
+    assert ends == [-signal.SIGABRT] * deaths + [1]
+    assert deaths in (MOST_DEATHS, MOST_DEATHS + 1), "one more where another stage was at work each time"
+    assert f"the program ended each of the {deaths} times that it was at this" in said
     assert f"{kind} engine" in said
     assert "workbench jobs retry" in said
     (job,) = JobStore(tmp_path / "data" / "jobs").jobs()
     assert checkpoint(tmp_path).state is State.FAILED
     assert [failure.code for failure in checkpoint(tmp_path).failures if failure.item == culprit] == [
         "process-died"
-    ] * MOST_DEATHS
+    ] * deaths
     assert {item for item in expected if item not in {found.item for found in job.results()}} == {culprit}
 
     assert run(tmp_path, file)[0] == [0], "it is tried once more where somebody asks for that"
@@ -67,10 +69,10 @@ def test_what_aborts_the_program_again_and_again_fails_and_the_rest_is_made(
 @pytest.mark.skipif(sys.platform == "win32", reason="a process that aborts has no signal there")
 def test_a_language_that_cannot_be_found_out_without_dying_fails_the_job(tmp_path: Path) -> None:
     file = write_talk(tmp_path / "talk.wav", 3.0)
-    ends, said = run(tmp_path, file, MOST_DEATHS + 3, "detect")
-    assert ends[: MOST_DEATHS + 1] == [*DEATHS, 1]
-    assert ends[MOST_DEATHS + 1 :] == [-signal.SIGABRT, 1], "who tries again gets one more try"
+    ends, said = run(tmp_path, file, MOST_DEATHS + 1, "detect")
+    assert ends == [-signal.SIGABRT] * MOST_DEATHS + [1]
     assert "the program ended each of the 3 times" in said
+    assert run(tmp_path, file, 2, "detect")[0] == [-signal.SIGABRT, 1], "who tries again gets one more try"
 
 
 def test_what_was_stored_before_the_process_died_is_not_blamed(tmp_path: Path) -> None:
@@ -99,6 +101,25 @@ def test_an_item_is_refused_only_where_the_last_process_died_at_it(tmp_path: Pat
     with store.take(IDENTITY, FILE, {}) as job:
         count_deaths(job)
         assert Keeper(job, ActivityCache(tmp_path), "key", None).refused(item(0)) is None
+
+
+def test_of_two_stages_that_were_at_work_each_time_the_last_is_blamed_first(tmp_path: Path) -> None:
+    store, window = JobStore(tmp_path / "jobs"), item(0)
+    text = replace(window, kind=StageKind.TRANSLATION, text="said")
+
+    def blamed() -> list[bool]:
+        with store.take(IDENTITY, FILE, {}) as job:
+            count_deaths(job)
+            keeper = Keeper(job, ActivityCache(tmp_path), "key", None)
+            refused = [keeper.refused(one) is not None for one in (window, text)]
+            for one, is_refused in zip((window, text), refused, strict=True):
+                if not is_refused:
+                    job.at_work.add(one)
+            return refused
+
+    assert [blamed() for _ in range(MOST_DEATHS)] == [[False, False]] * MOST_DEATHS
+    assert blamed() == [False, True]
+    assert blamed() == [True, False], "it dies at the window all the same"
 
 
 def test_a_disk_that_does_not_take_it_holds_nothing_up(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -55,11 +55,16 @@ class Keeper:
         await disk().run(partial(self._job.at_work.add, item))
 
     def refused(self, item: Item) -> ProcessDied | None:
-        """Only if the last process died at it too: whoever retries a job that failed asks for another try."""
-        if item not in self._job.died_at or (deaths := _deaths(self._job.checkpoint)[item]) < MOST_DEATHS:
+        """Only if the last process died at it too: whoever retries a job that failed asks for another try.
+
+        Of several, that of the last stage: it is soon done, and what takes long was at work whenever it died.
+        """
+        deaths = _deaths(self._job.checkpoint)
+        several = [died for died in self._job.died_at if deaths[died] >= MOST_DEATHS]
+        if item not in several or item.kind is not max((died.kind for died in several), key=tuple(StageKind).index):
             return None
         hint = f"Another engine may do: --engine {item.kind}=NAME. To try again: workbench jobs retry {self._job.name}"
-        return ProcessDied(f"the program ended each of the {deaths} times that it was at this", hint=hint)
+        return ProcessDied(f"the program ended each of the {deaths[item]} times that it was at this", hint=hint)
 
     def keep(self, item: Item, values: Sequence[Any], stored: Callable[[], None]) -> None:
         made = {"transcripts" if item.kind is StageKind.ASR else "translations": tuple(values)}
