@@ -105,18 +105,18 @@ def test_the_first_guesses_are_the_formulas_that_users_know() -> None:
     assert [optimizer.get_cpu_affinity_cores(cores) for cores in (1, 2, 5, 16)] == [[0], [0], [0, 1], [*range(8)]]
 
 
-def test_files_are_worked_on_beside_those_that_are_decoded_and_written_and_never_one_alone() -> None:
+def test_files_are_worked_on_beside_those_that_are_decoded_and_written_and_enough_to_pass_a_long_one() -> None:
     files = CoreOptimizer().get_optimal_files_at_once
-    assert files(1, 8, 16_000) == 3
-    assert files(4, 16, 32_000) == 6
-    assert files(16, 32, 128_000) == 8, "one file has work for several calls"
-    assert files(4, 2, 32_000) == files(4, 16, 1_000) == files(1, 1, 100) == 2
+    assert files(1, 4_000) == files(2, 16_000) == 4
+    assert files(4, 32_000) == 6
+    assert files(16, 128_000) == 8, "one file has work for several calls"
+    assert files(4, 1_000) == files(1, 100) == 2
 
 
 @given(machines())
 def test_more_than_one_file_is_worked_on_at_once_and_the_reason_says_why(hardware: HardwareInfo) -> None:
     plan = CoreOptimizer().plan(hardware)
-    assert 2 <= plan.files_at_once <= max(2, min(8, hardware.cpu_cores))
+    assert 2 <= plan.files_at_once <= 8
     assert plan.reasons["files_at_once"].endswith(".")
 
 

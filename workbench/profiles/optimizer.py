@@ -38,6 +38,8 @@ class Caps:
     gpu_windows: int = 4
     """How many windows must fit beside a model for it to be worth a GPU."""
     files_at_once: int = 8
+    passing_files: int = 4
+    """Files at once that are enough for short ones to pass a long one."""
     memory_per_file_mb: int = 500
     """First guess of the RAM that a file which is worked on takes beside the engines."""
 
@@ -119,14 +121,14 @@ class CoreOptimizer:
             calls = min(calls, gpu_memory_mb // self.caps.vram_per_call_mb)
         return max(1, calls)
 
-    def get_optimal_files_at_once(self, calls: int, cpu_cores: int, memory_total_mb: int) -> int:
+    def get_optimal_files_at_once(self, calls: int, memory_total_mb: int) -> int:
         """Files worked on at once, where engines take so many `calls` at once; 2 at least.
 
-        A file for each call, one that is being decoded, and one that is being written. Never one alone: a short file
-        passes a long one.
+        A file for each call, one that is being decoded, and one that is being written. Four at least where memory
+        allows it: files have equal shares of the engines, so a long one leaves three quarters to those that pass it.
         """
-        most = min(self.caps.files_at_once, cpu_cores, memory_total_mb // self.caps.memory_per_file_mb)
-        return max(2, min(calls + 2, most))
+        most = min(self.caps.files_at_once, memory_total_mb // self.caps.memory_per_file_mb)
+        return max(2, min(max(calls + 2, self.caps.passing_files), most))
 
     def should_use_memory_mapping(self, memory_total_mb: int) -> bool:
         return memory_total_mb < self.caps.mapping_below_mb
@@ -153,7 +155,7 @@ class CoreOptimizer:
         threads_cores = len(bound) if room.device == "cuda" else cores
         calls = room.instances * concurrency
         threads = max(1, threads_cores // calls)
-        files = self.get_optimal_files_at_once(calls, cores, hardware.memory_total_mb)
+        files = self.get_optimal_files_at_once(calls, hardware.memory_total_mb)
         return Plan(
             batch_size=batch,
             concurrency=concurrency,
@@ -178,7 +180,7 @@ class CoreOptimizer:
                 ),
                 "compute_type": reasons.compute_type(room.compute_type, room.device),
                 "threads_per_call": reasons.threads_per_call(threads_cores, calls),
-                "files_at_once": reasons.files_at_once(files, calls, cores, hardware.memory_total_mb),
+                "files_at_once": reasons.files_at_once(files, calls, hardware.memory_total_mb),
             },
         )
 

@@ -72,12 +72,12 @@ def threads_per_call(cores: int, calls: int) -> str:
     return f"{_count(cores, 'core')} shared by {_count(calls, 'call')} at once."
 
 
-def files_at_once(value: int, calls: int, cores: int, memory_mb: int) -> str:
+def files_at_once(value: int, calls: int, memory_mb: int) -> str:
     if value == calls + 2:
         return f"They keep {_count(calls, 'call')} at once busy while one is decoded and one is written."
-    if value == 2:
-        return f"What {_count(cores, 'core')} and {memory_mb} MB of RAM are for; a short file passes a long one."
-    return f"Each has work for several of {calls} calls at once: more files would only take cores and memory."
+    if value > calls + 2:
+        return "Short files pass a long one, which has an equal share of the engines."
+    return f"More would only take more of {memory_mb} MB of RAM: each has work for {_count(calls, 'call')} at once."
 
 
 def _lowered(cause: str, value: int, first_guess: int) -> str:
