@@ -157,7 +157,7 @@ def test_streams_that_an_engine_hangs_with_are_given_up_and_others_go_on() -> No
             return super().process_batch(work)
 
     async def test() -> None:
-        async with Pool(Hanging, hang_s=0.05) as pool:
+        async with Pool(Hanging, hang_s=0.5) as pool:
             lost, other = Listener(pool), Listener(pool)
             lost.hear(frames(0.5))
             await until(lambda: not Hanging.hangs)
