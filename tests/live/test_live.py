@@ -450,7 +450,9 @@ class FullFor:
         monkeypatch.setattr(Journal, "write", refusing)
 
     def __call__(self, event: events.Event) -> None:
-        if isinstance(event, events.Transcript) and event.transcript.text in (self.first, self.last):
+        if is_interim(event) or not isinstance(event, events.Transcript):
+            return
+        if event.transcript.text in (self.first, self.last):
             self.is_full = event.transcript.text == self.first
 
 
