@@ -310,6 +310,21 @@ def test_a_pool_that_breaks_ends_the_stream() -> None:
     run(test)
 
 
+def test_a_flush_after_the_end_finds_nothing_and_harms_no_other_stream() -> None:
+    async def test() -> None:
+        async with Pool(AnyRate) as pool, StreamProcessor(pool, options=OPTIONS) as other:
+            gone = StreamProcessor(pool, options=OPTIONS)
+            gone.feed(TALK)
+            await asyncio.sleep(0)  # it is at work
+            await gone.close()
+            flushed = asyncio.ensure_future(gone.flush())
+            await asyncio.sleep(0)  # both would be in the next batch
+            assert told(await other.process_chunk(TALK) + await other.flush()) == told(await whole(TALK))
+            assert await flushed == []
+
+    run(test)
+
+
 def test_too_much_at_once_is_refused_until_there_is_room() -> None:
     async def test() -> None:
         second = np.zeros(RATE, np.float32)

@@ -99,6 +99,7 @@ class DetectedStream:
         self._detection.streams += 1
 
     def put(self, piece: Piece) -> None:
+        """Not after `close`."""
         if type(piece) is not bytes:
             self.is_plain = False
         self.pieces.append(piece)
@@ -106,7 +107,7 @@ class DetectedStream:
             self._detection.is_ready(self)
 
     def end(self) -> None:
-        """Ask for what the detector holds back, after all that was put."""
+        """Ask for what the detector holds back, after all that was put. Not after `close`."""
         self.ends += 1
         self.pieces.append(None)
         if not self.is_listed:

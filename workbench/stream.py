@@ -142,9 +142,14 @@ class StreamProcessor:
             self._stream.put(piece)
             self._received += taken
 
+    @property
+    def is_full(self) -> bool:
+        """Whether half of what may wait does."""
+        return 2 * (self._received - self._answered) >= self._limit or 2 * len(self._found) >= FOUND_LIMIT
+
     async def room(self) -> None:
-        """Wait until less than half of what may wait does: whoever awaits this before each `feed` never overruns."""
-        while not self._closed and (self.waiting_s >= LIMIT_S / 2 or len(self._found) >= FOUND_LIMIT / 2):
+        """Wait while it is full: whoever awaits this before each `feed` never overruns."""
+        while self.is_full and not self._closed:
             await self._change()
 
     # out
@@ -180,7 +185,8 @@ class StreamProcessor:
     async def flush(self) -> list[Found]:
         """End the speech that goes on, as if the audio ended here. The next audio begins a new one."""
         self._cutter.end()
-        self._stream.end()
+        if not self._closed:
+            self._stream.end()
         received = self._received
         await self.judged()
         complete = self._ended_frames + self._frames_in(received - self._ended)
