@@ -33,8 +33,15 @@ TOLERANCE: Final = 3
 class Hearing(Protocol):
     """All on the loop. What is found goes to the `emit` that it was made with."""
 
-    async def feed(self, data: bytes) -> None:
-        """Take the next audio, of any length, when there is room. Raises `InputError`, and takes nothing."""
+    @property
+    def is_full(self) -> bool:
+        """Whether to wait for `room` before the next `feed`."""
+
+    async def room(self) -> None:
+        """Wait until there is."""
+
+    def feed(self, data: bytes) -> None:
+        """Take the next audio, of any length. Raises `InputError`, and takes nothing."""
 
     async def flush(self) -> None:
         """End the speech that goes on, as if the audio ended here; everything of it is told when this returns."""
@@ -82,8 +89,14 @@ class Detection:
         if isinstance(found, events.Error) and found.severity == Severity.FATAL:
             raise PoolClosed(found.message, hint=found.hint)
 
-    async def feed(self, data: bytes) -> None:
+    @property
+    def is_full(self) -> bool:
+        return self._stream.is_full
+
+    async def room(self) -> None:
         await self._stream.room()
+
+    def feed(self, data: bytes) -> None:
         self._stream.feed(data)
 
     async def flush(self) -> None:
@@ -141,10 +154,16 @@ class Recognition:
         if not isinstance(event, events.Ready | events.Done):
             self._emit(event)
 
-    async def feed(self, data: bytes) -> None:
+    @property
+    def is_full(self) -> bool:
+        return self._source.is_full
+
+    async def room(self) -> None:
+        await self._source.room()
+
+    def feed(self, data: bytes) -> None:
         piece = self._cutter.cut(data)
         self._received += length(piece)
-        await self._source.room()
         self._source.put(self._decoder.decode(piece))
 
     async def flush(self) -> None:
@@ -207,8 +226,12 @@ class _Fed(Capture):
     def end(self) -> None:
         self._queue.put(None)
 
+    @property
+    def is_full(self) -> bool:
+        return self.waiting_s >= WAITING_S
+
     async def room(self) -> None:
-        while self.waiting_s >= WAITING_S:
+        while self.is_full:
             self._changed.clear()
             await self._changed.wait()
 

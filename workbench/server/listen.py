@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
 from fastapi import APIRouter
 from pydantic import ValidationError
+from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from workbench import events
@@ -78,14 +80,16 @@ class _Stream:
         self._full = asyncio.Event()
         self._wrong = 0
         self._stopping = shared.activity.draining
-        self._patience: asyncio.Timeout | None = None  # while a message is waited for
-        self._allowance = _Allowance(shared.limits.pace), _Allowance(shared.limits.messages_per_s)
+        self._loop = asyncio.get_running_loop()
+        self._reading: asyncio.Task[None] | None = None
+        self._idle_since: float | None = None  # while a message is waited for
+        self._pace, self._messages = _Allowance(shared.limits.pace), _Allowance(shared.limits.messages_per_s)
 
     def stop(self) -> None:
         """End as if the client had said so."""
         self._stopping = True
-        if self._patience is not None and not self._patience.expired():
-            self._patience.reschedule(asyncio.get_running_loop().time())
+        if self._reading is not None and self._idle_since is not None:
+            self._reading.cancel()
 
     async def run(self, seen: StreamActivity) -> Closing:
         """Until the client stops or goes, or something is wrong. Everything of it is free when this returns."""
@@ -94,12 +98,14 @@ class _Stream:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._write())
                 watching = tasks.create_task(self._watch())
+                waiting = tasks.create_task(self._watch_idle())
                 try:
                     await self._listen(tasks)
                     closing = Closing(LEAVING, "the server stops") if self._stopping else Closing(DONE)
                 except* (Closing, WorkbenchError) as group:
                     closing = self._told(first_error(group))
                 watching.cancel()
+                waiting.cancel()
                 self._outbox.close()
         except BaseExceptionGroup as group:
             error = first_error(group)
@@ -128,6 +134,7 @@ class _Stream:
             target_language=query.translate or self._settings.target_language,
         )
         self._depth = STAGES[query.stages]
+        self._bytes_s = query.sample_rate * (2 if query.encoding == "pcm_s16le" else 4)
         self._vad: dict[str, Any] = {}
         stages = await self._stages()
         own = asyncio.TaskGroup()
@@ -136,7 +143,7 @@ class _Stream:
             self._seen.begin(query.stages, self._settings.language or "", hearing, self._outbox)
             try:
                 self._put(events.Ready())
-                await self._read(hearing, query)
+                await self._hear(hearing)
                 statistics = hearing.statistics()
                 self._put({"type": "statistics", **statistics})
                 self._put(events.Done(duration=statistics["received_s"], statistics=statistics))
@@ -181,35 +188,61 @@ class _Stream:
 
     # from the client
 
-    async def _read(self, hearing: Hearing, query: Query) -> None:
-        """Until it stops. Raises `Closing`."""
-        bytes_s = query.sample_rate * (2 if query.encoding == "pcm_s16le" else 4)
-        while True:
-            try:
-                async with asyncio.timeout(0 if self._stopping else self._limits.idle_s) as self._patience:
-                    message = await self._websocket.receive()
-            except TimeoutError:
-                if not self._stopping:
-                    raise Closing(POLICY, "nothing was sent for too long") from None
-                await hearing.flush()
-                return
-            finally:
-                self._patience = None
-            if message["type"] == "websocket.disconnect":
-                raise Closing(GONE)
-            await self._allowance[1].take(1)
-            if (data := message.get("bytes")) is not None:
-                self._seen.arrived(len(data), len(data) / bytes_s)
-                await self._allowance[0].take(len(data) / bytes_s)
-                await self._feed(hearing, data)
-            elif not await self._obey(hearing, message["text"]):
-                return
+    async def _hear(self, hearing: Hearing) -> None:
+        """Until the client stops, or the server does. Raises `Closing`, in a group.
 
-    async def _feed(self, hearing: Hearing, data: bytes) -> None:
+        It is read in a task of its own: to resume one through all that is around it takes half as long as a message.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            self._reading = tasks.create_task(self._read(hearing))
+        if self._stopping:
+            await self._read_rest(hearing)
+            await hearing.flush()
+
+    async def _read(self, hearing: Hearing) -> None:
+        is_more = True
+        while is_more and not self._stopping:
+            self._idle_since = self._loop.time()
+            message = await self._websocket.receive()
+            self._idle_since = None
+            is_more = await self._take(message, hearing)
+
+    async def _read_rest(self, hearing: Hearing) -> None:
+        """What has come already."""
+        with suppress(TimeoutError):
+            while True:
+                async with asyncio.timeout(0):
+                    message = await self._websocket.receive()
+                await self._take(message, hearing)
+
+    async def _take(self, message: Message, hearing: Hearing) -> bool:
+        """Whether the stream goes on."""
+        if message["type"] == "websocket.disconnect":
+            raise Closing(GONE)
+        wait_s = self._messages.take(1)
+        if (data := message.get("bytes")) is not None:
+            seconds = len(data) / self._bytes_s
+            self._seen.arrived(len(data), seconds)
+            wait_s = max(wait_s, self._pace.take(seconds))
+        if wait_s:
+            await asyncio.sleep(wait_s)
+        if data is None:
+            return await self._obey(hearing, message["text"])
+        if hearing.is_full:
+            await hearing.room()
         try:
-            await hearing.feed(data)
+            hearing.feed(data)
         except InputError as error:
             self._complain(error)
+        return True
+
+    async def _watch_idle(self) -> None:
+        """One timer that looks again, instead of one for each message."""
+        idle_s = 0.0
+        while idle_s < self._limits.idle_s:
+            await asyncio.sleep(self._limits.idle_s - idle_s)
+            idle_s = 0.0 if self._idle_since is None else self._loop.time() - self._idle_since
+        raise Closing(POLICY, "nothing was sent for too long")
 
     async def _obey(self, hearing: Hearing, text: str) -> bool:
         """Whether the stream goes on."""
@@ -279,10 +312,9 @@ class _Allowance:
         self._loop = asyncio.get_running_loop()
         self._seen = self._loop.time()
 
-    async def take(self, amount: float) -> None:
-        """Wait until `amount` is allowed."""
+    def take(self, amount: float) -> float:
+        """Seconds to wait until `amount` is allowed."""
         now = self._loop.time()
         self._left = min(self._rate, self._left + (now - self._seen) * self._rate) - amount
         self._seen = now
-        if self._left < 0:
-            await asyncio.sleep(-self._left / self._rate)
+        return -self._left / self._rate if self._left < 0 else 0.0
