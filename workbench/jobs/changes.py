@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from workbench.errors import JobBusy, UsageError, WorkbenchError
+from workbench.errors import UsageError, WorkbenchError
 from workbench.jobs.checkpoint import Failure, State
 from workbench.jobs.store import JobStore
 from workbench.threads import to_thread
@@ -54,16 +53,15 @@ class Changes:
             name, change = self._unsaved.popitem()
             try:
                 await to_thread(self._make, name, change)
+            except UsageError:
+                pass  # it was removed since, or whoever works on it says how it is
             except WorkbenchError as error:
                 _log.warning("what became of job %s could not be stored: %s", name, error)
         self._saving = None
 
     def _make(self, name: str, change: Change) -> None:
-        """What is finished stays so; of what is worked on, whoever does it says how it is. Blocks."""
-        try:
-            info = self._store.info(name)
-        except UsageError:  # it was removed since
-            return
+        """What is finished stays so. Raises `UsageError` when it was removed, `JobBusy`, `OutputError`. Blocks."""
+        info = self._store.info(name)
         if info.checkpoint is None or info.state is State.FINISHED:
             return
         made: dict[str, Any] = {}
@@ -73,8 +71,7 @@ class Changes:
             made["request"] = info.checkpoint.request | {"priority": change.priority}
         if change.failure is not None:
             made["failures"] = (*info.checkpoint.failures, change.failure)
-        with suppress(JobBusy):
-            if change.is_unwanted and not info.results():
-                self._store.remove(name)
-            elif any(getattr(info.checkpoint, field) != value for field, value in made.items()):
-                self._store.change(name, **made)
+        if change.is_unwanted and not info.results():
+            self._store.remove(name)
+        elif any(getattr(info.checkpoint, field) != value for field, value in made.items()):
+            self._store.change(name, **made)
