@@ -13,6 +13,7 @@ from workbench.engines import Exporter
 from workbench.errors import UsageError
 from workbench.files import write_atomically
 from workbench.languages import bcp47
+from workbench.phrase import counted
 from workbench.plan import attributed
 from workbench.subtitles import Caption, CueRules, Show, Violation, build_cues, violations
 from workbench.subtitles.mux import Track
@@ -64,8 +65,9 @@ class SubtitleFile:
     def warnings(self) -> list[str]:
         """One line for each rule that cues break."""
         broken = Counter(rule for rule, _ in {(v.rule, v.index) for v in self.violations()})
-        cues = {rule: "1 cue" if count == 1 else f"{count} cues" for rule, count in broken.items()}
-        return [f"{cues[rule]} of {len(self.cues)} cannot keep {rule}" for rule in sorted(broken)]
+        return [
+            f"{counted(count, 'cue')} of {len(self.cues)} cannot keep {rule}" for rule, count in sorted(broken.items())
+        ]
 
 
 def render(

@@ -16,3 +16,8 @@ class Phrase(str):
         phrase = super().__new__(cls, template.format(**values))
         phrase.template, phrase.values = template, values
         return phrase
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 cue`, `2 cues`: with a noun that takes an s."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

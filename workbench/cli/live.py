@@ -36,6 +36,7 @@ from workbench.files import NewFile
 from workbench.live import Live, LivePhase, Source
 from workbench.models.states import ModelState, Phase
 from workbench.outputs import refuse_taken
+from workbench.phrase import counted
 from workbench.plugins import Registry
 from workbench.profiles import affinity
 from workbench.profiles.schema import Profile
@@ -241,13 +242,12 @@ def _close(recording: Recording, output: Path | None, failure: WorkbenchError | 
 def _sum_up(recording: Recording, output: Path | None) -> RecordingInfo:
     """Say what there is, and what comes next."""
     info = recording.info()
-    count = "1 caption" if info.segments == 1 else f"{info.segments} captions"
     wrote, step = f" -> {output}" if output else "", ""
     if info.state is State.INTERRUPTED:
         step = f". To recognize the rest: workbench sessions finish {recording.name}"
     elif not output:
         step = f". To write subtitles of it: workbench sessions export {recording.name}"
-    console.say(f"{recording.name}: {clock(info.duration)}, {count}{wrote}{step}")
+    console.say(f"{recording.name}: {clock(info.duration)}, {counted(info.segments, 'caption')}{wrote}{step}")
     return info
 
 

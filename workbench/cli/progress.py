@@ -14,6 +14,7 @@ from workbench import events
 from workbench.cli import console
 from workbench.clock import clock, time_left
 from workbench.errors import WorkbenchError
+from workbench.phrase import counted
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -71,7 +72,7 @@ class Display(ABC):
         """`went_on`: an earlier run did a part, so that how fast this one was cannot be told."""
         wrote = ", ".join(map(_one_line, result.outputs)) or "standard output"
         factor = f", {result.duration / result.elapsed:.1f}x real time" if result.elapsed and not went_on else ""
-        cues = "no speech" if not result.cues else "1 cue" if result.cues == 1 else f"{result.cues} cues"
+        cues = counted(result.cues, "cue") if result.cues else "no speech"
         language = f", {result.language}" if result.language else ""
         self._line(f"{_one_line(result.path)} -> {wrote} ({clock(result.duration)}{language}, {cues}{factor})")
         for warning in result.warnings:

@@ -18,6 +18,7 @@ from workbench.disk_errors import said_plainly
 from workbench.errors import UsageError
 from workbench.export import Output, Span, parse_time
 from workbench.outputs import Targets, chosen_formats, refuse_taken, targets
+from workbench.phrase import counted
 from workbench.session import Session
 from workbench.sessions import Recording, RecordingInfo, State
 from workbench.subtitles import Show
@@ -227,8 +228,7 @@ def _row(info: RecordingInfo) -> tuple[str, ...]:
 
 
 def _content(info: RecordingInfo) -> str:
-    captions = "1 caption" if info.segments == 1 else f"{info.segments} captions"
-    return f"{info.name} with {clock(info.duration)} of audio and {captions}"
+    return f"{info.name} with {clock(info.duration)} of audio and {counted(info.segments, 'caption')}"
 
 
 def _found(hit: sessions.Hit) -> Iterator[tuple[str, str, str]]:

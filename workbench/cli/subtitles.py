@@ -15,6 +15,7 @@ from workbench.errors import UsageError, WorkbenchError
 from workbench.export import parse_time
 from workbench.files import write_atomically
 from workbench.outputs import refuse_taken
+from workbench.phrase import counted
 from workbench.profiles.options import parse_override, split_options
 from workbench.subtitles import STYLES, Style, Violation, format_of, violations
 from workbench.subtitles.editing import moved, restyled
@@ -121,7 +122,7 @@ def convert(
         translation = written_language(cue.translation for cue in cues)
         cues = restyled(cues, exporter.rules_for(spoken), spoken, exporter.rules_for(translation))
     write_atomically(output, exporter.render(cues, format), overwrite=force)
-    console.say(f"written: {output} ({len(cues)} cues)")
+    console.say(f"written: {output} ({counted(len(cues), 'cue')})")
 
 
 @app.command("mux")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from workbench.phrase import counted
 from workbench.profiles.hardware import HardwareInfo
 
 
@@ -13,7 +14,7 @@ def batch_size(value: int, first_guess: int, vram_mb: int) -> str:
 
 def concurrency(value: int, first_guess: int, cores: int, vram_mb: int) -> str:
     beside = f" and {vram_mb} MB of free VRAM" if vram_mb else ""
-    return _lowered(_count(cores, "core") + beside, value, first_guess)
+    return _lowered(counted(cores, "core") + beside, value, first_guess)
 
 
 def instances(value: int, hardware: HardwareInfo, device: str) -> str:
@@ -30,7 +31,7 @@ def memory_mapping(hardware: HardwareInfo, mapping_below_mb: int) -> str:
 
 
 def cpu_affinity(cores: int, device: str) -> str:
-    half = f"The first half of {_count(cores, 'core')}"
+    half = f"The first half of {counted(cores, 'core')}"
     if device == "cpu":
         return f"{half}, if the profile asks to bind; by default it does not, as recognition runs on the CPU."
     return f"{half}; the others stay free for everything else."
@@ -53,7 +54,7 @@ def model(need_mb: int, budget_mb: int, cores: int, device: str, fits: bool) -> 
     if not fits:
         return f"The smallest, yet it takes about {need_mb} MB and only {budget_mb} MB of RAM can be used."
     memory = "VRAM" if device == "cuda" else "RAM"
-    keeps_up = "" if device == "cuda" else f" keeps up on {_count(cores, 'core')} and"
+    keeps_up = "" if device == "cuda" else f" keeps up on {counted(cores, 'core')} and"
     return f"The best that{keeps_up} fits: it takes about {need_mb} MB of the {budget_mb} MB of {memory} for it."
 
 
@@ -69,22 +70,18 @@ def compute_type(value: str, device: str) -> str:
 
 
 def threads_per_call(cores: int, calls: int) -> str:
-    return f"{_count(cores, 'core')} shared by {_count(calls, 'call')} at once."
+    return f"{counted(cores, 'core')} shared by {counted(calls, 'call')} at once."
 
 
 def files_at_once(value: int, calls: int, memory_mb: int) -> str:
     if value == calls + 2:
-        return f"They keep {_count(calls, 'call')} at once busy while one is decoded and one is written."
+        return f"They keep {counted(calls, 'call')} at once busy while one is decoded and one is written."
     if value > calls + 2:
         return "Short files pass a long one, which has an equal share of the engines."
-    return f"More would only take more of {memory_mb} MB of RAM: each has work for {_count(calls, 'call')} at once."
+    return f"More would only take more of {memory_mb} MB of RAM: each has work for {counted(calls, 'call')} at once."
 
 
 def _lowered(cause: str, value: int, first_guess: int) -> str:
     if value == first_guess:
         return f"What suits {cause}."
     return f"{first_guess} would suit {cause}, but all windows in work at once must fit memory."
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

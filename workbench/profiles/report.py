@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from workbench.phrase import counted
 from workbench.profiles.hardware import HardwareInfo
 from workbench.profiles.optimizer import Plan
 
@@ -34,7 +35,7 @@ def hardware_rows(hardware: HardwareInfo) -> list[Row]:
     none = "Apple's, not used for recognition" if hardware.mps_available else "none"
     features = (feature.upper() for feature in hardware.cpu_features if feature in ("avx2", "avx512f"))
     about = ", ".join(filter(None, [hardware.cpu_name, *features]))
-    cpu = f"{_count(hardware.cpu_cores, 'core')} / {_count(hardware.cpu_threads, 'thread')}"
+    cpu = f"{counted(hardware.cpu_cores, 'core')} / {counted(hardware.cpu_threads, 'thread')}"
     total, available = _gb(hardware.memory_total_mb), _gb(hardware.memory_available_mb)
     data, temporary = hardware.data_space_available_gb, hardware.temp_space_available_gb
     return [
@@ -57,10 +58,6 @@ def plan_rows(plan: Plan) -> list[Row]:
 def _cores(cores: tuple[int, ...]) -> str:
     """The cores of a plan, which follow one another."""
     return f"core {cores[0]}" if len(cores) == 1 else f"cores {cores[0]}-{cores[-1]}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _gb(mb: int) -> str:
