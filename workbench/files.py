@@ -14,6 +14,8 @@ from workbench.disk_errors import said_plainly
 from workbench.errors import OutputError
 from workbench.lock import hold, is_held
 
+sync_data: Final = getattr(os, "fdatasync", os.fsync)
+"""Puts on disk what was written to a descriptor. Raises `OSError`."""
 _CANNOT_LINK: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
 
 

@@ -20,11 +20,10 @@ from zlib import crc32
 
 from workbench import events
 from workbench.disk_errors import said_plainly, unreadable
-from workbench.files import write_atomically
+from workbench.files import sync_data, write_atomically
 
 _MARK: Final = b', "crc": "'
 _END: Final = b'"}'
-_sync_data: Final = getattr(os, "fdatasync", os.fsync)
 
 
 class Journal:
@@ -58,13 +57,13 @@ class Journal:
     def sync(self) -> None:
         """Make what was written survive a power failure. From any thread; blocks for the disk. Raises `OutputError`."""
         with said_plainly(self.path):
-            _sync_data(self._file.fileno())
+            sync_data(self._file.fileno())
 
     def close(self) -> None:
         """Put all on disk. Raises `OutputError`."""
         if not self._file.closed:
             with said_plainly(self.path), self._file:
-                _sync_data(self._file.fileno())
+                sync_data(self._file.fileno())
 
 
 def read_journal(path: Path, wanted: Callable[[bytes], bool] = lambda line: True) -> tuple[list[events.Event], int]:

@@ -180,7 +180,7 @@ def test_at_most_two_seconds_are_not_on_disk(tmp_path: Path, monkeypatch: pytest
         os.fsync(descriptor)
         on_disk.append(in_the_words_of_others(tmp_path / "audio.wav"))
 
-    monkeypatch.setattr(module, "_sync_data", sync)
+    monkeypatch.setattr(module, "sync_data", sync)
     spool = Spool(tmp_path / "audio.wav")
     for first in range(0, 10 * RATE, 800):
         spool.append(numbered(first, 800))
@@ -196,7 +196,7 @@ def test_an_error_of_the_disk_says_what_is_safe(tmp_path: Path, monkeypatch: pyt
     def fail(descriptor: int) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(module, "_sync_data", fail)
+    monkeypatch.setattr(module, "sync_data", fail)
     with pytest.raises(OutputError, match="Input/output error") as caught:
         spool.append(numbered(2 * RATE, RATE))
     assert caught.value.hint.startswith("The 0:00:02 of audio before are stored")
@@ -209,7 +209,7 @@ def test_an_error_of_the_disk_says_what_is_safe(tmp_path: Path, monkeypatch: pyt
 
 def test_a_spool_that_cannot_be_opened_leaves_no_descriptor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Spool(tmp_path / "audio.wav").close()
-    monkeypatch.setattr(module, "_sync_data", lambda _: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+    monkeypatch.setattr(module, "sync_data", lambda _: (_ for _ in ()).throw(OSError(5, "Input/output error")))
     with pytest.raises(OutputError, match="Input/output error"):
         Spool(tmp_path / "audio.wav")
 

@@ -159,7 +159,7 @@ class Stored:
 def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stored]:
     """What is asked of the disk itself is tested elsewhere."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(segments, "_sync_data", lambda descriptor: None)
+        patch.setattr(segments, "sync_data", lambda descriptor: None)
         yield Stored(tmp_path_factory.mktemp("stored"))
 
 
@@ -249,7 +249,7 @@ def test_what_cannot_be_forgotten_for_good_does_not_count_any_more(
     with JobStore(tmp_path / "jobs").create(IDENTITY, FILE) as job:
         job.commit([result(0)])
         with monkeypatch.context() as patch:
-            patch.setattr(segments, "_sync_data", fail)
+            patch.setattr(segments, "sync_data", fail)
             with pytest.raises(OutputError, match="Input/output"):
                 job.forget()
         assert job.results == {}

@@ -38,7 +38,7 @@ class Failing:
         return self.real(*arguments)
 
 
-@pytest.mark.parametrize(("module", "name"), [(segments, "_sync_data"), (job_module, "write_checkpoint")])
+@pytest.mark.parametrize(("module", "name"), [(segments, "sync_data"), (job_module, "write_checkpoint")])
 def test_what_the_disk_does_not_take_at_once_is_stored_and_told_of_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: Any, name: str
 ) -> None:
@@ -94,7 +94,7 @@ def test_where_the_disk_stays_busy_that_is_said_and_the_same_can_be_stored_later
     async def test() -> None:
         with JobStore(tmp_path / "jobs").take(IDENTITY, FILE, {}) as job:
             keeper = Keeper(job, ActivityCache(tmp_path / "cache"), "key", None)
-            monkeypatch.setattr(segments, "_sync_data", Failing(os.fsync, errno.EAGAIN, times=disk.TRIES))
+            monkeypatch.setattr(segments, "sync_data", Failing(os.fsync, errno.EAGAIN, times=disk.TRIES))
             keeper.keep(item(0), result(0).transcripts, lambda: told.append("stored"))
             with pytest.raises(OutputError, match="unavailable"):
                 await keeper.settle()

@@ -74,7 +74,7 @@ def test_what_was_told_survives_a_power_failure_at_any_moment(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", synced(os.fsync))
-        patch.setattr(segments, "_sync_data", synced(os.fdatasync))
+        patch.setattr(segments, "sync_data", synced(os.fdatasync))
         for step in crashing.steps(JobStore(root), jobs):
             step()
             told += 1

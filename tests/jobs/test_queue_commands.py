@@ -50,7 +50,7 @@ class Commands(RuleBasedStateMachine):
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(threads._threads, "start", lambda task: task()())
         self.patch.setattr(os, "fsync", lambda descriptor: None)
-        self.patch.setattr(segments, "_sync_data", lambda descriptor: None)
+        self.patch.setattr(segments, "sync_data", lambda descriptor: None)
         self.patch.setattr(taking, "look", self.look)
         self.patch.setattr(module, "work", self.work)
         self.patch.setattr(module, "listen", lambda store, asked: asyncio.Event().wait())

@@ -137,7 +137,7 @@ def test_results_whose_sync_fails_are_not_stored_and_can_be_stored_later(
     log = SegmentLog(tmp_path / "log", KEY)
     log.append([result(0)])
     with monkeypatch.context() as patch:
-        patch.setattr(segments, "_sync_data", lambda _: (_ for _ in ()).throw(OSError(number, "no")))
+        patch.setattr(segments, "sync_data", lambda _: (_ for _ in ()).throw(OSError(number, "no")))
         with pytest.raises(kind):
             log.append([result(1, "long " * 1000)])
     assert indices(tmp_path / "log") == [0]

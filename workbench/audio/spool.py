@@ -7,7 +7,6 @@ leaves, counts all the same: the file's size says how much there is.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,12 +19,11 @@ import numpy as np
 from workbench.audio.wav import FULL_SCALE, HEADER, MOST_SAMPLES, header, pcm16
 from workbench.disk_errors import said_plainly, unreadable
 from workbench.errors import OutputError
-from workbench.files import write_atomically
+from workbench.files import sync_data, write_atomically
 from workbench.types import Samples
 
 _SYNC_S: Final = 1.0
 """Seconds of audio that are not on disk yet, at most: with the chunk at hand and the time it takes, less than 2."""
-_sync_data: Final = getattr(os, "fdatasync", os.fsync)
 
 
 class Spool:
@@ -125,7 +123,7 @@ class Spool:
     def _sync(self, stored: int) -> None:
         self._file.seek(0)
         self._file.write(header(stored, self.sample_rate))
-        _sync_data(self._file.fileno())
+        sync_data(self._file.fileno())
         self._synced = stored
 
     def _check_room(self, count: int) -> None:

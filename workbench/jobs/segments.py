@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 
 from workbench.disk_errors import said_plainly
 from workbench.errors import InputError
-from workbench.files import make_folder, write_atomically
+from workbench.files import make_folder, sync_data, write_atomically
 from workbench.jobs.checkpoint import check_regular
 from workbench.jobs.sealed import seal, unseal
 from workbench.kept import Item
@@ -26,7 +26,6 @@ from workbench.types import Transcript, Translation
 
 _MOST_BYTES: Final = 64 << 20
 """Of one line."""
-_sync_data: Final = getattr(os, "fdatasync", os.fsync)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +66,7 @@ class SegmentLog:
                 if self.refused_bytes:
                     self._file.truncate(self._end)
                 # a line whose writer was killed before this counts as stored from now on
-                _sync_data(self._file.fileno())
+                sync_data(self._file.fileno())
             except OSError:
                 self._file.close()
                 raise
@@ -83,7 +82,7 @@ class SegmentLog:
         with said_plainly(self.path):
             try:
                 self._write(data)
-                _sync_data(self._file.fileno())
+                sync_data(self._file.fileno())
             except OSError:
                 with suppress(OSError):  # what is left there is overwritten, or cut off when it is opened again
                     self._file.truncate(self._end)
@@ -96,7 +95,7 @@ class SegmentLog:
         self.results, self._end, self._seed = [], 0, self._key.encode()
         with said_plainly(self.path):
             self._file.truncate(0)
-            _sync_data(self._file.fileno())
+            sync_data(self._file.fileno())
 
     def close(self) -> None:
         self._file.close()
