@@ -16,7 +16,7 @@ from workbench.kept import Kept
 from workbench.listening import Listener
 from workbench.speech.cache import joined
 from workbench.speech.packer import Packer
-from workbench.speech.quality import Quality, Span, quality
+from workbench.speech.quality import Quality, quality
 from workbench.speech.segmenter import Segmenter, SpeechEvent
 from workbench.stage_errors import named
 from workbench.stages import LiveMode, Stages
@@ -57,7 +57,7 @@ class Segmentation:
         self._live = live
         self._kept = kept
         self._activities: list[Activity] = []  # of a file
-        self._spans: list[Span] = []
+        self._ended: list[events.SpeechEnded] = []
         self._recent = RecentAudio(SAMPLE_RATE)
         self._listener: Listener | None = None
         self._stack = AsyncExitStack()
@@ -86,7 +86,7 @@ class Segmentation:
     def quality(self) -> Quality | None:
         """How well a file was cut into segments, once it was; None where that is not known."""
         activity = joined(self._activities)
-        return quality(self._spans, activity, self._stages.segmenter.threshold) if activity else None
+        return quality(self._ended, activity, self._stages.segmenter.threshold) if activity else None
 
     async def process(self, chunk: AudioChunk) -> Iterator[Window]:
         """Windows that are complete, each found when it is asked for: they must be taken to the last.
@@ -143,7 +143,7 @@ class Segmentation:
             event = replace(event, end=min(event.end, self._recent.end))  # the last frame reaches beyond the audio
             self._emit(event)
             if not self._live:
-                self._spans.append(Span(event.start, event.end))
+                self._ended.append(event)
             if self._stages.recognizer is not None:
                 begun = self.interim.final(event) if self.interim else None
                 audio = self._recent.cut(event.start, event.end)

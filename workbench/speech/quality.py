@@ -8,21 +8,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import numpy.typing as npt
 
+from workbench.events import SpeechEnded
 from workbench.types import Activity
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Span:
-    """A stretch of a timeline."""
-
-    start: float
-    """Seconds."""
-    end: float
-    """Seconds; after `start`."""
-
-    @property
-    def duration(self) -> float:
-        return self.end - self.start
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,38 +51,38 @@ class Quality:
         return {"score": round(self.score, 3), **figures}
 
 
-def quality(spans: Sequence[Span], activity: Activity, threshold: float = 0.5) -> Quality:
-    """Judge `spans`, in order and without overlaps, by frames whose probability is at least `threshold`: speech."""
+def quality(segments: Sequence[SpeechEnded], activity: Activity, threshold: float = 0.5) -> Quality:
+    """Judge segments, in order and without overlaps, by frames whose probability is at least `threshold`: speech."""
     speech = activity.probabilities >= threshold
-    inside = _frames_inside(spans, activity)
+    inside = _frames_inside(segments, activity)
     said, kept = int(speech.sum()), int((speech & inside).sum())
     silent = int((inside & ~speech).sum())
-    lengths = np.array([span.duration for span in spans])
-    mean_s = float(lengths.mean()) if len(spans) else 0.0
-    cuts = _cuts(spans, activity)
+    lengths = np.array([segment.end - segment.start for segment in segments])
+    mean_s = float(lengths.mean()) if len(segments) else 0.0
+    cuts = _cuts(segments, activity)
     return Quality(
-        segments=len(spans),
+        segments=len(segments),
         cuts=len(cuts),
         cuts_in_speech=float(_is_inside(cuts, speech, activity).mean()) if len(cuts) else 0.0,
         covered=kept / said if said else 1.0,
         mean_s=mean_s,
         spread=float(lengths.std()) / mean_s if mean_s else 0.0,
-        mean_silence_s=min(silent * activity.frame_s / len(spans), mean_s) if len(spans) else 0.0,
+        mean_silence_s=min(silent * activity.frame_s / len(segments), mean_s) if len(segments) else 0.0,
     )
 
 
-def _frames_inside(spans: Sequence[Span], activity: Activity) -> npt.NDArray[np.bool_]:
-    """For each frame, whether its middle lies in a span."""
+def _frames_inside(segments: Sequence[SpeechEnded], activity: Activity) -> npt.NDArray[np.bool_]:
+    """For each frame, whether its middle lies in a segment."""
     middles = activity.start + (np.arange(len(activity.probabilities)) + 0.5) * activity.frame_s
-    begun = np.searchsorted([span.start for span in spans], middles, "right")
-    ended = np.searchsorted([span.end for span in spans], middles, "right")
+    begun = np.searchsorted([segment.start for segment in segments], middles, "right")
+    ended = np.searchsorted([segment.end for segment in segments], middles, "right")
     inside: npt.NDArray[np.bool_] = begun > ended
     return inside
 
 
-def _cuts(spans: Sequence[Span], activity: Activity) -> npt.NDArray[np.float64]:
+def _cuts(segments: Sequence[SpeechEnded], activity: Activity) -> npt.NDArray[np.float64]:
     """Where segments start or end, at least a frame away from the ends of the recording."""
-    edges = np.unique([edge for span in spans for edge in (span.start, span.end)])
+    edges = np.unique([edge for segment in segments for edge in (segment.start, segment.end)])
     first, last = activity.start + activity.frame_s, activity.end - activity.frame_s
     cuts: npt.NDArray[np.float64] = edges[(edges >= first) & (edges <= last)]
     return cuts
