@@ -12,10 +12,10 @@ from tests.fakes import Answers, Loudness, run
 from workbench import events
 from workbench.engines import Settings
 from workbench.pool import Pool
-from workbench.segmentation import SAMPLE_RATE, Segmentation
+from workbench.segmentation import Segmentation
 from workbench.speech.packer import PackerOptions
 from workbench.stages import LiveMode, Stages
-from workbench.types import AudioChunk
+from workbench.types import SAMPLE_RATE, AudioChunk
 
 ALONE = PackerOptions(packing=False)
 

@@ -16,8 +16,8 @@ from workbench.audio.gate import Gate
 from workbench.audio.levels import Meter
 from workbench.engines import Settings
 from workbench.errors import DeviceLost, InputError, MissingError, OutputError, WorkbenchError
-from workbench.source import SAMPLE_RATE, OpenedSource, OpenSource, Silence
-from workbench.types import AudioChunk, Samples
+from workbench.source import OpenedSource, OpenSource, Silence
+from workbench.types import SAMPLE_RATE, AudioChunk, Samples
 
 RETRY_S: Final = (0.2, 0.5, 1.0, 2.0)
 """Seconds between two tries to open a lost source; the last one goes on."""

@@ -28,8 +28,8 @@ from workbench.export import Output, Span, SubtitleFile, most_common_language, r
 from workbench.journal import Journal, holds, read_journal
 from workbench.lock import Lock, is_held
 from workbench.recording_info import Manifest, RecordingInfo, State, preview
-from workbench.source import SAMPLE_RATE
 from workbench.subtitles import Caption, Show
+from workbench.types import SAMPLE_RATE
 
 LEFT_S: Final = 0.2
 """Audio at the end that holds no word."""

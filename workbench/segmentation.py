@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from typing import Final, Self, cast
+from typing import Self, cast
 
 from workbench import events
 from workbench.audio.recent import RecentAudio
@@ -20,10 +20,7 @@ from workbench.speech.quality import Quality, quality
 from workbench.speech.segmenter import Segmenter, SpeechEvent
 from workbench.stage_errors import named
 from workbench.stages import LiveMode, Stages
-from workbench.types import Activity, AudioChunk, SpeechSegment, Window
-
-SAMPLE_RATE: Final = 16_000
-"""Hertz, of everything between capture and ASR."""
+from workbench.types import SAMPLE_RATE, Activity, AudioChunk, SpeechSegment, Window
 
 
 class Segmentation:

@@ -10,10 +10,8 @@ import numpy as np
 
 from workbench.engines import Capture, Settings
 from workbench.errors import EngineError
-from workbench.types import AudioChunk, Samples
+from workbench.types import SAMPLE_RATE, AudioChunk, Samples
 
-SAMPLE_RATE: Final = 16_000
-"""Hertz, of all that is recorded."""
 SILENT_S: Final = 3.0
 """Of digital silence, after which people are told."""
 _SILENCE: Final = 1.5 / 32768

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from workbench.engines import Engine, Settings
-from workbench.types import AudioChunk, Samples, SpeechSegment, Window
+from workbench.types import SAMPLE_RATE, AudioChunk, Samples, SpeechSegment, Window
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -58,13 +58,13 @@ def same(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
-def chunks(samples: Samples, sample_rate: int = 16_000, *, chunk_s: float = 0.1) -> list[AudioChunk]:
+def chunks(samples: Samples, sample_rate: int = SAMPLE_RATE, *, chunk_s: float = 0.1) -> list[AudioChunk]:
     """`samples` as a stream delivers them."""
     step = max(1, round(chunk_s * sample_rate))
     starts = range(0, len(samples), step)
     return [AudioChunk(samples[i : i + step], sample_rate, i / sample_rate) for i in starts]
 
 
-def window(samples: Samples, sample_rate: int = 16_000, *, start: float = 0.0) -> Window:
+def window(samples: Samples, sample_rate: int = SAMPLE_RATE, *, start: float = 0.0) -> Window:
     """`samples` as a recognizer gets them."""
     return Window((SpeechSegment(id=0, audio=AudioChunk(samples, sample_rate, start)),))

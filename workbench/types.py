@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 Samples: TypeAlias = npt.NDArray[np.float32]
+SAMPLE_RATE: Final = 16_000
+"""Hertz, of all that is recorded, and of everything between capture and ASR."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

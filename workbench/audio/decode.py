@@ -15,7 +15,7 @@ import numpy as np
 from workbench.audio.media import SAMPLE_RATES, AudioTrack, FileInfo, describe, open_media, probe
 from workbench.audio.timeline import Block, Timeline, place
 from workbench.errors import InputError
-from workbench.types import AudioChunk, Samples
+from workbench.types import SAMPLE_RATE, AudioChunk, Samples
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -33,7 +33,7 @@ def decode(
     path: Path,
     *,
     track: int | str | None = None,
-    sample_rate: int = 16_000,
+    sample_rate: int = SAMPLE_RATE,
     chunk_s: float = 10.0,
     warnings: list[str] | None = None,
 ) -> Generator[AudioChunk, None, None]:

@@ -20,7 +20,7 @@ from workbench.audio.wav import FULL_SCALE, HEADER, MOST_SAMPLES, header, pcm16
 from workbench.disk_errors import said_plainly, unreadable
 from workbench.errors import OutputError
 from workbench.files import sync_data, write_atomically
-from workbench.types import Samples
+from workbench.types import SAMPLE_RATE, Samples
 
 _SYNC_S: Final = 1.0
 """Seconds of audio that are not on disk yet, at most: with the chunk at hand and the time it takes, less than 2."""
@@ -29,7 +29,7 @@ _SYNC_S: Final = 1.0
 class Spool:
     """A 16-bit mono WAV that one thread writes and any threads read while it grows."""
 
-    def __init__(self, path: Path, sample_rate: int = 16_000) -> None:
+    def __init__(self, path: Path, sample_rate: int = SAMPLE_RATE) -> None:
         """Make the file, or go on at its end, after a crash too. Raises `OutputError`."""
         self.path = path
         self.sample_rate = sample_rate

@@ -19,8 +19,8 @@ from workbench.audio.decode import FileInfo, chunks, decode, probe
 from workbench.audio.mapped import MemoryMappedAudio, NotPcmWav
 from workbench.audio.timeline import Block
 from workbench.errors import InputError
+from workbench.types import SAMPLE_RATE
 
-_RATE: Final = 16_000
 _CHUNK_S: Final = 10.0
 _LIVE_CHUNK_S: Final = 0.1
 _RANGE_S: Final = 5
@@ -68,14 +68,14 @@ class FileCapture(workbench.Capture):
         given = 0
         try:
             with closing(_ranges(info.path, is_pcm, self.options.memory_mapping)) as ranges:
-                for chunk in chunks(ranges, _RATE, chunk_s):
+                for chunk in chunks(ranges, SAMPLE_RATE, chunk_s):
                     yield chunk
                     given += 1
             return
         except InputError as error:
             _log.info("%r is decoded from its start: %s", info.path.name, error.message)
         options: Any = {"track": self.options.track, "warnings": self.warnings}
-        with closing(decode(info.path, sample_rate=_RATE, chunk_s=chunk_s, **options)) as decoded:
+        with closing(decode(info.path, sample_rate=SAMPLE_RATE, chunk_s=chunk_s, **options)) as decoded:
             yield from islice(decoded, given, None)
 
 

@@ -16,9 +16,8 @@ from workbench.audio import portaudio
 from workbench.audio.devices import open_stream
 from workbench.audio.pulse import SourceWatch
 from workbench.errors import DeviceLost
-from workbench.types import AudioChunk, Samples
+from workbench.types import SAMPLE_RATE, AudioChunk, Samples
 
-_SAMPLE_RATE: Final = 16_000
 _BLOCK_S: Final = 0.05
 _LATENCY_S: Final = 0.1
 _QUEUED: Final = round(10 / _BLOCK_S)
@@ -96,13 +95,13 @@ class _Chunks(Iterator[AudioChunk]):
     def _resampled(self) -> Generator[AudioChunk, None, None]:
         import soxr
 
-        stream = soxr.ResampleStream(self._source.device.sample_rate, _SAMPLE_RATE, 1, dtype="float32", quality="HQ")
+        stream = soxr.ResampleStream(self._source.device.sample_rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
         given = 0
         for block in self._until_lost():
             samples = stream.resample_chunk(block, last=not len(block))
             np.clip(samples, -1.0, 1.0, out=samples)  # the resampler's filter rings past the loudest samples
             if len(samples):
-                yield AudioChunk(samples, _SAMPLE_RATE, given / _SAMPLE_RATE)
+                yield AudioChunk(samples, SAMPLE_RATE, given / SAMPLE_RATE)
             given += len(samples)
 
     def _until_lost(self) -> Iterator[Samples]:

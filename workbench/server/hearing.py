@@ -16,11 +16,10 @@ from workbench.engines import Capture, Settings
 from workbench.errors import PoolClosed, Severity
 from workbench.node import Emit
 from workbench.pipeline import Pipeline
-from workbench.segmentation import SAMPLE_RATE
 from workbench.speech.segmenter import SegmenterOptions
 from workbench.stages import LiveMode, Stages
 from workbench.stream import StreamProcessor
-from workbench.types import AudioChunk, Samples
+from workbench.types import SAMPLE_RATE, AudioChunk, Samples
 
 WAITING_S: Final = 5.0
 """Audio of one stream that may wait for the recognizer."""
