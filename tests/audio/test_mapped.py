@@ -84,34 +84,12 @@ def test_ranges_that_touch_join_without_a_hole(
         assert np.array_equal(np.concatenate(parts), audio.read())
 
 
-@settings(max_examples=40, deadline=None)
-@given(
-    rate=st.sampled_from([8_000, 11_025, 22_050, 32_000, 44_100, 48_000, 96_000, 16_001]),
-    length=st.integers(1, 100_000),
-    start=st.floats(0.0, 8.0),
-    seconds=st.floats(0.0, 8.0),
-)
-def test_a_resampled_range_is_the_same_as_in_the_decoded_file(
-    tmp_path_factory: pytest.TempPathFactory, rate: int, length: int, start: float, seconds: float
-) -> None:
-    path = make(tmp_path_factory.mktemp("ranges") / "audio.wav", noise(1, 16, length), fmt(rate=rate))
-    expected = whole(path)
-    with MemoryMappedAudio(path) as audio:
-        found = [audio.read(0.0, start, sample_rate=RATE), audio.read(start, start + seconds, sample_rate=RATE)]
-        found.append(audio.read(start + seconds, sample_rate=RATE))
-    joined = np.concatenate(found)
-    assert len(joined) == len(expected)
-    np.testing.assert_allclose(joined, expected, atol=1e-5)
-
-
 @WAYS
 def test_beyond_the_ends_there_is_nothing(minute: Path, memory_mapping: bool) -> None:
     with MemoryMappedAudio(minute, memory_mapping=memory_mapping) as audio:
         assert len(audio.read(-5.0, 1.0)) == RATE
         assert len(audio.read(59.0, 1e9)) == RATE
         assert len(audio.read(60.0, 61.0)) == len(audio.read(2.0, 1.0)) == len(audio.read(1.0, 1.0)) == 0
-        assert len(audio.read(-5.0, 1.0, sample_rate=8000)) == len(audio.read(59.0, sample_rate=8000)) == 8000
-        assert len(audio.read(2.0, 1.0, sample_rate=8000)) == 0
 
 
 @WAYS

@@ -88,16 +88,13 @@ class MemoryMappedAudio:
         """Seconds that the file holds, whatever its header promises."""
         return self._layout.length / self._layout.sample_rate
 
-    def read(self, start: float = 0.0, end: float = math.inf, *, sample_rate: int | None = None) -> Samples:
+    def read(self, start: float = 0.0, end: float = math.inf) -> Samples:
         """The audio from `start` to `end`, in seconds, as far as there is any; the caller may write to it.
 
-        At the file's own rate, or resampled to `sample_rate`: by no more than 1e-5 off from the same stretch of the
-        whole file resampled. Starts and ends at the nearest sample, so ranges that touch join without a hole. Raises
+        At the file's own rate. Starts and ends at the nearest sample, so ranges that touch join without a hole. Raises
         `InputError` where the file was cut off meanwhile or its disk fails.
         """
-        rate = sample_rate or self.sample_rate
-        first, last = self._place(start, rate), self._place(end, rate)
-        samples = self._read(first, last) if rate == self.sample_rate else self._resampled(first, last, rate)
+        samples = self._read(self._place(start), self._place(end))
         if self._map is not None and _FORGET is not None:
             self._map.madvise(_FORGET)
         return samples
@@ -131,22 +128,9 @@ class MemoryMappedAudio:
                 raise
             return None
 
-    def _place(self, time: float, rate: int) -> int:
+    def _place(self, time: float) -> int:
         """The sample that is nearest to `time`, in seconds, or the end next to it."""
-        own, length = self._layout.sample_rate, self._layout.length
-        total = (2 * length * rate + own) // (2 * own)
-        return total if time >= self.duration else min(round(max(time, 0.0) * rate), total)
-
-    def _resampled(self, first: int, last: int, rate: int) -> Samples:
-        """From whole seconds, which lie on a sample of both rates, with one more on each side for the filter."""
-        import soxr
-
-        if first >= last:
-            return np.empty(0, np.float32)
-        own, begin = self.sample_rate, max(0, first // rate - 1)
-        heard = self._read(begin * own, min((last // rate + 2) * own, self._layout.length))
-        resampled: Samples = soxr.resample(heard, own, rate, quality="HQ")
-        return np.clip(resampled[first - begin * rate : last - begin * rate], -1.0, 1.0)
+        return round(min(max(time, 0.0), self.duration) * self.sample_rate)
 
     def _read(self, first: int, last: int) -> Samples:
         samples = np.empty(max(0, last - first), np.float32)
