@@ -16,7 +16,8 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from workbench.disk import Priority, disk
-from workbench.errors import DiskFull, InputError, JobRefused
+from workbench.disk_errors import unreadable
+from workbench.errors import DiskFull, JobRefused
 from workbench.files import write_atomically
 from workbench.jobs.sealed import seal, unseal
 from workbench.kept import Item
@@ -210,8 +211,7 @@ def _hashed(path: Path, offset: int, before: hashlib._Hash) -> tuple[hashlib._Ha
                 digest.update(buffer[:read])
                 count += read
     except OSError as error:
-        reason = f"{str(path)!r} cannot be read: {error.strerror or error}"
-        raise InputError(reason, hint="Check the path, its permissions and its disk.") from error
+        raise unreadable(path, error) from error
     return digest, count
 
 

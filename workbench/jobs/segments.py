@@ -16,8 +16,7 @@ from typing import Final, NamedTuple
 
 from pydantic import TypeAdapter
 
-from workbench.disk_errors import said_plainly
-from workbench.errors import InputError
+from workbench.disk_errors import said_plainly, unreadable
 from workbench.files import make_folder, sync_data, write_atomically
 from workbench.jobs.checkpoint import check_regular
 from workbench.jobs.sealed import seal, unseal
@@ -120,8 +119,7 @@ def read_results(path: Path, key: str) -> Stored:
     except ValueError:  # sealed by somebody else
         pass
     except OSError as error:
-        reason = f"{str(path)!r} cannot be read: {error.strerror or error}"
-        raise InputError(reason, hint="Check its permissions and its disk.") from error
+        raise unreadable(path, error) from error
     return Stored(results, end, seed)
 
 
