@@ -167,6 +167,7 @@ def test_streams_that_an_engine_hangs_with_are_given_up_and_others_go_on() -> No
             assert other.probabilities == [1.0]
             await lost.stream.close()
             await other.stream.close()
+            assert not pool._dispatcher.stages
             Hanging.let_go.set()
 
     run(test)
@@ -357,5 +358,132 @@ def test_one_that_makes_its_results_late_and_breaks_fails_that_stream_alone() ->
             assert [str(error) for error in bad.errors] == ["broke late"]
             for one in (good, bad):
                 await one.stream.close()
+
+    run(test)
+
+
+def test_a_stream_that_cannot_be_opened_fails_alone() -> None:
+    class Shy(Loudness):
+        opened: ClassVar[int] = 0
+
+        def open(self, settings: Settings) -> Any:
+            Shy.opened += 1
+            if Shy.opened == 3:  # the first is the pool's own
+                raise ValueError("no more")
+            return super().open(settings)
+
+    async def test() -> None:
+        async with Pool(Shy) as pool:
+            listeners = [Listener(pool) for _ in range(4)]
+            for one in listeners:
+                one.hear(frames(0.0, 0.5))
+            for one in listeners:
+                await one.judged()
+            assert [one.probabilities for one in listeners] == [[0.0, 1.0], [], [0.0, 1.0], [0.0, 1.0]]
+            assert [str(error) for error in listeners[1].errors] == ["no more"]
+            listeners[1].hear(frames(0.5))
+            await listeners[1].judged()
+            assert [found.start for turn in listeners[1].turns for found in turn.found] == [2 * FRAME_S]
+            for one in listeners:
+                await one.stream.close()
+
+    run(test)
+
+
+def test_a_stream_that_cannot_be_decoded_fails_alone() -> None:
+    async def test() -> None:
+        async with Pool(Loudness) as pool:
+            good, bad, late = Listener(pool), Listener(pool, 8_000), Listener(pool, 8_000)
+            bad.stream.put(np.zeros((256, 2), np.float32))
+            for one in (good, late):
+                one.hear(frames(*[0.5] * 10))
+            for one in (good, bad, late):
+                await one.judged()
+            assert good.probabilities == [1.0] * 10
+            assert len(late.probabilities) >= 18
+            assert (good.errors, late.errors, len(bad.errors)) == ([], [], 1)
+            bad.hear(frames(*[0.5] * 10))
+            await bad.judged()
+            assert bad.turns[-1].chunk is not None
+            assert bad.turns[-1].chunk.start == FRAME_S
+            for one in (good, bad, late):
+                await one.stream.close()
+
+    run(test)
+
+
+def test_no_engine_is_asked_to_forget_what_one_of_another_class_knew() -> None:
+    class Other(Ear):
+        asked: ClassVar[list[Any]] = []
+
+        def open(self, settings: Settings) -> Any:
+            return ["of the other"]
+
+        def release(self, state: Any) -> None:
+            self.asked.append(state)
+
+    async def test() -> None:
+        async with Pool(Ear) as pool:
+            one = Listener(pool)
+            one.hear(frames(0.5))
+            await one.judged()
+            await pool.swap(Other)
+            await one.stream.close()
+            assert all(isinstance(state[0], str) for state in Other.asked)
+
+    run(test)
+
+
+def test_no_engine_takes_more_streams_at_once_than_it_says() -> None:
+    class Few(Loudness):
+        max_batch = 2
+        most: ClassVar[int] = 0
+
+        def process_batch(self, work: Sequence[tuple[AudioChunk, Any]]) -> Any:
+            Few.most = max(Few.most, len(work))
+            return super().process_batch(work)
+
+    async def test() -> None:
+        async with Pool(Loudness) as pool:
+            listeners = [Listener(pool) for _ in range(9)]
+            for one in listeners:
+                one.hear(frames(0.5))
+            await pool.swap(Few)
+            for one in listeners:
+                one.hear(frames(0.5))
+            for one in listeners:
+                await one.judged()
+                assert one.probabilities == [1.0, 1.0]
+                await one.stream.close()
+            assert Few.most == 2
+
+    run(test)
+
+
+def test_a_program_that_ends_while_streams_close_leaves_none_of_the_others_behind() -> None:
+    class Held(Loudness):
+        begun, go_on = threading.Event(), threading.Event()
+
+        def process_batch(self, work: Sequence[tuple[AudioChunk, Any]]) -> Any:
+            Held.begun.set()
+            assert Held.go_on.wait(30)
+            return super().process_batch(work)
+
+    async def test() -> None:
+        async with Pool(Held) as pool:
+            going, other = Listener(pool), Listener(pool)
+            for one in (going, other):
+                one.hear(frames(0.5))
+            await until(Held.begun.is_set)
+            leaving = asyncio.ensure_future(going.stream.close())
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            assert going.stream.closing is not None
+            going.stream.closing.cancel()  # as asyncio.run does at its end
+            await asyncio.wait([leaving])
+            Held.go_on.set()
+            await other.judged()
+            assert other.probabilities == [1.0]
+            await other.stream.close()
 
     run(test)

@@ -16,12 +16,14 @@ from functools import partial
 from itertools import compress
 from typing import Any, Final, Self, TypeAlias, cast
 
+import numpy as np
+
 from workbench.audio.pcm import Decoder, Piece, decode, length
 from workbench.engines import BatchEngine, Engine, Settings
 from workbench.errors import EngineError, PoolClosed, WorkbenchError
 from workbench.pool import Pool, Reply, Stage
 from workbench.threads import as_exception, uninterrupted
-from workbench.types import Activity, AudioChunk
+from workbench.types import Activity, AudioChunk, Samples
 
 Detector: TypeAlias = Engine[AudioChunk, Activity, Any]
 
@@ -47,8 +49,9 @@ class Turn:
     ends: bool
     """Whether what the detector holds back is wanted after them."""
     chunk: AudioChunk | None = None
-    """The same for the detector; set in a worker thread."""
+    """The same for the detector; set in a worker thread. Silence as long as them where they could not be decoded."""
     is_heard: bool = False
+    is_flushed: bool = False
     found: Sequence[Activity] = ()
     error: Exception | None = None
 
@@ -68,6 +71,7 @@ class DetectedStream:
         "pieces",
         "position",
         "sample_rate",
+        "source_rate",
         "state",
         "state_of",
         "take",
@@ -82,12 +86,12 @@ class DetectedStream:
     ) -> None:
         """Audio comes at `source_rate` and is judged at `sample_rate`, hertz. `take` gets each turn when it is over."""
         self.take = take
-        self.sample_rate = sample_rate
+        self.source_rate, self.sample_rate = source_rate, sample_rate
         self.pieces: list[Piece | None] = []  # None: an end
         self.ends = 0  # of these
         self.is_listed = False  # among those that are ready, or at work
         self.at_work = False
-        self.left: asyncio.Future[None] | None = None  # done when it is at work no more
+        self.left: asyncio.Event | None = None  # set when it is at work no more
         self.closing: asyncio.Task[None] | None = None
         self.is_plain = source_rate == sample_rate  # and all that came is int16: it is decoded together with others
         # in a worker thread at a time
@@ -118,6 +122,11 @@ class DetectedStream:
         """Whether anything waits or is at work."""
         return self.at_work or bool(self.pieces)
 
+    def release(self, engine: Detector) -> None:
+        """In a worker thread. One of another class would not know its state."""
+        if self.state_of is type(engine):
+            engine.release(self.state)
+
     async def close(self) -> None:
         """Drop what waits, wait for what runs, let the detector forget the stream. Harmless when called again."""
         if self.closing is None:
@@ -127,8 +136,8 @@ class DetectedStream:
     async def _close(self) -> None:
         self.pieces.clear()
         if self.at_work:
-            self.left = asyncio.get_running_loop().create_future()
-            await self.left
+            self.left = asyncio.Event()
+            await self.left.wait()
         await self._detection.leave(self)
 
     def turn(self) -> Turn:
@@ -142,6 +151,16 @@ class DetectedStream:
         whole = cast("list[Piece]", pieces)
         return Turn(self, whole, sum([length(piece) for piece in whole]), ends)
 
+    def chunk(self, samples: Samples) -> AudioChunk:
+        """The next on the stream's timeline."""
+        start = self.position / self.sample_rate
+        self.position += len(samples)
+        return AudioChunk(samples, self.sample_rate, start)
+
+    def silence(self, length: int) -> AudioChunk:
+        """In the place of so many samples of the source, or what comes after them would be heard too early."""
+        return self.chunk(np.zeros(round(length * self.sample_rate / self.source_rate), np.float32))
+
 
 class Detection:
     """The streams of one pool. On the loop, but for `_judge`."""
@@ -152,7 +171,7 @@ class Detection:
         self._ready: deque[DetectedStream] = deque()
         self._idle: list[Stage[AudioChunk, Activity]] = []
         self._at_work = 0  # batches
-        self._full = pool.engine.max_batch if isinstance(pool.engine, BatchEngine) else MAX_BATCH
+        self._full = _at_once(pool.engine)
         self._handle: asyncio.Handle | None = None
         self._at_once = False
         self._last = float("-inf")
@@ -176,7 +195,7 @@ class Detection:
         if stream.state_of is not None and stream.state_of.release is not Engine.release:
             try:
                 async with self._pool.open() as stage:
-                    await stage.call(lambda engine: engine.release(stream.state))
+                    await stage.call(lambda engine: stream.release(engine))
             except PoolClosed:
                 pass  # the whole engine goes
             except Exception:
@@ -200,6 +219,7 @@ class Detection:
 
     def _begin(self) -> None:
         self._handle, self._last = None, asyncio.get_running_loop().time()
+        self._full = _at_once(self._pool.engine)  # it may have been swapped
         streams = [self._ready.popleft() for _ in range(min(self._full, len(self._ready)))]
         for stream in streams:
             stream.is_listed = bool(stream.pieces)  # not if it is closed
@@ -216,15 +236,20 @@ class Detection:
 
     def _settle(self, stage: Stage[AudioChunk, Activity] | None, turns: Sequence[Turn], reply: Reply[Any]) -> None:
         self._at_work -= 1
-        if stage is not None and stage.closed is None:
+        is_lost = stage is not None and stage.closed is not None
+        if stage is not None and not is_lost:
             self._idle.append(stage)
         for turn in turns:
             stream = turn.stream
             stream.at_work = stream.is_listed = False
+            if is_lost:  # a thread that did not come back holds it
+                stream.state_of = None
+            if turn.chunk is None:  # no thread took it up
+                turn.chunk = stream.silence(turn.length)
             if reply.error is not None:
                 turn.error = reply.error
             if stream.left is not None:
-                stream.left.set_result(None)
+                stream.left.set()
             elif stream.pieces:
                 stream.is_listed = True
                 self._ready.append(stream)
@@ -235,22 +260,34 @@ class Detection:
         self._schedule()
 
 
+def _at_once(engine: Detector) -> int:
+    """Streams in a batch."""
+    return engine.max_batch if isinstance(engine, BatchEngine) else MAX_BATCH
+
+
 def _judge(turns: Sequence[Turn], engine: Detector, _: object) -> Sequence[Turn]:
     """In a worker thread. Called again on another engine, with what was not done, when this one breaks."""
-    for turn in turns:
-        stream = turn.stream
-        if stream.state_of is not type(engine):
-            stream.state, stream.state_of = engine.open(Settings()), type(engine)
     _decode([turn for turn in turns if turn.chunk is None])
-    heard = [turn for turn in turns if not turn.is_heard and turn.chunk is not None and len(turn.chunk.samples)]
-    if heard and not (isinstance(engine, BatchEngine) and _hear_together(engine, heard)):
-        for turn in heard:
-            _contain(turn, engine.process, turn.chunk, turn.stream.state)
-            turn.is_heard = True
     for turn in turns:
-        if turn.ends and turn.error is None:
+        if turn.stream.state_of is not type(engine):
+            _contain(turn, _open, turn.stream, engine)
+    well = [turn for turn in turns if turn.error is None]
+    heard = [turn for turn in well if not turn.is_heard and turn.chunk is not None and len(turn.chunk.samples)]
+    full = _at_once(engine)  # of one that came since the batch was made it may be less
+    for together in [heard[first : first + full] for first in range(0, len(heard), full)]:
+        if not (isinstance(engine, BatchEngine) and _hear_together(engine, together)):
+            for turn in together:
+                _contain(turn, engine.process, turn.chunk, turn.stream.state)
+                turn.is_heard = True
+    for turn in turns:
+        if turn.ends and not turn.is_flushed and turn.error is None:
             _contain(turn, engine.flush, turn.stream.state)
-            turn.ends = False
+            turn.is_flushed = True
+    return ()
+
+
+def _open(stream: DetectedStream, engine: Detector) -> tuple[()]:
+    stream.state, stream.state_of = engine.open(Settings()), type(engine)
     return ()
 
 
@@ -262,17 +299,19 @@ def _decode(turns: Sequence[Turn]) -> None:
     for turn, is_plain in zip(turns, plain, strict=True):
         stream = turn.stream
         if is_plain:
-            own, at = samples[at : at + turn.length], at + turn.length
-        else:
-            own = stream.decoder.decode_all(turn.pieces, last=turn.ends)
-        turn.chunk = AudioChunk(own, stream.sample_rate, stream.position / stream.sample_rate)
-        stream.position += len(own)
+            turn.chunk, at = stream.chunk(samples[at : at + turn.length]), at + turn.length
+            continue
+        try:
+            turn.chunk = stream.chunk(stream.decoder.decode_all(turn.pieces, last=turn.ends))
+        except BaseException as error:
+            turn.chunk, turn.error = stream.silence(turn.length), as_exception(error)
 
 
 def _hear_together(engine: BatchEngine[AudioChunk, Activity, Any], turns: Sequence[Turn]) -> bool:
     """False: that failed and changed nothing, so that only the culprit fails when they are heard one by one."""
     try:
         results = engine.process_batch([(turn.chunk, turn.stream.state) for turn in turns if turn.chunk])
+        count = len(results)
     except EngineError:
         raise
     except BaseException as error:
@@ -280,8 +319,13 @@ def _hear_together(engine: BatchEngine[AudioChunk, Activity, Any], turns: Sequen
             return False
         turns[0].is_heard, turns[0].error = True, as_exception(error)
         return True
-    for turn, result in zip(turns, results, strict=True):
+    for turn in turns:
         turn.is_heard = True
+    if count != len(turns):  # whose they are is not known, and the states have moved on
+        for turn in turns:
+            turn.error = TypeError(f"{engine.name} gave {count} results for {len(turns)} streams")
+        return True
+    for turn, result in zip(turns, results, strict=True):
         try:
             turn.found = tuple(result)
         except BaseException as error:  # of an engine that makes it late: its states have moved on

@@ -256,6 +256,8 @@ class Dispatcher(Generic[In, Out]):
                 call.stage.closed = error
                 self.fail(call.stage.inbox, error)
             self._end(call, Reply(error=error))
+            if call.stage.closed is not None and not call.stage.running:
+                self.stages.discard(call.stage)  # nobody needs to close it
         calls = (call for stage in self.stages for call in (*stage.inbox, *stage.running))
         self.fail([call for call in calls if call.pinned and call.instance is instance], error)
 
