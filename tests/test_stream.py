@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import struct
+import threading
 from collections.abc import Callable, Sequence
 from itertools import cycle
 from pathlib import Path
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from tests.fakes import Loudness, run
 from workbench import events
 from workbench.audio.wav import WavWriter
+from workbench.detection import Detection
 from workbench.errors import EngineError, InputError, Overrun, PoolClosed, UsageError
 from workbench.pool import Pool
 from workbench.speech.segmenter import SegmenterOptions
@@ -388,5 +390,148 @@ def test_a_cancelled_process_chunk_leaves_the_stream_in_order() -> None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             assert told(await stream.flush()) == told(await whole(TALK))[: 2 * 3]
+
+    run(test)
+
+
+@pytest.mark.parametrize("work", ["process_chunk", "flush", "judged", "room"])
+def test_a_reset_ends_who_waits_for_what_was_before_it(work: str) -> None:
+    async def test() -> None:
+        async with Pool(AnyRate) as pool, StreamProcessor(pool, options=OPTIONS) as stream:
+            for _ in range(5):
+                stream.feed(np.zeros(RATE, np.float32))
+            await asyncio.sleep(0)  # it is at work
+            arguments = [TALK] if work == "process_chunk" else []
+            waits = asyncio.ensure_future(getattr(stream, work)(*arguments))
+            await asyncio.sleep(0)
+            await stream.reset()
+            await waits
+            await stream.reset()
+            assert told(await stream.process_chunk(TALK) + await stream.flush()) == told(await whole(TALK))
+
+    run(test)
+
+
+def test_a_reset_of_a_closed_stream_opens_none() -> None:
+    async def test() -> None:
+        async with Pool(AnyRate) as pool:
+            stream = StreamProcessor(pool, options=OPTIONS)
+            await stream.process_chunk(TALK)
+            await stream.close()
+            await stream.reset()
+            with pytest.raises(PoolClosed):
+                stream.feed(TALK)
+            assert Detection.of(pool).streams == 0
+            assert not pool._dispatcher.stages
+
+    run(test)
+
+
+def test_a_flush_ends_speech_where_the_audio_ended_whatever_is_fed_meanwhile() -> None:
+    async def test() -> None:
+        talk, more = audio((0.512, 0.5)), audio((0.512, 0.5))
+        async with Pool(AnyRate) as pool, StreamProcessor(pool, options=OPTIONS) as stream:
+            stream.feed(talk)
+            flush = asyncio.ensure_future(stream.flush())
+            await asyncio.sleep(0)
+            stream.feed(more)
+            found = await flush
+            await stream.judged()
+            found += await stream.flush()
+            ends = [(item.start, item.end) for item in found if isinstance(item, events.SpeechEnded)]
+            assert ends == [(0.0, 0.512), (0.512, 1.024)]
+
+    run(test)
+
+
+def test_what_is_fed_and_never_taken_does_not_stop_who_would_take_it() -> None:
+    async def test() -> None:
+        blip = audio((0.096, 0.5), (0.224, 0.0))
+        async with Pool(AnyRate) as pool, StreamProcessor(pool, options=OPTIONS, keep_audio=False) as stream:
+            for _ in range(FOUND_LIMIT // 2):
+                stream.feed(blip)
+                await stream.judged()
+            with pytest.raises(Overrun, match="events"):
+                stream.feed(blip)
+            room = asyncio.ensure_future(stream.room())
+            await asyncio.sleep(0)
+            assert len(await stream.process_chunk(blip)) > FOUND_LIMIT
+            await room
+
+    run(test)
+
+
+@pytest.mark.parametrize("nonsense", [None, Activity(0.0, 0.0, np.ones(1, np.float32))])
+def test_a_detector_that_gives_nonsense_fails_that_chunk_and_nobody_waits_for_it(nonsense: Any) -> None:
+    class Nonsense(AnyRate):
+        def process_batch(self, work: Sequence[tuple[AudioChunk, Any]]) -> Any:
+            made = super().process_batch(work)
+            return [
+                [nonsense] if np.any(chunk.samples > 0.9) else found
+                for (chunk, _), found in zip(work, made, strict=True)
+            ]
+
+    async def test() -> None:
+        async with (
+            Pool(Nonsense) as pool,
+            StreamProcessor(pool, options=OPTIONS) as stream,
+            StreamProcessor(pool, options=OPTIONS) as other,
+        ):
+            other.feed(TALK)
+            (error,) = await stream.process_chunk(audio((0.512, 1.0)))
+            assert isinstance(error, events.Error)
+            assert error.severity == "error"
+            again = [item for item in await stream.process_chunk(TALK) if isinstance(item, events.SpeechStarted)]
+            assert [item.start for item in again] == pytest.approx([0.96, 2.56])
+            assert told(await other.flush()) == told(await whole(TALK))
+
+    run(test)
+
+
+def test_a_detector_that_gives_too_few_results_fails_that_batch_alone() -> None:
+    class Short(AnyRate):
+        is_short = True
+
+        def process_batch(self, work: Sequence[tuple[AudioChunk, Any]]) -> Any:
+            made = super().process_batch(work)
+            if not Short.is_short:
+                return made
+            Short.is_short = False
+            return made[1:]
+
+    async def test() -> None:
+        async with Pool(Short) as pool:
+            streams = [StreamProcessor(pool, options=OPTIONS) for _ in range(4)]
+            first = await asyncio.gather(*(stream.process_chunk(TALK) for stream in streams))
+            assert [[type(item) for item in found] for found in first] == [[events.Error]] * 4
+            assert [stream.statistics().judged_s for stream in streams] == [0.0] * 4
+            for found in await asyncio.gather(*(stream.process_chunk(TALK) for stream in streams)):
+                starts = [item.start for item in found if isinstance(item, events.SpeechStarted)]
+                assert starts == pytest.approx([3.712 + 0.512 - 0.064, 3.712 + 2.112 - 0.064])
+            for stream in streams:
+                await stream.close()
+
+    run(test)
+
+
+def test_audio_that_no_engine_came_to_leaves_a_hole_in_time() -> None:
+    class Held(AnyRate):
+        let_go = threading.Event()
+
+        def process_batch(self, work: Sequence[tuple[AudioChunk, Any]]) -> Any:
+            assert Held.let_go.wait(30)
+            return super().process_batch(work)
+
+    async def test() -> None:
+        async with Pool(Held, acquire_timeout_s=0.05) as pool, pool.open() as busy:
+            hold = asyncio.ensure_future(busy.call(lambda engine: Held.let_go.wait(30)))
+            async with StreamProcessor(pool, options=OPTIONS) as stream:
+                (error,) = await stream.process_chunk(TALK)
+                assert isinstance(error, events.Error)
+                Held.let_go.set()
+                await hold
+                found = await stream.process_chunk(TALK)
+                starts = [item.start for item in found if isinstance(item, events.SpeechStarted)]
+                assert starts == pytest.approx([3.712 + 0.512 - 0.064, 3.712 + 2.112 - 0.064])
 
     run(test)

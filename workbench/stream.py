@@ -106,7 +106,8 @@ class StreamProcessor:
         self._cutter.end()
         self._received = 0  # samples at the rate of the source
         self._answered = 0  # of these, how many the detector is done with
-        self._ended = self._ended_frames = 0  # at the last flush: samples of these, and the frames they made
+        self._ends = self._ends_taken = 0  # flushes, and to how many of them the detector has come
+        self._ended = self._ended_frames = 0  # at the last of these: samples of the source, and the frames they made
         self._frames = self._segments = self._errors = 0
         self._last: Activity | None = None
 
@@ -128,14 +129,19 @@ class StreamProcessor:
     def feed(self, data: Audio) -> None:
         """Take the next audio, of any length: bytes in the stream's encoding, or an array of int16 or float32.
 
-        Raises, and takes nothing: `Overrun` when more than 10 seconds wait, `InputError` for what is no audio,
-        `PoolClosed` when the stream or its pool has ended.
+        Raises, and takes nothing: `Overrun` when more than 10 seconds wait, or 1000 events that nobody takes,
+        `InputError` for what is no audio, `PoolClosed` when the stream or its pool has ended.
         """
+        if len(self._found) >= FOUND_LIMIT and not self._closed:
+            raise Overrun(f"{FOUND_LIMIT} events wait to be taken", hint="Take what is found while you feed.")
+        self._feed(data)
+
+    def _feed(self, data: Audio) -> None:
         if self._closed:
             raise PoolClosed("the stream is closed")
         if self._pool.broken is not None:
             raise self._pool.broken.with_traceback(None)
-        if self._received - self._answered >= self._limit or len(self._found) >= FOUND_LIMIT:
+        if self._received - self._answered >= self._limit:
             raise Overrun(f"more than {LIMIT_S:g} s of audio wait", hint="Send it no faster than it is said.")
         piece = self._cutter.cut(data)
         if taken := length(piece):
@@ -145,7 +151,11 @@ class StreamProcessor:
     @property
     def is_full(self) -> bool:
         """Whether half of what may wait does."""
-        return 2 * (self._received - self._answered) >= self._limit or 2 * len(self._found) >= FOUND_LIMIT
+        return self._is_behind or 2 * len(self._found) >= FOUND_LIMIT
+
+    @property
+    def _is_behind(self) -> bool:
+        return 2 * (self._received - self._answered) >= self._limit
 
     async def room(self) -> None:
         """Wait while it is full: whoever awaits this before each `feed` never overruns."""
@@ -167,8 +177,9 @@ class StreamProcessor:
 
     async def process_chunk(self, data: Audio) -> list[Found]:
         """Feed `data`, and give what was found in all that was fed, once it is judged. Raises what `feed` does."""
-        await self.room()
-        self.feed(data)
+        while self._is_behind and not self._closed:  # what was found waits for nobody but this
+            await self._change()
+        self._feed(data)
         await self.judged()
         return self._take_found()
 
@@ -185,21 +196,27 @@ class StreamProcessor:
     async def flush(self) -> list[Found]:
         """End the speech that goes on, as if the audio ended here. The next audio begins a new one."""
         self._cutter.end()
+        stream = self._stream
         if not self._closed:
-            self._stream.end()
-        received = self._received
-        await self.judged()
-        complete = self._ended_frames + self._frames_in(received - self._ended)
-        self._ended, self._ended_frames = received, max(complete, self._frames)  # a detector may fill up the last
-        for event in self._segmenter.flush():
-            self._tell(event)
+            self._ends += 1
+            stream.end()
+        end = self._ends
+        while self._ends_taken < end and not self._closed and stream is self._stream:
+            await self._change()
+        if self._closed:
+            self._end()
         return self._take_found()
 
     async def reset(self) -> None:
-        """Forget everything: the timeline begins again at 0. What was found and not taken is dropped."""
+        """Forget everything: the timeline begins again at 0. What was found and not taken is dropped.
+
+        What waits for the stream waits no more. A stream that is closed stays so.
+        """
         stream = self._stream
         self._found.clear()
-        self._begin()
+        if not self._closed:
+            self._begin()
+            self._changed.set()
         await stream.close()
 
     async def judged(self) -> None:
@@ -235,24 +252,43 @@ class StreamProcessor:
     def _take(self, turn: Turn) -> None:
         if self._closed or turn.stream is not self._stream:
             return
+        self._answered += turn.length
+        self._ends_taken += turn.ends
+        self._changed.set()
+        error = turn.error
+        try:
+            self._hear(turn)
+        except Exception as nonsense:  # of a detector
+            error = nonsense
+        if error is not None:
+            self._fail(error)
+        if turn.ends:
+            self._end()
+        if self._recent is not None:
+            self._recent.forget(self._segmenter.needed_from)
+
+    def _hear(self, turn: Turn) -> None:
         if self._recent is not None and turn.chunk is not None:
             self._recent.append(turn.chunk)
         for activity in turn.found:
-            self._frames += len(activity.probabilities)
-            self._last = activity
+            if not activity.frame_s > 0:
+                raise ValueError(f"frames of {activity.frame_s} s")
             for event in self._segmenter.process(activity):
                 self._tell(event)
-        if turn.error is not None:
-            self._fail(turn.error)
-        self._answered += turn.length
-        if self._recent is not None:
-            self._recent.forget(self._segmenter.needed_from)
-        self._changed.set()
+            self._frames += len(activity.probabilities)
+            self._last = activity
+
+    def _end(self) -> None:
+        """Of the speech that goes on, where the audio ends that the detector is done with."""
+        complete = self._ended_frames + self._frames_in(self._answered - self._ended)
+        self._ended, self._ended_frames = self._answered, max(complete, self._frames)  # it may fill up the last
+        for event in self._segmenter.flush():
+            self._tell(event)
 
     def _tell(self, event: SpeechEvent) -> None:
         self._segments += isinstance(event, events.SpeechStarted)
         if isinstance(event, events.SpeechEnded):  # the last frame reaches beyond the audio
-            event = replace(event, end=min(event.end, self._received / self._source_rate))
+            event = replace(event, end=min(event.end, self._answered / self._source_rate))
         self._found.append(event)
         self._told.set()
         if isinstance(event, events.SpeechEnded) and self._recent is not None:
@@ -278,6 +314,7 @@ class StreamProcessor:
     def _take_found(self) -> list[Found]:
         found = list(self._found)
         self._found.clear()
+        self._changed.set()  # there is room
         return found
 
     async def _change(self) -> None:
