@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any, ClassVar, Final, TypeAlias, TypeVar
 
@@ -54,6 +55,28 @@ async def until(condition: Callable[[], bool]) -> None:
     while not condition():
         await asyncio.sleep(pause_s)
         pause_s = min(1.2 * pause_s, 0.02)  # looking, at a screen say, takes time from what it waits for
+
+
+@contextmanager
+def stopwatch() -> Iterator[Callable[[], float]]:
+    """Gives seconds since the beginning, as a busy machine does not count them: 10 ms are 10 ms however late they end.
+
+    For what waits too long by its own fault, as for an answer that cannot come.
+    """
+    is_over, turns = threading.Event(), 0
+
+    def count() -> None:
+        nonlocal turns
+        while not is_over.wait(0.01):
+            turns += 1
+
+    counting = threading.Thread(target=count)
+    counting.start()
+    try:
+        yield lambda: turns / 100
+    finally:
+        is_over.set()
+        counting.join()
 
 
 def registry(*engines: Any) -> Registry:

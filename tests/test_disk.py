@@ -57,7 +57,7 @@ def test_no_more_run_at_once_than_may() -> None:
         with lock:
             running += 1
             most = max(most, running)
-        meeting.wait(5)
+        meeting.wait(60)
         with lock:
             running -= 1
 
@@ -147,11 +147,11 @@ def test_what_runs_is_told_to_stop_and_waited_for(cancels: int) -> None:
 
         def copy() -> None:
             began.set()
-            ended.append(stop.wait(5))
+            ended.append(stop.wait(60))
             raise OutputError("it was stopped")
 
         copying = asyncio.create_task(one.run(copy, priority=Priority.COPY, stop=stop))
-        await asyncio.to_thread(began.wait, 5)
+        await asyncio.to_thread(began.wait, 60)
         for _ in range(cancels):
             copying.cancel()
             await asyncio.sleep(0)

@@ -65,7 +65,7 @@ class Chorus(workbench.BatchEngine[workbench.Window, workbench.Transcript, Setti
         if self.max_batch == 1:
             return [self.process(*work[0])]
         self.batches.append(len(work))
-        assert self.opened.wait(5)
+        assert self.opened.wait(60)
         return [[said(item, self.together)] for item, _ in work]
 
 

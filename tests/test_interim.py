@@ -78,10 +78,10 @@ class Hears(workbench.Recognizer):
             yield item.transcript(words, language="en", start=0.0, end=item.duration)
 
     def after_a_look(self) -> None:
-        assert self.looks.acquire(timeout=5), "nobody looked at the speech so far"
+        assert self.looks.acquire(timeout=60), "nobody looked at the speech so far"
 
     def after_a_final(self) -> None:
-        assert self.finals.acquire(timeout=5), "no final text was begun"
+        assert self.finals.acquire(timeout=60), "no final text was begun"
 
     @property
     def final_windows(self) -> list[Window]:
@@ -235,7 +235,7 @@ def test_the_first_word_is_looked_for_again_at_once_in_what_came_meanwhile() -> 
 
         def process(self, item: Window, state: Settings) -> Iterator[Transcript]:
             yield from super().process(item, state)
-            assert self.may_end.wait(5)
+            assert self.may_end.wait(60)
 
     async def during(pipeline: Pipeline, _: list[events.Event]) -> None:
         await until(lambda: pipeline.reached > 0.65)
@@ -254,7 +254,7 @@ def test_final_text_takes_the_place_of_a_look_that_still_waits() -> None:
 
     class Shut(Hears):
         def process(self, item: Window, state: Settings) -> Iterator[Transcript]:
-            assert opened.wait(5)
+            assert opened.wait(60)
             yield from super().process(item, state)
 
     async def test() -> list[Transcript]:
@@ -382,12 +382,12 @@ def test_cancelling_waits_for_the_look_that_runs() -> None:
     class Slow(Hears):
         def process(self, item: Window, state: Settings) -> Iterator[Transcript]:
             entered.set()
-            assert opened.wait(5)
+            assert opened.wait(60)
             left.append("the thread")
             yield from ()
 
     async def during(pipeline: Pipeline, seen: list[events.Event]) -> None:
-        await asyncio.to_thread(entered.wait, 5)
+        await asyncio.to_thread(entered.wait, 60)
         asyncio.get_running_loop().call_later(0.05, opened.set)
         raise KeyError("enough")
 

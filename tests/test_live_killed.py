@@ -74,7 +74,7 @@ class Levels(workbench.Recognizer):
     def process(self, item: Window, state: Settings) -> Iterator[Transcript]:
         time.sleep(self.work_s)
         if item.is_final:
-            assert self.gate.wait(10)
+            assert self.gate.wait(60)
         levels = np.round(np.abs(item.samples) * 100).astype(int)
         starts = np.flatnonzero(np.diff(levels, prepend=-1))
         lengths = np.diff(starts, append=len(levels))

@@ -447,7 +447,7 @@ class Switching(RuleBasedStateMachine):
 
     def do(self, work: Callable[[], Awaitable[Any]]) -> Any:
         async def limited() -> Any:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 return await work()
 
         return self.runner.run(limited())

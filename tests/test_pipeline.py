@@ -151,7 +151,7 @@ def run(
                     await pool.close()
 
     async def bounded() -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await main()
 
     asyncio.run(bounded())
@@ -189,7 +189,7 @@ def test_results_come_in_order_when_a_later_window_is_done_first() -> None:
     class LaterFirst(Lengths):
         def before(self, item: workbench.Window) -> None:
             if item.duration < 2.5:
-                assert second_is_done.wait(10)
+                assert second_is_done.wait(60)
             else:
                 second_is_done.set()
 
@@ -253,7 +253,7 @@ def test_stop_works_off_what_was_captured() -> None:
             reached.set()
 
     async def stop(pipeline: Pipeline) -> None:
-        await asyncio.to_thread(reached.wait, 10)
+        await asyncio.to_thread(reached.wait, 60)
         pipeline.stop()
 
     seen = run(tape, Signalling(), during=stop)
@@ -270,7 +270,7 @@ def test_cancelling_waits_for_the_running_thread_and_closes_the_capture() -> Non
     class Held(Lengths):
         def before(self, item: workbench.Window) -> None:
             entered.set()
-            assert release.wait(10)
+            assert release.wait(60)
             left.set()
 
     async def main() -> None:
@@ -279,7 +279,7 @@ def test_cancelling_waits_for_the_running_thread_and_closes_the_capture() -> Non
             await pool.start()
         pipeline = Pipeline(tape, Stages(*pools), Settings(language="en"), lambda event: None)
         task = asyncio.create_task(pipeline.run())
-        await asyncio.to_thread(entered.wait, 10)
+        await asyncio.to_thread(entered.wait, 60)
         task.cancel()
         done, _ = await asyncio.wait([task], timeout=0.05)
         assert not done
@@ -314,14 +314,14 @@ def test_a_capture_that_is_cancelled_while_it_opens_is_closed() -> None:
 
         def open(self, settings: Settings) -> Iterator[workbench.AudioChunk]:
             entered.set()
-            assert release.wait(10)
+            assert release.wait(60)
             return Device()
 
     async def main() -> None:
         async with Pool(lambda: Loudness(None)) as detector, Pool(lambda: Lengths()) as recognizer:
             pipeline = Pipeline(Slow(None), Stages(detector, recognizer), Settings(), lambda event: None)
             task = asyncio.create_task(pipeline.run())
-            await asyncio.to_thread(entered.wait, 10)
+            await asyncio.to_thread(entered.wait, 60)
             task.cancel()
             release.set()
             with pytest.raises(asyncio.CancelledError):
@@ -338,10 +338,10 @@ def test_a_slow_recognizer_makes_the_capture_wait() -> None:
     class Held(Lengths):
         def before(self, item: workbench.Window) -> None:
             entered.set()
-            assert release.wait(10)
+            assert release.wait(60)
 
     async def look(pipeline: Pipeline) -> None:
-        await asyncio.to_thread(entered.wait, 10)
+        await asyncio.to_thread(entered.wait, 60)
         while pipeline.statistics()["chunks"]["depth"] < 2:  # noqa: ASYNC110 - it reads ahead until all edges are full
             await asyncio.sleep(0)
         assert tape.read < 40

@@ -152,7 +152,7 @@ def chosen(choice: Choice | None) -> Choice:
 
 def run(work: Coroutine[Any, Any, Any]) -> Any:
     async def bounded() -> Any:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             return await work
 
     return asyncio.run(bounded())
@@ -368,7 +368,7 @@ def test_leaving_frees_all_engines_even_when_cancelled_meanwhile() -> None:
 
         def close(self) -> None:
             closing.set()
-            assert release.wait(10)
+            assert release.wait(60)
             freed.append("slow")
 
     class Quick(Parrot):
@@ -383,7 +383,7 @@ def test_leaving_frees_all_engines_even_when_cancelled_meanwhile() -> None:
 
     async def work() -> None:
         task = asyncio.create_task(session())
-        await asyncio.to_thread(closing.wait, 10)
+        await asyncio.to_thread(closing.wait, 60)
         task.cancel()
         await asyncio.sleep(0)
         release.set()

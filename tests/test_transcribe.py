@@ -135,7 +135,7 @@ async def made(
     registry = fakes.registry(Tape, Ear, *engines, Singer, SubtitleExporter, Torn)
     profile = parse_profile('schema = 1\nname = "test"\n[vad]\nengine = "ear"\noptions.speech_pad_ms = 100\n')
     given = settings or Settings(language="en")
-    async with asyncio.timeout(20), Session(profile, registry) as session:
+    async with asyncio.timeout(60), Session(profile, registry) as session:
         stages = await session.load(session.plan(given, speak=speak))
         return await transcribe(session, stages, targets, given, emit)
 
@@ -289,7 +289,7 @@ def test_who_cancels_does_not_wait_for_the_rest_of_a_copy(tmp_path: Path, monkey
 
     def copy(*_: Any, stop: threading.Event, **__: Any) -> list[str]:
         started.set()
-        stopped.append(stop.wait(10))
+        stopped.append(stop.wait(60))
         raise OutputError("stopped")
 
     monkeypatch.setattr("workbench.transcribe.mux", copy)
@@ -297,7 +297,7 @@ def test_who_cancels_does_not_wait_for_the_rest_of_a_copy(tmp_path: Path, monkey
 
     async def test() -> None:
         making = asyncio.create_task(made(targets))
-        await asyncio.to_thread(started.wait, 10)
+        await asyncio.to_thread(started.wait, 60)
         making.cancel()
         with pytest.raises(asyncio.CancelledError):
             await making

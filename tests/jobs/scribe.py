@@ -88,7 +88,7 @@ class Scribe(workbench.Recognizer):
         cls.allowed.release(windows)
 
     def process(self, item: workbench.Window, state: Settings) -> Iterator[workbench.Transcript]:
-        assert self.allowed.acquire(timeout=10), "nobody allowed this window"
+        assert self.allowed.acquire(timeout=60), "nobody allowed this window"
         if self.error is not None:
             raise self.error
         line = f"{self._model}: line {item.segments[0].id + 1}, 第{item.segments[0].id + 1}行。"

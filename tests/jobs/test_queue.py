@@ -127,7 +127,7 @@ def test_a_job_that_is_paused_while_it_is_opened_can_be_resumed(
     def slowly(self: JobStore, *what: Any) -> Any:
         job = take(self, *what)
         opened.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         return job
 
     async def test(queue: Queue, session: Session) -> None:
@@ -292,7 +292,7 @@ def test_what_was_asked_is_on_disk_when_the_queue_is_left_by_a_cancellation_whil
 
     def slowly(self: Session, *what: Any) -> Any:
         looking.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         return look_into(self, *what)
 
     async def begin(queue: Queue, session: Session) -> None:
@@ -405,7 +405,7 @@ def test_a_job_that_is_cancelled_is_that_and_tells_what_could_not_be_written(
 
     def commit(self: Job, results: object) -> None:
         writing.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         raise OutputError("the disk is worn out", hint="Get another one.")
 
     async def test(queue: Queue, session: Session) -> None:
@@ -494,7 +494,7 @@ def test_a_queue_that_is_cancelled_while_it_is_opened_holds_nothing(monkeypatch:
     def slowly(self: JobStore) -> Lock:
         locks.append(lock(self))
         opened.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         return locks[0]
 
     async def test() -> None:

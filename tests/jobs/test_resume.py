@@ -100,7 +100,7 @@ def test_a_job_that_was_paused_does_only_what_is_left(
 
     def tells(what: str, start: float) -> None:
         if what == "recognize" and watch.times("recognized").total() >= after:
-            assert is_paused.wait(10)
+            assert is_paused.wait(60)
         watch.done.append((what, start))
 
     def pause(what: str, start: float, queue: Queue) -> None:

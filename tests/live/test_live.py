@@ -119,14 +119,14 @@ class First(workbench.Recognizer):
 
     def __init__(self, options: Any) -> None:
         world.entered.set()
-        assert world.loading.wait(5)
+        assert world.loading.wait(60)
         if f"{self.name} loads" in world.broken:
             raise EngineError("no luck")
 
     def process(self, item: Window, state: Settings) -> Iterator[Transcript]:
         if not item.is_final:
             return
-        assert world.gate.wait(5)
+        assert world.gate.wait(60)
         if self.name in world.broken:
             raise RuntimeError("no luck")
         words = " ".join(sorted({str(round(10 * x)) for x in np.abs(item.samples).round(1).tolist() if x > 0.05}))
@@ -244,7 +244,7 @@ def test_stopping_works_off_what_was_captured() -> None:
         captured = threading.Event()
         async with live(*TALK, captured.set, *[silence(0.1)] * 5000) as (place, _):
             await place.start(Source())
-            await asyncio.to_thread(captured.wait, 5)
+            await asyncio.to_thread(captured.wait, 60)
             place.stop()
             await until(lambda: place.phase is LivePhase.FINISHING)
             assert place.status().backlog > 5.0
@@ -282,7 +282,7 @@ def test_a_session_that_was_left_is_finished_without_losing_or_repeating_a_word(
         parts: list[Part] = [*TALK[:5], said.set, *[speech(0.1, 0.3)] * 500]
         async with live(*parts) as (place, seen):
             await place.start(Source())
-            await asyncio.to_thread(said.wait, 5)
+            await asyncio.to_thread(said.wait, 60)
             await until(lambda: [event.type for event in seen].count("progress") >= 2)
         (recording,) = sessions.interrupted()
         before = texts(recording)
@@ -352,7 +352,7 @@ def test_of_several_changes_while_something_loads_the_newest_counts() -> None:
             world.loading.clear()
             world.entered.clear()
             place.change(profile=profile("second"))
-            await asyncio.to_thread(world.entered.wait, 5)
+            await asyncio.to_thread(world.entered.wait, 60)
             place.change(profile=profile("first"))
             place.change(profile=profile("third"))
             assert [state.next for state in place.states if state.engine == "second"] == ["third"]
@@ -530,11 +530,11 @@ def test_pausing_lets_no_time_pass() -> None:
         async with live(*TALK[:2], said.set, paused.wait, silence(0.1), silence(9.0)) as (place, _):
             world.sources.append(TALK[2:4])
             await place.start(Source())
-            await asyncio.to_thread(said.wait, 5)
+            await asyncio.to_thread(said.wait, 60)
             place.pause()
             paused.set()
             assert place.phase is LivePhase.PAUSED
-            await asyncio.to_thread(world.source_is_closed.wait, 5)
+            await asyncio.to_thread(world.source_is_closed.wait, 60)
             await until(lambda: len(world.heard) == 1)
             place.resume()
             await place.finished()
@@ -624,7 +624,7 @@ def test_a_session_that_was_left_while_it_spoke_does_not_hear_itself_when_it_is_
             await place.start(Source())
             await until(lambda: Loudspeaker.active)
             is_played.set()
-            assert await asyncio.to_thread(is_stored.wait, 5)
+            assert await asyncio.to_thread(is_stored.wait, 60)
             is_over.set()
             world.gate.set()
         recording = place.recording
@@ -742,7 +742,7 @@ def test_a_session_that_goes_on_with_no_audio_has_lost_nothing() -> None:
 
 def test_a_session_that_captured_nothing_is_not_kept() -> None:
     async def test() -> None:
-        async with live(lambda: world.gate.wait(5)) as (place, seen):
+        async with live(lambda: world.gate.wait(60)) as (place, seen):
             world.gate.clear()
             await place.start(Source())
             assert len(sessions.recordings()) == 1
@@ -784,7 +784,7 @@ def test_leaving_does_not_wait_for_an_engine_that_hangs_and_says_which(monkeypat
 
     def process(self: First, item: Window, state: Settings) -> Iterator[Transcript]:
         hangs.set()
-        assert let_go.wait(20)
+        assert let_go.wait(60)
         return iter(())
 
     monkeypatch.setattr(First, "process", process)
@@ -792,7 +792,7 @@ def test_leaving_does_not_wait_for_an_engine_that_hangs_and_says_which(monkeypat
     async def test() -> None:
         async with live(*TALK[:2], is_stored.set) as (place, seen):
             await place.start(Source())
-            assert await asyncio.to_thread(lambda: hangs.wait(5) and is_stored.wait(5))
+            assert await asyncio.to_thread(lambda: hangs.wait(60) and is_stored.wait(60))
         told = [event for event in seen if event.type == "error"]
         assert ("busy", "asr engine 'first' is still at work") in [(event.code, event.message) for event in told]
         assert not any("loaded" in event.message for event in told)
@@ -863,7 +863,7 @@ def opening(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[threading.Event, 
         chunks = is_open(self, settings)
         next(chunks)
         entered.set()
-        assert allowed.wait(5)
+        assert allowed.wait(60)
         return chunks
 
     monkeypatch.setattr(Script, "open", open)
@@ -876,7 +876,7 @@ def test_a_source_whose_opening_is_cancelled_is_closed(opening: tuple[threading.
         entered, allowed = opening
         async with live(*TALK) as (place, _):
             start = asyncio.create_task(outcome(place.start(Source())))
-            await asyncio.to_thread(entered.wait, 5)
+            await asyncio.to_thread(entered.wait, 60)
             start.cancel()
             asyncio.get_running_loop().call_soon(allowed.set)
             await asyncio.wait([start])
@@ -891,7 +891,7 @@ def test_leaving_while_a_source_is_being_opened_closes_it(opening: tuple[threadi
         entered, allowed = opening
         async with live(*TALK) as (place, _):
             start = asyncio.create_task(outcome(place.start(Source())))
-            await asyncio.to_thread(entered.wait, 5)
+            await asyncio.to_thread(entered.wait, 60)
         allowed.set()
         assert isinstance(await start, UsageError)
         assert world.source_is_closed.is_set()

@@ -184,7 +184,7 @@ class Life(RuleBasedStateMachine):
 
     def do(self, work: Any) -> Any:
         async def limited() -> Any:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 return await work
 
         return self.runner.run(limited())

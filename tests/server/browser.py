@@ -46,7 +46,7 @@ def chromium(folder: Path, heard: Path) -> Iterator[str]:
             yield line.split()[-1]
         finally:
             process.terminate()
-            process.wait(timeout=30)
+            process.wait(timeout=60)
             reading.join()
 
 

@@ -33,5 +33,5 @@ def served(folder: Path, token: str, *options: str) -> Iterator[str]:
             yield url
         finally:
             process.terminate()
-            process.communicate(timeout=30)
+            process.communicate(timeout=60)
     assert process.returncode in (143, -15)

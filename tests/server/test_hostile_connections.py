@@ -9,14 +9,13 @@ import json
 import random
 import socket
 import threading
-import time
 from typing import Any
 
 import numpy as np
 import pytest
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from tests.fakes import run, until
+from tests.fakes import run, stopwatch, until
 from tests.server.hostile import (
     BINARY,
     CLOSE,
@@ -177,7 +176,7 @@ def test_pings_of_a_client_that_does_not_read_are_not_answered_without_end() -> 
 
 def test_one_that_reads_again_in_time_learns_why_its_stream_ended() -> None:
     async def test() -> None:
-        limits = Limits(waiting_events=8, messages_per_s=1e6, unread_s=4.0)
+        limits = Limits(waiting_events=8, messages_per_s=1e6, unread_s=60.0)
         async with serving(limits=limits) as server, nothing_left(server), connected(server) as raw:
             raw.writer.transport.pause_reading()  # type: ignore[attr-defined]
             writing = asyncio.create_task(flood(raw.writer, FLUSH * 500))
@@ -232,9 +231,9 @@ def test_audio_that_comes_too_fast_waits_at_its_client(stages: str) -> None:
         async with serving(limits=Limits(pace=100.0)) as server, nothing_left(server):
             async with connected(server, f"stages={stages}") as raw:
                 flooding = asyncio.create_task(flood(raw.writer, frame(BINARY, bytes(32_000))))
-                began = time.monotonic()
-                assert await stream(server) == ["Hello there."]
-                assert time.monotonic() - began < 5
+                with stopwatch() as passed:
+                    assert await stream(server) == ["Hello there."]
+                    assert passed() < 5
             await asyncio.wait([flooding])
 
     run(test)

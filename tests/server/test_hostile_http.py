@@ -74,7 +74,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             patch.setenv(f"WORKBENCH_{name}_DIR", str(tmp_path_factory.mktemp(name)))
         thread = threading.Thread(target=lambda: asyncio.run(serve()))
         thread.start()
-        assert started.wait(20)
+        assert started.wait(60)
     yield str(told[0])
     told[1].call_soon_threadsafe(told[2].set)
     thread.join()

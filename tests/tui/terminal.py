@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import pyte
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 _UNKNOWN_TO_PYTE = {b"\x1b[<u": b"", b"\x1b[>25u": b"", b"\x1b[?1049l": b"\x1b[2J\x1b[H"}
 """The keyboard that it has, and the way back to the usual screen."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import time
 import wave
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -19,6 +18,7 @@ from workbench.tui.choices import Choices, save
 if sys.platform == "win32":
     pytest.skip("Windows has no such terminals and signals", allow_module_level=True)
 
+from tests.fakes import stopwatch
 from tests.tui.terminal import PATIENCE_S, Terminal
 
 RESTORED = (b"\x1b[?1049l", b"\x1b[?1000l", b"\x1b[?1003l", b"\x1b[?25h", b"\x1b[?2004l", b"\x1b[<u")
@@ -154,13 +154,13 @@ app.WorkbenchApp.action_reserved = action_reserved
 STUCK = """
 import time
 async def on_unmount(self):
-    time.sleep(60)
+    time.sleep(600)
 app.WorkbenchApp.on_unmount = on_unmount
 """
 SLOW = """
 import asyncio
 async def on_unmount(self):
-    await asyncio.sleep(60)
+    await asyncio.sleep(600)
 app.WorkbenchApp.on_unmount = on_unmount
 """
 RECORD = """
@@ -206,9 +206,9 @@ def test_a_signal_waits_for_some_seconds_only(open_broken: Open) -> None:
     with open_broken(STUCK) as terminal:
         opened(terminal)
         terminal.process.send_signal(signal.SIGTERM)
-        began = time.monotonic()
-        assert terminal.ended() == 143
-        assert time.monotonic() - began < 5
+        with stopwatch() as passed:
+            assert terminal.ended() == 143
+            assert passed() < 5
         assert_restored(terminal)
 
 
@@ -218,9 +218,9 @@ def test_a_second_signal_does_not_wait(open_broken: Open) -> None:
         terminal.process.send_signal(signal.SIGTERM)
         terminal.until(lambda: b"\x1b[?1049l" in terminal.written)
         terminal.process.send_signal(signal.SIGHUP)
-        began = time.monotonic()
-        assert terminal.ended() == 129
-        assert time.monotonic() - began < 2
+        with stopwatch() as passed:
+            assert terminal.ended() == 129
+            assert passed() < 2
         assert_restored(terminal)
 
 
@@ -233,9 +233,9 @@ def test_a_signal_ends_a_session_and_keeps_what_it_captured(open_broken: Open, n
         terminal.shows("It records.")
         terminal.shows("REC ● 0:01")
         terminal.process.send_signal(number)
-        began = time.monotonic()
-        assert terminal.ended() == 128 + number
-        assert time.monotonic() - began < 3.5
+        with stopwatch() as passed:
+            assert terminal.ended() == 128 + number
+            assert passed() < 3.5
         assert_restored(terminal)
     (recording,) = sessions.recordings()
     with wave.open(str(recording.folder / "audio.wav")) as audio:
