@@ -374,6 +374,58 @@ def test_a_server_that_stops_tells_its_clients_the_rest() -> None:
     run(test)
 
 
+def test_the_rest_may_take_longer_than_a_client_may_be_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, idle_s = threading.Event(), 0.4
+    monkeypatch.setattr(Parrot, "held", gate)
+
+    async def test() -> None:
+        loop = asyncio.get_running_loop()
+
+        async def let_go() -> None:
+            await until(lambda: Parrot.running > 0)
+            began = loop.time()
+            await until(lambda: loop.time() > began + 2 * idle_s)
+            gate.set()
+
+        async with serving(limits=Limits(idle_s=idle_s, shutdown_s=20)) as server:
+            socket = await server.listen("language=en")
+            await told(socket, "ready")
+            await socket.send(pcm(tone(0.5)))
+            await told(socket, "speech_started")
+            letting_go = asyncio.create_task(let_go())
+        assert texts(await told(socket, "done")) == ["Hello there."]
+        assert await code(socket) == 1001
+        await letting_go
+
+    run(test)
+
+
+def test_what_comes_after_a_stop_is_not_heard_though_the_server_stops_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = threading.Event()
+    monkeypatch.setattr(Parrot, "held", gate)
+
+    async def test() -> None:
+        async def send_more(server: Server, socket: ClientConnection) -> None:
+            await until(lambda: server.sockets[0].fileno() < 0)  # it stops
+            await socket.send(pcm(tone(0.5)))
+            await socket.ping()
+            gate.set()
+
+        async with serving(limits=Limits(shutdown_s=20)) as server:
+            socket = await server.listen("language=en")
+            await told(socket, "ready")
+            await socket.send(pcm(tone(0.5)))
+            await socket.send(STOP)
+            await until(lambda: Parrot.running > 0)
+            sending = asyncio.create_task(send_more(server, socket))
+        messages = await told(socket, "done")
+        assert messages[-1]["duration"] == pytest.approx(0.5)
+        assert await code(socket) == 1000
+        await sending
+
+    run(test)
+
+
 def test_fifty_clients_hear_what_each_would_alone() -> None:
     async def test() -> None:
         async with serving() as server:

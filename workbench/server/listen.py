@@ -80,6 +80,7 @@ class _Stream:
         self._full = asyncio.Event()
         self._wrong = 0
         self._stopping = shared.activity.draining
+        self._stopped = False  # the client said so
         self._loop = asyncio.get_running_loop()
         self._reading: asyncio.Task[None] | None = None
         self._idle_since: float | None = None  # while a message is waited for
@@ -101,7 +102,7 @@ class _Stream:
                 waiting = tasks.create_task(self._watch_idle())
                 try:
                     await self._listen(tasks)
-                    closing = Closing(LEAVING, "the server stops") if self._stopping else Closing(DONE)
+                    closing = Closing(DONE) if self._stopped else Closing(LEAVING, "the server stops")
                 except* (Closing, WorkbenchError) as group:
                     closing = self._told(first_error(group))
                 watching.cancel()
@@ -195,28 +196,28 @@ class _Stream:
         """
         async with asyncio.TaskGroup() as tasks:
             self._reading = tasks.create_task(self._read(hearing))
-        if self._stopping:
-            await self._read_rest(hearing)
+        await self._read_rest(hearing)
+        if not self._stopped:
             await hearing.flush()
 
     async def _read(self, hearing: Hearing) -> None:
-        is_more = True
-        while is_more and not self._stopping:
+        while not (self._stopped or self._stopping):
             self._idle_since = self._loop.time()
-            message = await self._websocket.receive()
-            self._idle_since = None
-            is_more = await self._take(message, hearing)
+            try:
+                message = await self._websocket.receive()
+            finally:
+                self._idle_since = None
+            await self._take(message, hearing)
 
     async def _read_rest(self, hearing: Hearing) -> None:
         """What has come already."""
         with suppress(TimeoutError):
-            while True:
+            while not self._stopped:
                 async with asyncio.timeout(0):
                     message = await self._websocket.receive()
                 await self._take(message, hearing)
 
-    async def _take(self, message: Message, hearing: Hearing) -> bool:
-        """Whether the stream goes on."""
+    async def _take(self, message: Message, hearing: Hearing) -> None:
         if message["type"] == "websocket.disconnect":
             raise Closing(GONE)
         wait_s = self._messages.take(1)
@@ -227,14 +228,14 @@ class _Stream:
         if wait_s:
             await asyncio.sleep(wait_s)
         if data is None:
-            return await self._obey(hearing, message["text"])
+            await self._obey(hearing, message["text"])
+            return
         if hearing.is_full:
             await hearing.room()
         try:
             hearing.feed(data)
         except InputError as error:
             self._complain(error)
-        return True
 
     async def _watch_idle(self) -> None:
         """One timer that looks again, instead of one for each message."""
@@ -244,8 +245,7 @@ class _Stream:
             idle_s = 0.0 if self._idle_since is None else self._loop.time() - self._idle_since
         raise Closing(POLICY, "nothing was sent for too long")
 
-    async def _obey(self, hearing: Hearing, text: str) -> bool:
-        """Whether the stream goes on."""
+    async def _obey(self, hearing: Hearing, text: str) -> None:
         if len(text.encode()) > self._limits.text_bytes:
             raise Closing(TOO_LARGE, "the message is too long")
         try:
@@ -254,15 +254,15 @@ class _Stream:
             raise Closing(INVALID, str(error)) from error
         except UsageError as error:
             self._complain(error)
-            return True
+            return
         if isinstance(message, Configure):
             await self._configure(hearing, message)
-            return True
+            return
         await hearing.flush()
         if isinstance(message, Flush):
             self._put({"type": "statistics", **hearing.statistics()})
-            return True
-        return False
+        else:
+            self._stopped = True
 
     async def _configure(self, hearing: Hearing, message: Configure) -> None:
         """Where that cannot be done, everything stays as it was, and the client is told."""
