@@ -50,8 +50,8 @@ class OptionsForm(VerticalScroll):
         def control(self) -> OptionsForm:
             return self.form
 
-    def __init__(self, engine: EngineClass, values: Mapping[str, Any], *, id: str | None = None) -> None:
-        super().__init__(id=id, can_focus=False)
+    def __init__(self, engine: EngineClass, values: Mapping[str, Any]) -> None:
+        super().__init__(can_focus=False)
         self.kind, self.engine = engine.kind.value, engine
         self._fields = option_fields(self.kind, engine)
         self._values = dict(values)

@@ -77,9 +77,9 @@ class Waveform(Panel):
 
     DEFAULT_CSS = "Waveform { height: 3; }"
 
-    def __init__(self, waveform: Callable[[int, float], npt.NDArray[np.float32]], *, id: str | None = None) -> None:
+    def __init__(self, waveform: Callable[[int, float], npt.NDArray[np.float32]]) -> None:
         """`waveform(columns, seconds)` gives the peak [0, 1] of each column, as `audio.levels.Meter` does."""
-        super().__init__(id=id)
+        super().__init__()
         self._waveform = waveform
 
     def show_until(self, captured: float, marks: Marks) -> None:
