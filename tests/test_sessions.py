@@ -247,7 +247,7 @@ def test_a_session_is_found_by_the_beginning_of_its_name(place: Path) -> None:
     assert sessions.find("2026-11-21_090000").name == "2026-11-21_090000", "the whole name comes first"
     with pytest.raises(UsageError, match="2 sessions") as caught:
         sessions.find("2026-11-21")
-    assert "2026-11-21_090000-2, 2026-11-21_090000." in caught.value.hint
+    assert "2026-11-21_090000-2, 2026-11-21_090000" in caught.value.hint
     with pytest.raises(UsageError, match="did you mean '2026-11-20_101500'"):
         sessions.find("2026-11-20_101501")
     for wrong in ("", "..", "../sessions", "/"):

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
 
-from workbench.errors import UsageError, did_you_mean
+from workbench.errors import UsageError
 from workbench.recording import Recording, sessions_dir
 from workbench.recording_info import RecordingInfo, State
+from workbench.selection import one_called
 from workbench.subtitles import Caption
 
-__all__ = ["LAST", "Hit", "Recording", "RecordingInfo", "State", "find", "interrupted", "recordings", "search"]
-
-LAST: Final = "last"
-"""Names the newest session."""
+__all__ = ["Hit", "Recording", "RecordingInfo", "State", "find", "interrupted", "recordings", "search"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +30,10 @@ def recordings() -> list[Recording]:
 
 
 def find(name: str) -> Recording:
-    """The session of that name, of the only one that begins so, or the `LAST` one. Raises `UsageError`."""
-    known = {recording.name: recording for recording in recordings()}
-    if name == LAST and known:
-        return next(iter(known.values()))
-    matching = [known[name]] if name in known else [r for n, r in known.items() if name and n.startswith(name)]
-    if len(matching) == 1:
-        return matching[0]
-    if matching:
-        names = ", ".join(recording.name for recording in matching)
-        raise UsageError(f"{len(matching)} sessions are called {name!r}...", hint=f"Say which: {names}.")
-    if not known:
+    """The session of that name, of the only one that begins so, or "last", the newest. Raises `UsageError`."""
+    if not (known := {recording.name: recording for recording in recordings()}):
         raise UsageError("there is no session yet", hint="Record one: workbench live")
-    raise UsageError(
-        f"no session is called {name!r}{did_you_mean(name, known)}", hint="To see them: workbench sessions"
-    )
+    return one_called(name, known, "session")
 
 
 def interrupted() -> list[Recording]:

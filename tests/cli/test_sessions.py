@@ -160,7 +160,7 @@ def test_what_cannot_be_exported_is_refused_with_the_next_step(
         ((talk.name, "-f", "doc"), "no format is called 'doc'"),
         ((silent.name, "-f", "wav", "--bilingual"), "needs a translation"),
         ((talk.name, "-f", "wav", "-o", "-"), "standard output"),
-        (("2020",), "no session is called '2020'"),
+        (("2020",), "there is no session '2020'"),
     ]:
         with pytest.raises(UsageError) as caught:
             raise_from(command, "sessions", "export", *arguments)
