@@ -231,8 +231,9 @@ def test_a_recording_longer_than_allowed_is_refused() -> None:
         b"--x\r\ncontent-disposition: form-data\r\n\r\nv\r\n--x--\r\n",
         b"\0" * 2000,
         b"--x--\r\n",
+        b'--x\r\ncontent-disposition: form-data; name="file"; filename="a.wav"\r\n\r\n' + wav(1.0),
     ],
-    ids=["empty", "start", "no-headers", "no-name", "zeros", "end"],
+    ids=["empty", "start", "no-headers", "no-name", "zeros", "end", "half"],
 )
 def test_a_form_that_is_none_is_refused(body: bytes) -> None:
     async def test() -> None:

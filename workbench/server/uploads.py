@@ -91,6 +91,7 @@ async def form(request: Request, folder: Path) -> AsyncIterator[Form]:
                 parser.write(data)
                 await reading.store()
             parser.finalize()
+            reading.check_end()
         except FormParserError as error:
             raise Problem(400, f"the form cannot be read: {error}", code="form") from error
         await to_thread(reading.close)
@@ -112,6 +113,7 @@ class _Reading:
         self._parts: list[bytes] = []
         self._file: IO[bytes] | None = None
         self._fields = 0
+        self._is_complete = False
 
     def callbacks(self) -> Any:
         return {
@@ -122,6 +124,7 @@ class _Reading:
             "on_headers_finished": self._headers_finished,
             "on_part_data": self._data,
             "on_part_end": self._end,
+            "on_end": self._complete,
         }
 
     def _begin(self) -> None:
@@ -163,6 +166,14 @@ class _Reading:
     def _end(self) -> None:
         if not self._is_file:
             self.form.fields.setdefault(self._name, []).append(self._value.decode("utf-8", "replace"))
+
+    def _complete(self) -> None:
+        self._is_complete = True
+
+    def check_end(self) -> None:
+        """Raises `Problem` where the last boundary is missing: half a file must not pass for a whole one."""
+        if not self._is_complete:
+            raise Problem(400, "the form ends before its last boundary", code="form")
 
     # on disk
 
