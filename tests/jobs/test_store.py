@@ -18,7 +18,7 @@ from tests.jobs.jobs import FILE, IDENTITY, OTHER, item, result
 from workbench.errors import DiskFull, JobBusy, JobChanged, JobRefused, UsageError
 from workbench.jobs.checkpoint import State
 from workbench.jobs.job import LOG, Job
-from workbench.jobs.store import JobStore
+from workbench.jobs.store import JobInfo, JobStore
 
 ROOT: Final = Path(__file__).parents[2]
 FOREVER: Final = timedelta(days=36_500)
@@ -174,6 +174,44 @@ def test_jobs_are_listed_while_they_are_worked_on(store: JobStore) -> None:
             assert info.checkpoint is not None
             assert all(found == result(index) for index, found in enumerate(info.results()))
         working.join()
+
+
+def test_a_job_is_removed_while_they_are_listed(store: JobStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, gone = finished(store), finished(store)
+    removing = threading.Thread(target=store.remove, args=(min(kept, gone),))
+    inform = JobStore._info
+
+    def slowly(self: JobStore, folder: Path) -> JobInfo:
+        info = inform(self, folder)
+        if not removing.ident:
+            removing.start()
+        return info
+
+    monkeypatch.setattr(JobStore, "_info", slowly)
+    assert max(kept, gone) in names(store)
+    removing.join()
+    assert names(store) == [max(kept, gone)]
+
+
+def test_a_job_that_is_removed_before_its_turn_is_not_listed(store: JobStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, gone = sorted((finished(store), finished(store)))
+    listed = JobStore.names
+
+    def vanishing(self: JobStore) -> list[str]:
+        found = listed(self)
+        monkeypatch.undo()
+        self.remove(gone)
+        return found
+
+    monkeypatch.setattr(JobStore, "names", vanishing)
+    assert names(store) == [kept]
+
+
+def test_the_size_of_a_job_is_measured_once(store: JobStore) -> None:
+    name = finished(store)
+    sizes = store.sizes({})
+    assert sizes == {name: store.info(name).size}
+    assert store.sizes({name: 7, "gone": 1}) == {name: 7}
 
 
 def test_a_removed_job_is_gone(store: JobStore) -> None:

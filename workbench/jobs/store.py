@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -133,9 +133,10 @@ class JobStore:
         The job of another file of this content is among them only if that file is there no more, for it was moved then.
         """
         found = []
-        for folder in self._folders():
-            if f"_{identity.key[:8]}" in folder.name:
+        for name in self.names():
+            if f"_{identity.key[:8]}" in name:
                 with suppress(JobRefused):
+                    folder = self.root / name
                     known = read_checkpoint(folder).path
                     if known == path or not known.exists():
                         found.append((known == path, folder))
@@ -164,8 +165,22 @@ class JobStore:
         """All of them, the newest first. Raises `OutputError` when the folder is not accessible."""
         if not self.root.is_dir():
             return []
-        with self._claims():
-            return [self._info(folder) for folder in sorted(self._folders(), reverse=True)]
+        found, claims = [], self._claims()
+        for name in sorted(self.names(), reverse=True):
+            with claims:  # for one at a time: who makes or removes another need not wait for all
+                if (folder := self.root / name).is_dir():
+                    found.append(self._info(folder))
+        return found
+
+    def names(self) -> list[str]:
+        """Of all jobs, in no order. Raises `OutputError` when the folder is not accessible."""
+        with said_plainly(self.root), os.scandir(self.root) as found:  # tells folders without a look at each
+            return [one.name for one in found if not one.name.startswith(".") and one.is_dir(follow_symlinks=False)]
+
+    def sizes(self, known: Mapping[str, int]) -> dict[str, int]:
+        """Bytes of each job by its name; those in `known` are not measured again. Raises `OutputError`."""
+        with self._claims(), said_plainly(self.root):
+            return {name: known[name] if name in known else _size(self.root / name) for name in self.names()}
 
     def info(self, name: str) -> JobInfo:
         """One of them. Raises `UsageError` when there is none, `OutputError`."""
@@ -210,15 +225,11 @@ class JobStore:
             make_folder(self.root)
         return Lock(self.root / ".lock")
 
-    def _folders(self) -> list[Path]:
-        with said_plainly(self.root):
-            return [path for path in self.root.iterdir() if not path.name.startswith(".") and _is_folder(path)]
-
     def _find(self, name: str) -> Path:
-        known = {folder.name: folder for folder in self._folders()}
+        known = self.names()
         if name not in known:
             raise UsageError(f"there is no job {name!r}{did_you_mean(name, known)}", hint="To see them: workbench jobs")
-        return known[name]
+        return self.root / name
 
     def _free(self, name: str) -> Path:
         """Jobs that are made of one file within a second are told apart by a number."""
@@ -264,6 +275,11 @@ class JobStore:
 
 def _is_folder(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink()
+
+
+def _size(folder: Path) -> int:
+    """Bytes of all its files."""
+    return sum(status.st_size for status in _files(folder))
 
 
 def _files(folder: Path) -> Iterator[os.stat_result]:
