@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,14 @@ import httpx2
 import pytest
 
 from tests.fakes import run, until
+from tests.jobs.jobs import FILE, IDENTITY
 from tests.server.hostile import assert_quiet
 from tests.server.serving import Parrot, serving
 from tests.server.test_http import HEAD, files_in, held, stored, wav
 from workbench import paths
+from workbench.jobs import checkpoint, identity
+from workbench.jobs.checkpoint import State
+from workbench.jobs.entry import unfinished
 from workbench.jobs.queue import Queue
 from workbench.jobs.store import JobStore
 from workbench.server import job_queue
@@ -306,6 +311,100 @@ def test_no_more_jobs_and_bytes_are_kept_than_allowed(yielding: threading.Event)
             assert (await client.delete(second)).status_code == 204
             await filed(client)
             await became(client, first, "finished")
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("limits", "size", "said"),
+    [
+        (Limits(jobs=1), 1000, b"there are 1 jobs already"),
+        (Limits(jobs_bytes=500_000), 450_000, b"jobs would take more"),
+    ],
+    ids=["number", "bytes"],
+)
+def test_where_there_is_no_room_nothing_is_uploaded(
+    limits: Limits, size: int, said: bytes, yielding: threading.Event
+) -> None:
+    async def test() -> None:
+        async with serving(limits=limits) as server, server.http() as client:
+            job = await filed(client)
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            head = HEAD.replace(b"/v1/audio/transcriptions", PATH.encode())
+            writer.write(head + b"expect: 100-continue\r\ncontent-length: %d\r\n\r\n" % size)
+            assert b" 429 " in await reader.readline()  # nothing of the body was sent, or asked for
+            assert said in await reader.readuntil(b"}}")
+            writer.close()
+            await client.delete(job)
+
+    run(test)
+
+
+def test_a_recording_is_read_once_for_its_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed: list[Path] = []
+
+    async def content_hash(path: Path) -> tuple[int, str]:
+        hashed.append(path)
+        return await checkpoint.content_hash(path)
+
+    async def test() -> None:
+        async with serving() as server, server.http() as client:
+            await became(client, await filed(client), "finished")
+
+    monkeypatch.setattr(identity, "content_hash", content_hash)
+    run(test)
+    assert len(hashed) == 1
+
+
+def test_a_job_is_filed_without_a_look_into_others(held: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        async with serving() as server, server.http() as client:
+            for _ in range(10):
+                await filed(client)
+            await until(lambda: Parrot.running > 0)
+            looked: set[str] = set()
+            inform = JobStore._info
+
+            def noted(self: JobStore, folder: Path) -> Any:
+                looked.add(folder.name)
+                return inform(self, folder)
+
+            monkeypatch.setattr(JobStore, "_info", noted)
+            job = await filed(client)
+            assert looked == {job.removeprefix(f"{PATH}/")}
+            held.set()
+            await became(client, job, "finished")
+
+    run(test)
+
+
+def test_a_job_that_waits_is_this_servers_and_what_was_asked_of_it_is_on_disk_with_the_answer(
+    held: threading.Event,
+) -> None:
+    async def test() -> None:
+        async with serving() as server, server.http() as client:
+            store = job_queue.store()
+            jobs = [await filed(client) for _ in range(6)]
+            assert list(unfinished(store)) == []  # for another server there is nothing to go on with
+            name, found = jobs[-1].removeprefix(f"{PATH}/"), []
+            for action in ("pause", "resume", "cancel"):
+                answer = await client.post(f"{jobs[-1]}/{action}")
+                found.append((answer.json()["state"], store.info(name).state))
+            held.set()
+            assert found == [(state, state) for state in ("paused", "queued", "cancelled")]
+            await became(client, jobs[-2], "finished")
+
+    run(test)
+
+
+def test_audio_that_a_killed_server_left_goes() -> None:
+    async def test() -> None:
+        with job_queue.store().create(IDENTITY, FILE) as job:
+            (job.folder / "audio.wav").write_bytes(wav(1.0))
+            job.save(replace(job.checkpoint, state=State.FINISHED))
+        async with serving():
+            await until(lambda: audio() == [])
+            assert job_queue.store().names() == [job.name]
 
     run(test)
 

@@ -20,7 +20,7 @@ from workbench.jobs.keeper import failure_of
 from workbench.jobs.request import Request
 from workbench.jobs.store import JobStore
 from workbench.jobs.taking import Taker
-from workbench.jobs.work import Running, is_done, work
+from workbench.jobs.work import Looked, Running, is_done, work
 from workbench.lock import Lock
 from workbench.profiles.schema import Profile
 from workbench.session import Session
@@ -88,9 +88,8 @@ class Queue:
 
     async def __aenter__(self) -> Self:
         self._lock = await acquire(self._store.queue, Lock.release)
-        name = self._lock.path.name
-        self._changes = Changes(self._store, name, self._tasks)
-        self._taker = Taker(self._session, self._store, name, self._freed)
+        self._changes = Changes(self._store, self.name, self._tasks)
+        self._taker = Taker(self._session, self._store, self.name, self._freed)
         await self._tasks.__aenter__()
         self._listening = self._tasks.create_task(listen(self._store, self._asked))
         self._is_open = True
@@ -111,6 +110,11 @@ class Queue:
         """In the order in which they were put in."""
         return list(self._entries)
 
+    @property
+    def name(self) -> str:
+        """Of this queue, while it is open: see `Checkpoint.queue`."""
+        return self._lock.path.name
+
     def running(self, number: int) -> Running | None:
         """What works on an entry; None: nothing does, or its engines are being loaded."""
         return self._turns[number].running if number in self._turns else None
@@ -118,6 +122,10 @@ class Queue:
     def watch(self, callback: Watch) -> Callable[[], None]:
         """Call `callback` with each entry that changed. Returns what ends that."""
         return self._entries.watch(callback)
+
+    async def saved(self) -> None:
+        """Returns when what was asked of jobs that wait is on disk, or the log says that it cannot be."""
+        await self._changes.saved()
 
     async def settled(self) -> None:
         """Returns when nothing runs, and nothing waits to."""
@@ -146,6 +154,13 @@ class Queue:
                 self._changes.add(entry.name, state=State.QUEUED)
         self._start()
         return found
+
+    def put_in(self, name: str, looked: Looked) -> Entry:
+        """A new job, which was made of `looked` to wait in this queue: its checkpoint says so."""
+        entry = self._entries.add(Entry(request=looked.request, name=name, duration=looked.duration))
+        self._taker.remember(entry.number, looked)
+        self._start()
+        return self._entries[entry.number]
 
     def pause(self, number: int) -> None:
         """It goes on from where it is when it is resumed."""

@@ -28,6 +28,7 @@ class Taker:
         self._queue = queue
         self._freed = freed
         self._looked: dict[int, Looked] = {}
+        self._made_of: dict[int, Looked] = {}
         self._new: set[str] = set()
 
     def has_seen(self, entry: Entry) -> bool:
@@ -37,6 +38,11 @@ class Taker:
     def forget(self, number: int) -> None:
         """What was found of an entry, which is no more what it was."""
         self._looked.pop(number, None)
+        self._made_of.pop(number, None)
+
+    def remember(self, number: int, looked: Looked) -> None:
+        """Of what the job of an entry was made: its file is not read again unless it has changed."""
+        self._made_of[number] = looked
 
     def is_new(self, name: str) -> bool:
         """Whether a job was made for this queue, and nothing was done of it before."""
@@ -58,8 +64,8 @@ class Taker:
 
         An entry with a name gets the job of that name, or an error. `named` is as in `look_ahead`.
         """
-        looked = self._looked.pop(entry.number, None)
-        begun = entry.name if looked is None else ""
+        made_of, looked = self._made_of.pop(entry.number, None), self._looked.pop(entry.number, None)
+        begun, looked = (entry.name, made_of) if looked is None else ("", looked)
         if looked is None or looked.status != status_of(entry.path):
             looked = await look(entry.request, self._session)
         looked = replace(looked, request=replace(looked.request, priority=entry.request.priority))

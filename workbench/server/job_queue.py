@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import threading
+import time
 from collections import Counter
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
@@ -33,6 +32,7 @@ from workbench.jobs.work import Looked, look
 from workbench.server.activity import Activity
 from workbench.server.limits import Limits
 from workbench.server.problems import Problem
+from workbench.server.room import Room
 from workbench.session import Session
 from workbench.threads import to_thread
 
@@ -91,9 +91,9 @@ class Jobs:
         self._session = session
         self._queue = queue
         self._activity = activity
-        self._limits = limits
         self._store = store()
-        self._making = threading.Lock()  # between counting jobs and making one
+        self._room = Room(self._store, limits)
+        self._clean_every_s = min(CLEAN_EVERY_S, max(1.0, limits.jobs_keep_s))
         self._over = asyncio.Event()
 
     def count(self) -> Mapping[State, int]:
@@ -104,20 +104,28 @@ class Jobs:
     async def keep_house(self) -> None:
         """For ever: of what is over the audio goes, and what is older than allowed goes altogether."""
         unwatch = self._queue.watch(self._changed)
+        due = time.monotonic()
         try:
             while True:
                 self._over.clear()
                 try:
-                    await self._clean()
+                    if time.monotonic() >= due:
+                        due = time.monotonic() + self._clean_every_s
+                        await to_thread(self._clean)
+                    await self._put_away()
                 except WorkbenchError as error:
                     _log.warning("jobs are not cleaned up: %s", error)
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(CLEAN_EVERY_S):
+                    async with asyncio.timeout(max(0.0, due - time.monotonic())):
                         await self._over.wait()
         finally:
             unwatch()
 
     # asked for
+
+    async def check_room(self, size: int) -> None:
+        """Raises `Problem` where there cannot be room for an upload of `size` bytes."""
+        await to_thread(self._room.check, size, self._unfinished())
 
     async def add(self, request: Request) -> str:
         """Make a job of an upload, which it takes over; on disk when this returns. Gives its name.
@@ -125,8 +133,8 @@ class Jobs:
         Of its targets only the formats count. Raises `Problem` where there is no room, and what `look` raises.
         """
         looked = await look(request, self._session)
-        name = await to_thread(self._make, looked)
-        await self._queue.restore([name])
+        name, looked = await to_thread(self._make, looked, self._unfinished())
+        self._queue.put_in(name, looked)
         return name
 
     async def all(self) -> list[Found]:
@@ -160,6 +168,7 @@ class Jobs:
         calls.get(action, self._queue.resume)(found.entry.number)
         if action in calls:
             await self._stopped(found.entry.number)
+        await self._queue.saved()
 
     async def remove(self, name: str) -> None:
         """Delete it with all it holds, whatever is done of it. Raises `Problem`."""
@@ -178,6 +187,9 @@ class Jobs:
 
     # inside
 
+    def _unfinished(self) -> set[str]:
+        return {entry.name for entry in self._queue.entries if not entry.state.is_over}
+
     def _entry(self, name: str) -> Entry | None:
         return next((entry for entry in self._queue.entries if entry.name == name), None)
 
@@ -193,7 +205,8 @@ class Jobs:
             unwatch()
 
     def _changed(self, entry: Entry) -> None:
-        if entry.state not in (State.FINISHED, State.CANCELLED, State.FAILED) or entry not in self._queue.entries:
+        ends = (State.FINISHED, State.CANCELLED, State.FAILED)
+        if entry.state not in ends or self._entry(entry.name) is not entry:
             return  # it is not over, or was before, and is taken off
         self._over.set()
         if entry.result is not None:
@@ -201,9 +214,11 @@ class Jobs:
         elif entry.state is State.FAILED and entry.error is not None:
             self._activity.failed(f"/v1/jobs/{entry.name}", entry.error.message, entry.error.hint)
 
-    async def _clean(self) -> None:
-        names = [entry.name for entry in self._queue.entries]
-        for name in await to_thread(self._swept, names):
+    async def _put_away(self) -> None:
+        """Take off what is over, or gone."""
+        await self._queue.saved()
+        names = {entry.name: entry.state.is_over for entry in self._queue.entries}
+        for name in await to_thread(self._ended, names):
             self._take_off(name)
 
     def _take_off(self, name: str) -> None:
@@ -214,58 +229,56 @@ class Jobs:
 
     # on disk: these block
 
-    def _swept(self, names: Collection[str]) -> list[str]:
-        """Which of `names` are over, or gone."""
-        self._make_room(0)
-        left = {info.name: info for info in self._store.jobs()}
-        for info in left.values():
-            if info.is_over and not info.is_held:
+    def _clean(self) -> None:
+        self._room.clean()
+        for audio in self._store.root.glob("*/audio.*"):  # a server that was killed may have left it
+            self._is_over(audio.parent.name)
+
+    def _ended(self, names: Mapping[str, bool]) -> list[str]:
+        """Which of `names` are gone, or over on disk; of those it is told who is."""
+        left = set(self._store.names())
+        return [name for name, is_over in names.items() if name not in left or (is_over and self._is_over(name))]
+
+    def _is_over(self, name: str) -> bool:
+        """Whether a job is gone, or over on disk: its audio goes then."""
+        try:
+            info = self._store.info(name)
+        except UsageError:
+            return True
+        if info.is_over and not info.is_held:
+            with said_plainly(info.folder):
                 for audio in info.folder.glob("audio.*"):
                     audio.unlink(missing_ok=True)
-        return [name for name in names if name not in left or left[name].is_over]
+        return info.is_over
 
-    def _make_room(self, size: int) -> None:
-        """Remove what is too old, and what is over while there is no room for `size` bytes more."""
-        keep = timedelta(seconds=self._limits.jobs_keep_s)
-        self._store.clean(keep=keep, most_bytes=self._limits.jobs_bytes - size)
-
-    def _make(self, looked: Looked) -> str:
-        size = looked.request.targets.path.stat().st_size
-        with self._making:
-            self._make_room(size)
-            self._check_room(size)
-            job = self._store.create(looked.identity, looked.request.targets.path)
+    def _make(self, looked: Looked, unfinished: Collection[str]) -> tuple[str, Looked]:
+        """The name of a new job, and what it is made of: the upload, where it lies now."""
+        upload = looked.request.targets.path
+        with said_plainly(upload), upload.open("r+b") as file:
+            os.fsync(file.fileno())  # ahead of the room, for which others wait
+            size = os.fstat(file.fileno()).st_size
+        with self._room.taken(size, unfinished):
+            job = self._store.create(looked.identity, upload)
             try:
                 with job:
-                    _fill(job, looked)
+                    return job.name, _filled(job, looked, self._queue.name)
             except BaseException:
                 self._store.remove(job.name)
                 raise
-        return job.name
-
-    def _check_room(self, size: int) -> None:
-        """Raises `Problem`."""
-        kept, limits = self._store.jobs(), self._limits
-        hint = "Delete those that are not needed: DELETE /v1/jobs/ID"
-        if len(kept) >= limits.jobs:
-            raise Problem(429, f"there are {limits.jobs} jobs already", hint=hint)
-        if sum(info.size for info in kept) + size > limits.jobs_bytes:
-            raise Problem(429, f"jobs would take more than {limits.jobs_bytes} bytes", hint=hint)
 
 
-def _fill(job: Job, looked: Looked) -> None:
-    """Move the upload into the job's folder, and say what is to be made of it."""
+def _filled(job: Job, looked: Looked, queue: str) -> Looked:
+    """Move the upload into the job's folder, and say what is to be made of it, and in which queue it waits."""
     upload, targets = looked.request.targets.path, looked.request.targets
     audio = job.folder / f"audio{upload.suffix or '.bin'}"
     with said_plainly(audio):
-        with upload.open("r+b") as file:
-            os.fsync(file.fileno())
         upload.rename(audio)
         fsync_folder(job.folder)
     made = tuple((format, job.folder / f"result.{format}") for format, _ in targets.subtitles)
     targets = replace(targets, path=audio, subtitles=made, overwrite=True)
-    request = replace(looked.request, targets=targets).to_dict()
-    job.save(replace(job.checkpoint, path=audio, request=request, duration=looked.duration))
+    request = replace(looked.request, targets=targets)
+    job.save(replace(job.checkpoint, path=audio, request=request.to_dict(), duration=looked.duration, queue=queue))
+    return replace(looked, request=request)
 
 
 def _read(folder: Path, format: str) -> bytes:

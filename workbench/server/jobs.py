@@ -90,6 +90,7 @@ class Listing(BaseModel):
 )
 async def make(request: Request) -> Response:
     shared = service.of(request)
+    await shared.jobs.check_room(int(request.headers.get("content-length", 0)))  # or all of it would come for nothing
     async with form(request, shared.uploads) as sent:
         asked = _asked(shared, sent)
         with under_its_name(sent):
