@@ -56,7 +56,8 @@ class Take:
         self.error: WorkbenchError | None = None
         """What ended it before its time."""
         self._journal = journal
-        self._unstored: deque[events.Event] = deque()  # what the journal did not take, in the order it was told
+        self._unstored: deque[events.Event] = deque()
+        """What the journal did not take, in the order it was told. No long list: a full disk takes no audio either."""
         self._gate = gate
         self._recorder = recorder
         self._engines = engines
