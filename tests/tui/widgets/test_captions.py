@@ -284,17 +284,25 @@ def test_text_is_broken_anew_when_the_terminal_is_resized() -> None:
 
 
 def test_ten_thousand_captions_cost_no_more_than_those_that_are_seen() -> None:
-    async def test(view: CaptionView, pilot: Pilot[None]) -> None:
-        view.restore(events.Transcript(transcript=said(number, LONG)) for number in range(10_000))
-        await pilot.pause()
-        began = time.thread_time()
-        for count in range(200):
-            tell(view, 10_000, LONG[:count], final=False)
-            rows(view)
-        assert time.thread_time() - began < 1.0
-        assert rows(view)[-1].strip()
+    def cost_after(count: int) -> float:
+        """Seconds of this thread to show a caption as it is said, below so many others."""
+        costs: list[float] = []
 
-    look(test)
+        async def test(view: CaptionView, pilot: Pilot[None]) -> None:
+            view.restore(events.Transcript(transcript=said(number, LONG)) for number in range(count))
+            await pilot.pause()
+            for _ in range(3):
+                began = time.thread_time()
+                for length in range(len(LONG)):
+                    tell(view, count, LONG[:length], final=False)
+                    rows(view)
+                costs.append(time.thread_time() - began)
+            assert rows(view)[-1].strip()
+
+        look(test)
+        return min(costs)
+
+    assert cost_after(10_000) < 3 * cost_after(10)
 
 
 def test_a_session_that_is_opened_again_shows_what_was_told_before() -> None:
