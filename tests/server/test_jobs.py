@@ -324,18 +324,19 @@ def test_no_more_jobs_and_bytes_are_kept_than_allowed(yielding: threading.Event)
     ids=["number", "bytes"],
 )
 def test_where_there_is_no_room_nothing_is_uploaded(
-    limits: Limits, size: int, said: bytes, yielding: threading.Event
+    limits: Limits, size: int, said: bytes, held: threading.Event
 ) -> None:
     async def test() -> None:
         async with serving(limits=limits) as server, server.http() as client:
-            job = await filed(client)
+            await filed(client)
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
             head = HEAD.replace(b"/v1/audio/transcriptions", PATH.encode())
             writer.write(head + b"expect: 100-continue\r\ncontent-length: %d\r\n\r\n" % size)
-            assert b" 429 " in await reader.readline()  # nothing of the body was sent, or asked for
+            status = await reader.readline()  # nothing of the body was sent, or asked for
+            held.set()
+            assert b" 429 " in status
             assert said in await reader.readuntil(b"}}")
             writer.close()
-            await client.delete(job)
 
     run(test)
 
@@ -371,28 +372,51 @@ def test_a_job_is_filed_without_a_look_into_others(held: threading.Event, monkey
 
             monkeypatch.setattr(JobStore, "_info", noted)
             job = await filed(client)
-            assert looked == {job.removeprefix(f"{PATH}/")}
+            filing = set(looked)
             held.set()
             await became(client, job, "finished")
+            assert filing == {job.removeprefix(f"{PATH}/")}
 
     run(test)
 
 
-def test_a_job_that_waits_is_this_servers_and_what_was_asked_of_it_is_on_disk_with_the_answer(
-    held: threading.Event,
-) -> None:
+def test_a_job_that_waits_is_no_other_servers(held: threading.Event) -> None:
     async def test() -> None:
         async with serving() as server, server.http() as client:
-            store = job_queue.store()
-            jobs = [await filed(client) for _ in range(6)]
-            assert list(unfinished(store)) == []  # for another server there is nothing to go on with
-            name, found = jobs[-1].removeprefix(f"{PATH}/"), []
-            for action in ("pause", "resume", "cancel"):
-                answer = await client.post(f"{jobs[-1]}/{action}")
-                found.append((answer.json()["state"], store.info(name).state))
+            for _ in range(6):
+                await filed(client)
+            left = list(unfinished(job_queue.store()))
             held.set()
-            assert found == [(state, state) for state in ("paused", "queued", "cancelled")]
-            await became(client, jobs[-2], "finished")
+            assert left == []
+
+    run(test)
+
+
+@pytest.mark.parametrize(("action", "state"), [("pause", "paused"), ("cancel", "cancelled")])
+def test_what_is_asked_of_a_job_that_waits_is_answered_when_it_is_on_disk(
+    action: str, state: str, held: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change, disk = JobStore.change, threading.Event()
+
+    def slowly(self: JobStore, name: str, **changes: Any) -> None:
+        assert disk.wait(60)
+        change(self, name, **changes)
+
+    async def test() -> None:
+        async with serving() as server, server.http() as client:
+            jobs = [await filed(client) for _ in range(6)]
+            monkeypatch.setattr(JobStore, "change", slowly)
+            asking = asyncio.create_task(client.post(f"{jobs[-1]}/{action}"))
+            await became(client, jobs[-1], state)
+            for _ in range(3):
+                await client.get(jobs[-1])
+            is_answered = asking.done()
+            disk.set()
+            answer = await asking
+            stored = job_queue.store().info(jobs[-1].removeprefix(f"{PATH}/"))
+            held.set()
+            assert not is_answered
+            assert answer.json()["state"] == stored.state == state
 
     run(test)
 
