@@ -6,7 +6,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import pytest
@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tests import fakes
 from tests.fakes import Gate
 from workbench.engines import Options, Settings, StageKind, Stateless
-from workbench.errors import EngineError, MissingError, PoolClosed, WorkbenchError
+from workbench.errors import EngineError, MissingError, PoolBusy, PoolClosed, WorkbenchError
 from workbench.loading import Pools
 from workbench.models import loading_progress
 from workbench.models.states import ModelState, ModelStates, Phase
@@ -231,6 +231,21 @@ def test_one_whose_weights_cannot_be_had_is_absent() -> None:
         assert world.message("a") == "no weights\npip install them"
         await world.pools.load([choice("a")])
         assert world.phase == {"a": Phase.READY}
+
+    run(test)
+
+
+def test_work_waits_for_a_copy_no_longer_than_its_profile_says() -> None:
+    async def test(world: World) -> None:
+        gate = Gate()
+        patient = replace(choice("busy"), instances=Instances(acquire_timeout_s=0.03))
+        pool = (await world.pools.load([patient]))[patient.key]
+        running = asyncio.create_task(pool.open().process(lambda: gate([])))
+        await gate.entered()
+        with pytest.raises(PoolBusy, match=r"within 0\.03 s"):
+            await pool.open().process(list)
+        gate.open()
+        await running
 
     run(test)
 

@@ -84,6 +84,7 @@ class Pools:
             lambda: choice.load(report),
             minimum=choice.instances.min,
             maximum=choice.instances.max,
+            acquire_timeout_s=choice.instances.acquire_timeout_s,
             memory_mb=choice.memory_mb,
             changed=lambda: self._changed(pool),
         )

@@ -80,6 +80,7 @@ def test_four_mistakes_show_at_once_each_with_its_line_and_what_was_meant() -> N
         ),
         ("{ min = 1, max = 2 }", "3", "my.toml:12: asr.instances: must be a table, not 3"),
         ("min = 1, max = 2", "min = 2", "my.toml:12: asr.instances: min (2) is more than max (1)"),
+        ("max = 2", "acquire_timeout_s = 0", "my.toml:12: asr.instances.acquire_timeout_s: must be more than 0, not 0"),
         (
             '"thread"',
             '"thraed"',

@@ -10,7 +10,7 @@ from tests import fakes
 from workbench.engines import StageKind
 from workbench.models import Model
 from workbench.plugins import Registry
-from workbench.profiles.schema import Profile, Stage
+from workbench.profiles.schema import Instances, Profile, Stage
 from workbench.profiles.stepping import Step, step_down
 
 
@@ -161,6 +161,15 @@ def test_what_the_engine_cannot_be_set_to_is_passed_over(registry: Registry) -> 
 
 def test_without_a_recognizer_there_is_nothing_to_give_up(registry: Registry) -> None:
     assert step_down(Profile.model_validate({"schema": 1, "name": "test"}), registry, StageKind.ASR, None) is None
+
+
+def test_what_has_fewer_copies_waits_for_them_no_longer_than_before(registry: Registry) -> None:
+    instances = {"min": 2, "max": 2, "acquire_timeout_s": 5.0}
+    start = Profile.model_validate({"schema": 1, "name": "test", "asr": {"engine": "plain", "instances": instances}})
+    step = step_down(start, registry, StageKind.ASR, None)
+    assert step is not None
+    assert step.profile.asr is not None
+    assert step.profile.asr.instances == Instances(min=1, max=1, acquire_timeout_s=5.0)
 
 
 def test_each_stage_gives_up_what_is_its_own() -> None:

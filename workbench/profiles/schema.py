@@ -48,10 +48,12 @@ class Hardware(_Table):
 
 
 class Instances(_Table):
-    """How many copies of an engine a pool keeps."""
+    """How many copies of an engine a pool keeps, and how long work may wait for one."""
 
     min: Annotated[int, Field(ge=1)] = 1
     max: Annotated[int, Field(ge=1)] = 1
+    acquire_timeout_s: Annotated[float, Field(gt=0)] | None = None
+    """Seconds; None: as long as it takes."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -10,7 +10,7 @@ from workbench.engines import Engine, StageKind, same_language
 from workbench.errors import ProfileError
 from workbench.models import Model, present
 from workbench.profiles.options import split_options
-from workbench.profiles.schema import Instances, Profile, Stage
+from workbench.profiles.schema import Profile, Stage
 
 if TYPE_CHECKING:
     from workbench.plugins import Registry
@@ -86,7 +86,7 @@ def _smaller(stage: Stage, model: str | None) -> Iterator[tuple[str, Any, Any, S
         if options.get(name, 1) > 1:
             yield setting(name, options[name] // 2)
     if (most := stage.instances.max) > 1:
-        fewer = Instances(min=min(stage.instances.min, most // 2), max=most // 2)
+        fewer = stage.instances.model_copy(update={"min": min(stage.instances.min, most // 2), "max": most // 2})
         yield "instances", most, fewer.max, stage.model_copy(update={"instances": fewer})
     compute_type = options.get("compute_type")
     if compute_type == "auto":
