@@ -262,9 +262,14 @@ class Queue:
                 self._entries[number], lambda name: self._entries.change(number, name=name)
             )
             position = max((item.end for item in job.results), default=0.0)
-            found = {"request": looked.request, "position": position, "run_from": position}
-            found["is_stored"] = job.checkpoint.state is State.FINISHED
-            self._entries.change(number, duration=looked.duration or self._entries[number].duration, **found)
+            self._entries.change(
+                number,
+                request=looked.request,
+                duration=looked.duration or self._entries[number].duration,
+                position=position,
+                run_from=position,
+                is_stored=job.checkpoint.state is State.FINISHED,
+            )
             if is_done(job, looked.request):
                 self._entries.change(number, state=State.FINISHED, was_done=True)
                 return
