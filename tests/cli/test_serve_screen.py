@@ -59,9 +59,11 @@ def test_it_shows_a_session_and_q_ends_it(open_server: Open) -> None:
         assert_restored(terminal)
 
 
-def test_without_a_session_q_ends_it(open_server: Open) -> None:
+def test_y_copies_the_address_and_without_a_session_q_ends_it(open_server: Open) -> None:
     with open_server() as terminal:
         address(terminal)
+        terminal.type("y")
+        terminal.until(lambda: b"\x1b]52;c;" in terminal.written)
         terminal.type("q")
         assert terminal.ended() == 0
         assert_restored(terminal)
@@ -83,13 +85,6 @@ def test_a_signal_tells_clients_and_leaves_the_terminal_as_it_was(open_server: O
             reading.join(10)
         assert heard[-1] == "done"
         assert_restored(terminal)
-
-
-def test_the_address_is_copied(open_server: Open) -> None:
-    with open_server() as terminal:
-        address(terminal)
-        terminal.type("y")
-        terminal.until(lambda: b"\x1b]52;c;" in terminal.written)
 
 
 def test_plain_needs_no_screen(open_server: Open) -> None:
