@@ -16,7 +16,7 @@ import pytest
 from tests.fakes import run, until
 from tests.jobs.jobs import FILE, IDENTITY
 from tests.server.hostile import assert_quiet
-from tests.server.serving import Parrot, serving
+from tests.server.serving import Parrot, Server, serving
 from tests.server.test_http import HEAD, files_in, held, stored, wav
 from workbench import paths
 from workbench.jobs import checkpoint, identity
@@ -418,6 +418,36 @@ def test_what_is_asked_of_a_job_that_waits_is_answered_when_it_is_on_disk(
             assert not is_answered
             assert answer.json()["state"] == stored.state == state
 
+    run(test)
+
+
+def test_a_server_that_stops_while_a_job_is_made_says_so_and_leaves_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    create, making, go_on = JobStore.create, threading.Event(), threading.Event()
+
+    def slowly(self: JobStore, *what: Any) -> Any:
+        making.set()
+        assert go_on.wait(60)
+        return create(self, *what)
+
+    async def ask(server: Server) -> Any:
+        async with server.http() as client:
+            return await file(client)
+
+    async def go_on_when_cancelled() -> None:
+        await until(lambda: any(task.cancelling() for task in asyncio.all_tasks() if "run_asgi" in repr(task)))
+        go_on.set()
+
+    async def test() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            async with serving(limits=Limits(shutdown_s=1)) as server:
+                asking = tasks.create_task(ask(server))
+                await until(making.is_set)
+                tasks.create_task(go_on_when_cancelled())
+            answer = await asking
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "stopping")
+        assert job_queue.store().jobs() == []
+
+    monkeypatch.setattr(JobStore, "create", slowly)
     run(test)
 
 

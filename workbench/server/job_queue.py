@@ -34,7 +34,7 @@ from workbench.server.limits import Limits
 from workbench.server.problems import Problem
 from workbench.server.room import Room
 from workbench.session import Session
-from workbench.threads import to_thread
+from workbench.threads import to_thread, uninterrupted
 
 Action: TypeAlias = Literal["pause", "resume", "cancel", "retry"]
 FROM: Final[Mapping[Action, Collection[State]]] = {
@@ -130,10 +130,17 @@ class Jobs:
     async def add(self, request: Request) -> str:
         """Make a job of an upload, which it takes over; on disk when this returns. Gives its name.
 
-        Of its targets only the formats count. Raises `Problem` where there is no room, and what `look` raises.
+        Of its targets only the formats count. When cancelled, there is none. Raises `Problem` where there is no room,
+        and what `look` raises.
         """
         looked = await look(request, self._session)
-        name, looked = await to_thread(self._make, looked, self._unfinished())
+        making = asyncio.ensure_future(to_thread(self._make, looked, self._unfinished()))
+        try:
+            name, looked = await uninterrupted(making)
+        except asyncio.CancelledError:
+            if making.exception() is None:
+                await to_thread(self._store.remove, making.result()[0])
+            raise
         self._queue.put_in(name, looked)
         return name
 
