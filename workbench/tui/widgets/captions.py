@@ -58,9 +58,9 @@ class CaptionView(Styled, ScrollView, can_focus=True, inherit_bindings=False):
     unseen = var(0)
     """Captions that came since it does not follow."""
 
-    def __init__(self, empty: str = "") -> None:
+    def __init__(self, empty: str = "", *, id: str | None = None) -> None:
         """`empty` is shown while there is no caption."""
-        super().__init__()
+        super().__init__(id=id)
         self._empty = empty
         self.shape = Shape()
         self._captions = Captions()
