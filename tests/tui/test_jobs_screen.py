@@ -134,8 +134,8 @@ def test_a_low_terminal_shows_many_files_and_the_text_of_one_instead_of_both(run
         for path in paths:
             path.write_text(f"8 seconds of {path.name}")
         submit(app, *paths)
-        await shows(pilot, app, "talk-4.wav")
-        assert all(path.name in text(app) for path in paths)
+        await fakes.until(lambda: all(path.name in text(app) for path in paths))
+        await pilot.pause()
         await pilot.press("g", "o")
         await shows(pilot, app, "line 1")
         assert "talk-4.wav" not in text(app)
