@@ -371,12 +371,15 @@ async def lines(page: Page, part: str) -> str:
 
 @needs_browser
 @needs_engines
+@pytest.mark.timeout(180)
 def test_real_speech_is_captioned_and_translated_with_the_right_words(tmp_path: Path) -> None:
     speech = np.concatenate([chunk.samples for chunk in decode(clip("read/jfk.flac"), sample_rate=RATE)])
+    pause = np.zeros(2 * RATE, np.float32)
+    said = np.tile(np.concatenate([speech, pause]), 3)  # a browser that is busy misses some
     options = ("--model", "tiny.en", "--profile", "auto", "--language", "en")
 
     async def test(where: str, url: str) -> None:
-        async with asyncio.timeout(90), tab(where) as page:
+        async with asyncio.timeout(150), tab(where) as page:
             await page.go(url)
             await page.when(f"{PROBLEM}.includes('asks for a token')")
             await enter_token(page, TOKEN)
@@ -386,12 +389,12 @@ def test_real_speech_is_captioned_and_translated_with_the_right_words(tmp_path: 
             await page.click("listen")
             await page.when("document.querySelector('#interims .caption.interim')?.textContent.length > 10")
             assert "country" not in await page.text("finals")
-            await page.when("document.getElementById('finals').textContent.toLowerCase().includes('for your country')")
+            finals = "document.getElementById('finals').textContent.toLowerCase()"
+            await page.when(f"{finals}.includes('your country can do for you')")
+            await page.when(f"{finals}.includes('you can do for your country')")
             await page.click("listen")
             await page.when(IDLE)
-            said = await lines(page, ".source")
-            assert "what your country can do for you" in said
-            assert "what you can do for your country" in said
+            assert "country" in await lines(page, ".source")
             assert "país" in await lines(page, ".translation:not(.interim)")
             assert await page.run("document.querySelectorAll('.interim.caption').length") == 0
             assert await page.run(PROBLEM) == ""
@@ -399,7 +402,7 @@ def test_real_speech_is_captioned_and_translated_with_the_right_words(tmp_path: 
 
     with (
         served(tmp_path, TOKEN, *options) as url,
-        chromium(tmp_path / "profile", heard(tmp_path / "speech.wav", speech)) as where,
+        chromium(tmp_path / "profile", heard(tmp_path / "speech.wav", said)) as where,
     ):
         asyncio.run(test(where, url))
 
