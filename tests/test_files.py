@@ -8,9 +8,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from workbench import files
 from workbench.errors import OutputError
 from workbench.files import NewFile, sweep, write_atomically
 
@@ -154,6 +156,24 @@ def test_a_file_beyond_the_size_limit_leaves_nothing(tmp_path: Path) -> None:
     assert result.stdout.startswith("74 ")
     assert "too large" in result.stdout
     assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("moment", ["hold", "fsync_folder", "os.replace", "os.link"])
+def test_a_file_that_is_written_is_whole_whenever_another_writer_sweeps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str, overwrite: bool
+) -> None:
+    step, swept = getattr(os, moment[3:]) if "." in moment else getattr(files, moment), list[str]()
+
+    def after_a_sweep(*given: Any) -> Any:
+        if len(swept) < 3:
+            swept.append(moment)
+            sweep(tmp_path)
+        return step(*given)
+
+    monkeypatch.setattr(os if "." in moment else files, moment.removeprefix("os."), after_a_sweep)
+    write_atomically(tmp_path / "talk.srt", b"whole", overwrite=overwrite)
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("talk.srt", b"whole")]
 
 
 def test_a_full_disk_is_called_full_and_the_old_file_stays(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import BinaryIO, Final, Self
 
 from workbench.disk_errors import said_plainly
 from workbench.errors import OutputError
-from workbench.lock import hold, is_held
+from workbench.lock import hold, remove_unheld
 
 sync_data: Final = getattr(os, "fdatasync", os.fsync)
 """Puts on disk what was written to a descriptor. Raises `OSError`."""
@@ -28,12 +28,10 @@ class NewFile:
     def __init__(self, path: Path, *, overwrite: bool) -> None:
         self.path = path
         self.overwrite = overwrite
-        self._temporary = path.parent / f".workbench-{secrets.token_hex(8)}.part"
         self._is_committed = False
         with said_plainly(path):
             _check_target(path, overwrite)
-            self.file: BinaryIO = self._temporary.open("xb")
-            hold(self.file)  # until it is closed: see `sweep`
+            self._temporary, self.file = _part(path.parent)
 
     def write(self, data: bytes) -> None:
         with said_plainly(self.path):
@@ -49,12 +47,14 @@ class NewFile:
         """Put the file on disk, then under its name. A file that appeared there meanwhile stays, unless `overwrite`."""
         self.sync()
         with said_plainly(self.path):
-            self.file.close()
+            if os.name == "nt":  # moves no file that is open
+                self.file.close()
             if self.overwrite:
                 os.replace(self._temporary, self.path)
             else:
                 _move_to_free_name(self._temporary, self.path)
             self._is_committed = True
+            self.file.close()
             fsync_folder(self.path.parent)
 
     def discard(self) -> None:
@@ -85,8 +85,17 @@ def sweep(folder: Path) -> None:
     """Remove what processes that were killed left half written in `folder`. Raises nothing."""
     with suppress(OSError, OutputError):
         for part in folder.glob(".workbench-*.part"):
-            if not is_held(part):
-                part.unlink(missing_ok=True)
+            remove_unheld(part)
+
+
+def _part(folder: Path) -> tuple[Path, BinaryIO]:
+    """A new file in `folder` under a temporary name, which `sweep` leaves alone until it is closed."""
+    while True:
+        path = folder / f".workbench-{secrets.token_hex(8)}.part"
+        file = path.open("xb")
+        if hold(file) and os.fstat(file.fileno()).st_nlink:
+            return path, file
+        file.close()  # somebody sweeps at this moment, and was faster
 
 
 def write_text(path: Path, text: str) -> None:

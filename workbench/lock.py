@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final, Self
 
@@ -86,10 +85,22 @@ def _is_taken(file: BinaryIO, *, wait: bool) -> bool:
     return True
 
 
-def hold(file: BinaryIO) -> None:
-    """Hold the lock that is this open file, where the file system has locks, until it is closed."""
-    with suppress(OSError):
-        _lock(file, wait=False)
+def hold(file: BinaryIO) -> bool:
+    """Hold the lock that is this open file until it is closed, where the file system has locks; False: another does."""
+    try:
+        return _is_taken(file, wait=False)
+    except OSError:
+        return True
+
+
+def remove_unheld(path: Path) -> None:
+    """Remove the lock that is this file, unless somebody holds it, or may. Raises `OSError`, `OutputError`."""
+    lock = Lock(path)
+    if lock.acquire():
+        if sys.platform == "win32":  # it removes no file that is open, of others neither
+            lock.release()
+        path.unlink(missing_ok=True)
+        lock.release()
 
 
 def is_held(path: Path) -> bool:
