@@ -93,7 +93,7 @@ def _part(folder: Path) -> tuple[Path, BinaryIO]:
     while True:
         path = folder / f".workbench-{secrets.token_hex(8)}.part"
         file = path.open("xb")
-        if hold(file) and os.fstat(file.fileno()).st_nlink:
+        if hold(file) and path.exists():
             return path, file
         file.close()  # somebody sweeps at this moment, and was faster
 
