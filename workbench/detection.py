@@ -75,6 +75,7 @@ class DetectedStream:
         "state",
         "state_of",
         "take",
+        "waiting",
     )
 
     def __init__(
@@ -89,6 +90,7 @@ class DetectedStream:
         self.source_rate, self.sample_rate = source_rate, sample_rate
         self.pieces: list[Piece | None] = []  # None: an end
         self.ends = 0  # of these
+        self.waiting = 0  # samples in them, at the rate of the source
         self.is_listed = False  # among those that are ready, or at work
         self.at_work = False
         self.left: asyncio.Event | None = None  # set when it is at work no more
@@ -102,13 +104,18 @@ class DetectedStream:
         self._detection = Detection.of(pool)
         self._detection.streams += 1
 
-    def put(self, piece: Piece) -> None:
-        """Not after `close`."""
-        if type(piece) is not bytes:
-            self.is_plain = False
-        self.pieces.append(piece)
-        if not self.is_listed:
-            self._detection.is_ready(self)
+    def put(self, piece: Piece) -> int:
+        """How many samples that are. Not after `close`."""
+        if type(piece) is bytes:
+            samples = len(piece) // 2
+        else:
+            samples, self.is_plain = len(piece), False
+        if samples:
+            self.pieces.append(piece)
+            self.waiting += samples
+            if not self.is_listed:
+                self._detection.is_ready(self)
+        return samples
 
     def end(self) -> None:
         """Ask for what the detector holds back, after all that was put. Not after `close`."""
@@ -143,13 +150,15 @@ class DetectedStream:
     def turn(self) -> Turn:
         """All that waits, up to an end."""
         self.at_work, ends = True, self.ends > 0
-        pieces, self.pieces = self.pieces, []
+        pieces, self.pieces = cast("list[Piece]", self.pieces), []
+        taken, self.waiting = self.waiting, 0
         if ends:
             at = next(place for place, piece in enumerate(pieces) if piece is None)
-            pieces, self.pieces = pieces[:at], pieces[at + 1 :]
+            pieces, self.pieces = pieces[:at], [*pieces[at + 1 :]]
             self.ends -= 1
-        whole = cast("list[Piece]", pieces)
-        return Turn(self, whole, sum([length(piece) for piece in whole]), ends)
+            whole = sum(map(length, pieces))
+            taken, self.waiting = whole, taken - whole
+        return Turn(self, pieces, taken, ends)
 
     def chunk(self, samples: Samples) -> AudioChunk:
         """The next on the stream's timeline."""

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final, Self, TypeAlias, cast
 
 from workbench import events
-from workbench.audio.pcm import Audio, Cutter, Encoding, length
+from workbench.audio.pcm import Audio, Cutter, Encoding
 from workbench.audio.recent import RecentAudio
 from workbench.detection import DetectedStream, Turn
 from workbench.engines import Detector
@@ -143,10 +143,7 @@ class StreamProcessor:
             raise self._pool.broken.with_traceback(None)
         if self._received - self._answered >= self._limit:
             raise Overrun(f"more than {LIMIT_S:g} s of audio wait", hint="Send it no faster than it is said.")
-        piece = self._cutter.cut(data)
-        if taken := length(piece):
-            self._stream.put(piece)
-            self._received += taken
+        self._received += self._stream.put(self._cutter.cut(data))
 
     @property
     def is_full(self) -> bool:

@@ -23,17 +23,21 @@ _STEPS: Final = ((4, 1), (4, 2), (2, 2), (1, 1))
 
 _GRAPH: Final = """
 <ir_version: 8, opset_import: ["": 17]>
-silero (float[T,B,W] frames, float[1,B,128] h, float[1,B,128] c)
-    => (float[T,B] probabilities, float[1,B,128] h_next, float[1,B,128] c_next)
+silero (float[B,N] samples, float[B,M] memory) => (float[B,T] probabilities, float[B,M] memory_next)
 {
-    rows = Reshape (frames, by_frame)
-    mirrored = Slice (rows, mirror_from, mirror_until, columns, backwards)
-    padded = Concat <axis = 1> (rows, mirrored)
-    early = Slice (padded, one, after, columns)
-    late0 = Slice (padded, edge2, edge1, columns, backwards)
-    late1 = Slice (padded, edge3, edge2, columns, backwards)
-    late2 = Slice (padded, edge4, edge3, columns, backwards)
-    late3 = Slice (padded, edge5, edge4, columns, backwards)
+    h0, c0, context0 = Split <axis = 1> (memory, parts)
+    body = Reshape (samples, by_frame)
+    contexts = Slice (body, from_context, until_last, frames_and_columns)
+    context1 = Unsqueeze (context0, second)
+    before = Concat <axis = 1> (context1, contexts)
+    mirrored = Slice (body, mirror_from, mirror_until, third, backwards)
+    frames = Concat <axis = 2> (before, body, mirrored)
+    padded = Reshape (frames, by_padded)
+    early = Slice (padded, one, after, second)
+    late0 = Slice (padded, edge2, edge1, second, backwards)
+    late1 = Slice (padded, edge3, edge2, second, backwards)
+    late2 = Slice (padded, edge4, edge3, second, backwards)
+    late3 = Slice (padded, edge5, edge4, second, backwards)
     late = Concat <axis = 1> (late0, late1, late2, late3)
     sums = Add (early, late)
     differences = Sub (early, late)
@@ -47,15 +51,23 @@ silero (float[T,B,W] frames, float[1,B,128] h, float[1,B,128] c)
     magnitude = Sqrt (power)
     x0 = Reshape (magnitude, by_spectra)
 ENCODER
-    runs = Shape <start = 0, end = 2> (frames)
+    runs = Shape <start = 0, end = 2> (body)
     runs128 = Concat <axis = 0> (runs, width128)
-    sequence = Reshape (x4, runs128)
-    y, h_next, c_next = LSTM <hidden_size = 128> (sequence, input_weight, state_weight, state_bias, , h, c)
-    a = Relu (y)
-    units = Reshape (a, by_units)
-    logits = Gemm (units, output_weight, output_bias)
+    encoded = Reshape (x4, runs128)
+    sequence = Transpose <perm = [1, 0, 2]> (encoded)
+    h1 = Unsqueeze (h0, first)
+    c1 = Unsqueeze (c0, first)
+    y, h2, c2 = LSTM <hidden_size = 128> (sequence, input_weight, state_weight, state_bias, , h1, c1)
+    by_stream = Transpose <perm = [2, 0, 1, 3]> (y)
+    units = Reshape (by_stream, by_units)
+    active = Relu (units)
+    logits = Gemm (active, output_weight, output_bias)
     chances = Sigmoid (logits)
     probabilities = Reshape (chances, runs)
+    h = Squeeze (h2, first)
+    c = Squeeze (c2, first)
+    context = Slice (samples, last_context, end, second)
+    memory_next = Concat <axis = 1> (h, c, context)
 }
 """
 
@@ -63,8 +75,8 @@ ENCODER
 def network(model: bytes, frame: int) -> bytes:
     """Rewrite one of the two networks in the package's `silero_vad.onnx`: that for `frame` samples, 512 or 256.
 
-    The result takes frames (T, B, `frame` / 8 samples of context + `frame`) and the LSTM's h and c (1, B, 128), and
-    gives probabilities (T, B) and the next h and c.
+    The result takes samples (B, T * `frame`) and memory, which is the LSTM's h and c and the last samples before these
+    (B, 128 + 128 + `frame` / 8), and gives probabilities (B, T) and the next memory.
     """
     import onnx
     import onnx.parser
@@ -85,9 +97,8 @@ def _encoder() -> Iterator[str]:
     for layer, (positions, stride) in enumerate(_STEPS):
         places = range(0, positions, stride)
         for place in places:
-            first, last = _seen(place, positions)
-            part = f"{layer}_{place}"
-            yield f"seen{part} = Slice (x{layer}, at{layer}_{first}, at{layer}_{last}, columns)"
+            (first, last), part = _seen(place, positions), f"{layer}_{place}"
+            yield f"seen{part} = Slice (x{layer}, at{layer}_{first}, at{layer}_{last}, second)"
             yield f"a{part} = Gemm (seen{part}, weight{part}, bias{layer})"
             yield f"x{part} = Relu (a{part})"
         yield f"x{layer + 1} = Concat <axis = 1> ({', '.join(f'x{layer}_{place}' for place in places)})"
@@ -100,16 +111,25 @@ def _seen(place: int, positions: int) -> tuple[int, int]:
 
 def _sizes(frame: int) -> dict[str, list[int]]:
     """The whole numbers that `_GRAPH` names: an STFT of four windows, each half a frame, over a mirrored end."""
-    window, hop, width = frame // 2, frame // 4, frame + frame // 8
+    window, hop, context = frame // 2, frame // 4, frame // 8
     return {
-        "columns": [1],
+        "first": [0],
+        "second": [1],
+        "third": [2],
+        "frames_and_columns": [1, 2],
         "backwards": [-1],
-        "mirror_from": [width - 2],
-        "mirror_until": [width - 2 - hop // 2],
+        "end": [2**31],
+        "parts": [128, 128, context],
+        "by_frame": [0, -1, frame],
+        "from_context": [0, frame - context],
+        "until_last": [-1, frame],
+        "last_context": [-context],
+        "mirror_from": [frame - 2],
+        "mirror_until": [frame - 2 - hop // 2],
+        "by_padded": [-1, context + frame + hop // 2],
         "one": [1],
         "after": [frame + 1],
         **{f"edge{index}": [index * hop - 1] for index in range(1, 6)},
-        "by_frame": [-1, width],
         "by_half": [-1, hop],
         "by_spectra": [-1, 4 * (window // 2 + 1)],
         "by_units": [-1, 128],

@@ -16,17 +16,25 @@ from workbench import Samples
 FRAMES: Final = {16_000: 512, 8_000: 256}
 """Samples for which the network gives one probability, by sample rate; it sees an eighth as many before them again."""
 
+_STATE: Final = 2 * 128
+"""Floats in the LSTM's h and c."""
+
 
 class Network(Protocol):
     """A loaded network: what a stream needs goes in and out."""
 
-    def __call__(self, frames: Samples, memory: Samples) -> tuple[Samples, Samples]:
-        """Frames (T, B, context + frame), not to be written to, and memory (B, 2, 128) to probabilities (T, B) and the
-        next memory."""
+    def __call__(self, samples: Samples, memory: Samples) -> tuple[Samples, Samples]:
+        """Samples (B, T * frame), not to be written to, and memory (B, 256 + context) to probabilities (B, T) and the
+        next memory: 256 floats of the LSTM, and the last samples of these."""
 
 
 Networks: TypeAlias = Mapping[int, Network]
 """By sample rate."""
+
+
+def memory_size(sample_rate: int) -> int:
+    """Floats that are remembered of a stream."""
+    return _STATE + FRAMES[sample_rate] // 8
 
 
 def rewritten(weights: bytes) -> Networks:
@@ -39,12 +47,9 @@ def _rewritten(weights: bytes, frame: int) -> Network:
 
     session = _session(network(weights, frame))
 
-    def run(frames: Samples, memory: Samples) -> tuple[Samples, Samples]:
-        h, c = memory[None, :, 0], memory[None, :, 1]
-        probabilities, h, c = session.run(None, {"frames": frames, "h": h, "c": c})
-        after = np.empty(memory.shape, np.float32)
-        after[:, 0], after[:, 1] = h[0], c[0]
-        return probabilities, after
+    def run(samples: Samples, memory: Samples) -> tuple[Samples, Samples]:
+        probabilities, memory = session.run(None, {"samples": samples, "memory": memory})
+        return probabilities, memory
 
     return run
 
@@ -58,12 +63,13 @@ def stepwise(model: bytes) -> Networks:
 def _stepwise(session: Any, sample_rate: int) -> Network:
     rate = np.array(sample_rate, np.int64)
 
-    def run(frames: Samples, memory: Samples) -> tuple[Samples, Samples]:
-        probabilities, state = np.empty(frames.shape[:2], np.float32), memory.swapaxes(0, 1).copy()
-        for row, frame in enumerate(frames):
-            made, state = session.run(None, {"input": frame, "state": state, "sr": rate})
-            probabilities[row] = made[:, 0]
-        return probabilities, state.swapaxes(0, 1)
+    def run(samples: Samples, memory: Samples) -> tuple[Samples, Samples]:
+        frames, state = _frames(samples, memory), memory[:, :_STATE].reshape(-1, 2, 128).swapaxes(0, 1).copy()
+        probabilities = np.empty(frames.shape[:2], np.float32)
+        for column in range(frames.shape[1]):
+            made, state = session.run(None, {"input": frames[:, column].copy(), "state": state, "sr": rate})
+            probabilities[:, column] = made[:, 0]
+        return probabilities, _memory(state.swapaxes(0, 1), samples, memory)
 
     return run
 
@@ -72,13 +78,12 @@ def sequence(model: bytes) -> Networks:
     """The package's sequence model as it is: all frames of one stream after the other. 16 kHz only."""
     session = _session(model)
 
-    def run(frames: Samples, memory: Samples) -> tuple[Samples, Samples]:
-        probabilities, memory = np.empty(frames.shape[:2], np.float32), memory.copy()
-        for column in range(frames.shape[1]):
-            h, c = memory[column, :, None, None].copy()
-            probabilities[:, column], h, c = session.run(None, {"input": frames[:, column].copy(), "h": h, "c": c})
-            memory[column] = h[0, 0], c[0, 0]
-        return probabilities, memory
+    def run(samples: Samples, memory: Samples) -> tuple[Samples, Samples]:
+        frames, states = _frames(samples, memory), memory[:, :_STATE].reshape(-1, 2, 1, 1, 128).copy()
+        probabilities = np.empty(frames.shape[:2], np.float32)
+        for row, (frame, (h, c)) in enumerate(zip(frames, states, strict=True)):
+            probabilities[row], *states[row] = session.run(None, {"input": frame, "h": h, "c": c})
+        return probabilities, _memory(states, samples, memory)
 
     return {16_000: run}
 
@@ -95,18 +100,32 @@ def torchscript(model: bytes) -> Networks:
 def _torchscript(model: Any) -> Network:
     import torch
 
-    def run(frames: Samples, memory: Samples) -> tuple[Samples, Samples]:
-        probabilities, memory = np.empty(frames.shape[:2], np.float32), memory.copy()
+    def run(samples: Samples, memory: Samples) -> tuple[Samples, Samples]:
+        frames, states = _frames(samples, memory), memory[:, :_STATE].reshape(-1, 2, 1, 128).copy()
+        probabilities = np.empty(frames.shape[:2], np.float32)
         with torch.inference_mode():
-            for column in range(frames.shape[1]):
-                state = torch.from_numpy(memory[column, :, None].copy())
-                for row, frame in enumerate(torch.from_numpy(frames[:, column].copy())):
+            for row, stream in enumerate(torch.from_numpy(frames)):
+                state = torch.from_numpy(states[row])
+                for column, frame in enumerate(stream):
                     probability, state = model.forward(frame[None], state)
                     probabilities[row, column] = probability.item()
-                memory[column] = state[:, 0].numpy()
-        return probabilities, memory
+                states[row] = state.numpy()
+        return probabilities, _memory(states, samples, memory)
 
     return run
+
+
+def _frames(samples: Samples, memory: Samples) -> Samples:
+    """(B, T, context + frame): each frame, after the samples before it."""
+    context = memory.shape[1] - _STATE
+    padded = np.concatenate([memory[:, _STATE:], samples], axis=1)
+    return np.lib.stride_tricks.sliding_window_view(padded, context * 9, axis=1)[:, :: context * 8].copy()
+
+
+def _memory(states: Samples, samples: Samples, memory: Samples) -> Samples:
+    """The next, from states (B, 2, ...) of the LSTM."""
+    context = memory.shape[1] - _STATE
+    return np.concatenate([states.reshape(-1, _STATE), samples[:, -context:]], axis=1)
 
 
 def _session(model: bytes) -> Any:

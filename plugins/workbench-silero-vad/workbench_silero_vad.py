@@ -6,7 +6,6 @@ import importlib.util
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
@@ -16,13 +15,10 @@ import workbench
 import workbench_silero_package as package
 from workbench import Activity, AudioChunk, EngineError, Samples
 from workbench.models import Model, locate, present
-from workbench_silero_runtimes import FRAMES, Networks, rewritten, sequence, stepwise, torchscript
+from workbench_silero_runtimes import FRAMES, Networks, memory_size, rewritten, sequence, stepwise, torchscript
 
 ROWS: Final = 256
 """Frames in one run, at most, unless more streams than that are ready: the working set stays in the CPU's cache."""
-
-_MEMORY: Final = 2 * 128 * 4
-"""Bytes."""
 
 _AS_THEY_ARE: Final = {
     "onnx": ((stepwise, "silero_vad.onnx"), (sequence, package.SEQUENCE)),
@@ -39,31 +35,29 @@ class Stream:
 
     sample_rate: int = 0
     """Hertz of its audio; 0: none has come."""
-    memory: bytes = bytes(_MEMORY)
-    """The LSTM's h and c, 128 floats each."""
+    memory: bytes = b""
+    """What the network remembers; floats. Empty: it has heard nothing."""
     rest: bytes = b""
-    """Once audio has come: the last context, and what there is of the next frame; floats."""
+    """What there is of the next frame; floats."""
     start: float = 0.0
     """Of the next frame's first sample, once one is in `rest`; seconds on the timeline."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
-    """What comes of chunks of some streams, before any of these has changed."""
+    """What comes of chunks of some streams that complete as many frames each, before any of these has changed."""
 
     rate: int
+    count: int
+    """Frames."""
     places: list[int]
-    """Of the streams among the items of the call; the most complete frames first."""
-    counts: list[int]
-    """Complete frames of each."""
-    octets: bytes
-    """The samples of each, one after the other: what was left of the last chunk, and this one."""
-    starts: list[int]
-    """Where the samples of each begin, and where all end."""
+    """Of the streams among the items of the call."""
+    octets: list[bytes]
+    """The samples of each: what was left of the last chunk, and this one."""
     probabilities: Samples
-    """(frame, stream); what lies beyond a stream's frames is unset."""
-    memory: Samples
-    """(stream, 2, 128)"""
+    """(stream, frame)"""
+    memory: bytes
+    """Of all, one after the other."""
 
 
 Work: TypeAlias = Sequence[tuple[AudioChunk, Stream]]
@@ -112,7 +106,7 @@ class Silero(workbench.Detector[Stream], workbench.BatchEngine[AudioChunk, Activ
                 raise ValueError(f"silero takes {' or '.join(map(str, self._networks))} Hz audio, not {rate} Hz")
             if before not in (rate, 0):
                 raise ValueError(f"a stream of {before} Hz audio cannot go on at {rate} Hz")
-        heard = [self._hear(work, rate) for rate in dict(rates)]
+        heard = [self._hear(work, rate, count, places) for (rate, count), places in _alike(work).items()]
         results: list[Iterable[Activity]] = [()] * len(work)
         for streams in heard:  # nothing has failed: only now may the states change
             _advance(work, streams, results)
@@ -121,7 +115,7 @@ class Silero(workbench.Detector[Stream], workbench.BatchEngine[AudioChunk, Activ
     def flush(self, state: Stream) -> Iterable[Activity]:
         """The probability of an incomplete last frame, filled up with silence."""
         rate = state.sample_rate
-        pending = len(state.rest) // 4 - FRAMES[rate] // 8 if rate else 0
+        pending = len(state.rest) // 4
         if not pending:
             return ()
         silence = np.zeros(FRAMES[rate] - pending, np.float32)
@@ -130,67 +124,55 @@ class Silero(workbench.Detector[Stream], workbench.BatchEngine[AudioChunk, Activ
     def close(self) -> None:
         del self._networks
 
-    def _hear(self, work: Work, rate: int) -> _Heard:
-        """Those of `work` with that rate, as one array: live, calls into numpy for each stream would cost the most."""
-        frame, context = FRAMES[rate], FRAMES[rate] // 8
-        counts = {
-            i: (len(chunk.samples) + max(0, len(state.rest) // 4 - context)) // frame
-            for i, (chunk, state) in enumerate(work)
-            if chunk.sample_rate == rate
-        }
-        places = sorted(counts, key=counts.__getitem__, reverse=True)
-        silence = bytes(4 * context)
-        parts, starts = list[bytes | memoryview](), [0]
-        for chunk, state in map(work.__getitem__, places):
-            rest, samples = state.rest or silence, np.ascontiguousarray(chunk.samples, np.float32)
-            parts += rest, samples.data
-            starts.append(starts[-1] + len(rest) // 4 + len(samples))
-        memory = bytearray().join([work[i][1].memory for i in places])
-        heard = _Heard(
-            rate,
-            places,
-            [counts[i] for i in places],
-            b"".join(parts),  # unlike numpy's, this does not let go of the interpreter for each of them
-            starts,
-            np.empty((counts[places[0]], len(places)), np.float32),
-            np.frombuffer(memory, np.float32).reshape(-1, 2, 128),
-        )
-        self._run(heard)
-        return heard
+    def _hear(self, work: Work, rate: int, count: int, places: list[int]) -> _Heard:
+        """In as few calls into numpy as there can be: it lets go of the interpreter in each."""
+        octets = [work[i][1].rest + np.asarray(work[i][0].samples, np.float32).tobytes() for i in places]
+        memory, probabilities = b"", np.empty((len(places), 0), np.float32)
+        if count:
+            end, silence = 4 * count * FRAMES[rate], bytes(4 * memory_size(rate))
+            samples = np.frombuffer(b"".join([one[:end] for one in octets]), np.float32)
+            before = np.frombuffer(b"".join([work[i][1].memory or silence for i in places]), np.float32)
+            rows = len(places)
+            probabilities, after = self._run(rate, samples.reshape(rows, -1), before.reshape(rows, -1))
+            memory = after.tobytes()
+        return _Heard(rate, count, places, octets, probabilities, memory)
 
-    def _run(self, heard: _Heard) -> None:
-        """Put in the probabilities and move the memory on."""
-        network, frame, width = self._networks[heard.rate], FRAMES[heard.rate], FRAMES[heard.rate] * 9 // 8
-        samples, counts, memory = np.frombuffer(heard.octets, np.float32), heard.counts, heard.memory
-        if counts[-1] and len(samples) == len(counts) * width:  # one frame of each, and they lie as they are needed
-            heard.probabilities[:], memory[:] = network(samples.reshape(1, -1, width), memory)
-            return
-        windows = np.ndarray((max(0, len(samples) - width + 1), width), np.float32, heard.octets, strides=(4, 4))
-        done = 0
-        while done < counts[0]:
-            ready = sum(count > done for count in counts)
-            until = min(counts[ready - 1], done + max(1, ROWS // ready))
-            frames = windows[np.array(heard.starts[:ready]) + frame * np.arange(done, until)[:, None]]
-            heard.probabilities[done:until, :ready], memory[:ready] = network(frames, memory[:ready])
-            done = until
+    def _run(self, rate: int, samples: Samples, memory: Samples) -> tuple[Samples, Samples]:
+        """As a `Network`, in runs of as many frames as the cache has room for."""
+        network, length = self._networks[rate], FRAMES[rate] * max(1, ROWS // len(samples))
+        if samples.shape[1] <= length:
+            return network(samples, memory)
+        parts = []
+        for first in range(0, samples.shape[1], length):
+            part, memory = network(samples[:, first : first + length], memory)
+            parts.append(part)
+        return np.concatenate(parts, axis=1), memory
+
+
+def _alike(work: Work) -> dict[tuple[int, int], list[int]]:
+    """Places in `work` of streams with one sample rate that complete as many frames, by both."""
+    found: dict[tuple[int, int], list[int]] = {}
+    for i, (chunk, state) in enumerate(work):
+        count = (len(chunk.samples) + len(state.rest) // 4) // FRAMES[chunk.sample_rate]
+        found.setdefault((chunk.sample_rate, count), []).append(i)
+    return found
 
 
 def _advance(work: Work, heard: _Heard, results: list[Iterable[Activity]]) -> None:
     """Move each stream on to where its next chunk starts, and set its result."""
-    rate, frame = heard.rate, FRAMES[heard.rate]
-    context, frame_s, octets, memory = frame // 8, frame / rate, heard.octets, heard.memory.tobytes()
-    rows = zip(heard.places, heard.counts, pairwise(heard.starts), heard.probabilities.T, strict=True)
-    for row, (i, count, (begin, end), probabilities) in enumerate(rows):
+    rate, count, frame, memory = heard.rate, heard.count, FRAMES[heard.rate], heard.memory
+    frame_s, size, end = frame / rate, len(memory) // len(heard.places), 4 * count * frame
+    streams = zip(heard.places, heard.octets, heard.probabilities, strict=True)
+    for row, (i, octets, probabilities) in enumerate(streams):
         chunk, state = work[i]
-        pending = end - begin - context - len(chunk.samples)
+        pending = len(state.rest) // 4
         if not pending:
             state.start = chunk.start
         if count:
-            own = probabilities if count == len(probabilities) else probabilities[:count]
-            results[i] = (Activity(state.start, frame_s, own),)
+            results[i] = (Activity(state.start, frame_s, probabilities),)
             state.start = chunk.start + (count * frame - pending) / rate
-            state.memory = memory[row * _MEMORY : (row + 1) * _MEMORY]
-        state.sample_rate, state.rest = rate, octets[4 * (begin + count * frame) : 4 * end]
+            state.memory = memory[row * size : (row + 1) * size]
+        state.sample_rate, state.rest = rate, octets[end:]
 
 
 def _load(backend: str) -> Networks:
@@ -214,7 +196,7 @@ def _unknown(backend: str) -> Networks:
     try:
         networks = {rate: network for load, model in models for rate, network in load(model).items()}
         for rate, network in networks.items():
-            network(np.zeros((1, 1, FRAMES[rate] * 9 // 8), np.float32), np.zeros((1, 2, 128), np.float32))
+            network(np.zeros((1, FRAMES[rate]), np.float32), np.zeros((1, memory_size(rate)), np.float32))
     except ImportError:
         raise
     except Exception as error:

@@ -51,6 +51,8 @@ class _Speech:
     """Frame with which it began."""
     start: float
     """Of its segment, padding included; seconds on the timeline."""
+    last: float
+    """The most frames since the origin that its segment may end with."""
     is_rest: bool = False
     """Whether a segment was cut off before it: then no length is too short."""
     is_announced: bool = False
@@ -77,6 +79,7 @@ class Segmenter:
         self._floor = 0.0  # seconds: no later segment begins before
         self._origin = 0.0  # seconds: where frame 0 begins
         self._frame_s = 0.0
+        self._min_speech = self._min_silence = 0  # frames
         self._count = 0  # frames since the origin
 
     @property
@@ -105,14 +108,13 @@ class Segmenter:
         told: list[SpeechEvent] = []
         if not self._continues(activity):
             told += self.flush()
-            self._origin, self._frame_s, self._count = activity.start, activity.frame_s, 0
-            self._floor = max(self._floor, activity.start)
+            self._begin(activity)
         for probability in activity.probabilities.tolist():
             if self._speech is None:
                 if probability < self._threshold:
                     self._count += 1
                     continue
-                self._speech = _Speech(self._count, self._padded(self._count))
+                self._speech = self._speech_at(self._count, self._padded(self._count))
             self._step(self._speech, probability, told)
         return told
 
@@ -121,25 +123,35 @@ class Segmenter:
         speech, self._speech = self._speech, None
         return [self._end(speech, self._time(self._count))] if speech and speech.is_announced else []
 
+    def _begin(self, activity: Activity) -> None:
+        self._origin, self._frame_s, self._count = activity.start, activity.frame_s, 0
+        self._floor = max(self._floor, activity.start)
+        self._min_speech, self._min_silence = self._frames(self._min_speech_s), self._frames(self._min_silence_s)
+
+    def _speech_at(self, frame: int, start: float) -> _Speech:
+        last = (start + self._max_s - self._origin) / self._frame_s - 1 + _ROUNDING
+        return _Speech(frame, start, last)
+
     def _step(self, speech: _Speech, probability: float, told: list[SpeechEvent]) -> None:
         """Take the next frame of `speech`."""
         speech.probabilities.append(probability)
+        frame = self._count
+        self._count += 1
         if probability >= self._threshold:
             speech.pause = None
-        elif probability < self._quiet and speech.pause is None:
-            speech.pause = self._count
-        self._count += 1
-        if speech.pause is None:
-            if not speech.is_announced and self._is_long_enough(speech):
-                told.append(self._announce(speech))
-        elif probability < self._quiet and self._count - 1 - speech.pause >= self._frames(self._min_silence_s):
-            self._finish(speech, speech.pause, told)
-            return
-        if self._time(self._count + 1) - speech.start > self._max_s + _ROUNDING * self._frame_s:
+        elif probability < self._quiet:
+            if speech.pause is None:
+                speech.pause = frame
+            if frame - speech.pause >= self._min_silence:
+                self._finish(speech, speech.pause, told)
+                return
+        if not speech.is_announced and speech.pause is None and self._is_long_enough(speech):
+            told.append(self._announce(speech))
+        if self._count > speech.last:
             self._cut(speech, told)
 
     def _is_long_enough(self, speech: _Speech) -> bool:
-        return speech.is_rest or self._count - speech.first >= self._frames(self._min_speech_s)
+        return speech.is_rest or self._count - speech.first >= self._min_speech
 
     def _finish(self, speech: _Speech, pause: int, told: list[SpeechEvent]) -> None:
         """The pause is long enough: speech has ended where it began."""
@@ -158,7 +170,8 @@ class Segmenter:
         at = self._quietest(speech)
         told.append(self._end(speech, self._time(at)))
         kept = speech.probabilities[at - speech.first :]
-        rest = self._speech = _Speech(at, self._floor, is_rest=True, pause=speech.pause, probabilities=kept)
+        rest = self._speech = self._speech_at(at, self._floor)
+        rest.is_rest, rest.pause, rest.probabilities = True, speech.pause, kept
         if rest.pause is None or rest.pause > at:
             told.append(self._announce(rest))
 
