@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from itertools import cycle
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ OPTIONS = SegmenterOptions(min_speech_ms=96, min_silence_ms=192, speech_pad_ms=6
 
 
 class AnyRate(Loudness):
-    sample_rates: ClassVar[Sequence[int]] = (16_000, 8_000)
+    sample_rates: Sequence[int] = (16_000, 8_000)
 
 
 def audio(*parts: tuple[float, float]) -> Samples:

@@ -19,14 +19,14 @@ from workbench.errors import EngineError, PoolClosed
 from workbench.pool import Pool
 from workbench.speech.segmenter import SegmenterOptions
 from workbench.stream import Found, StreamProcessor
-from workbench.types import Activity, AudioChunk, SpeechSegment
+from workbench.types import Activity, AudioChunk, Samples, SpeechSegment
 
 RATES = (16_000, 8_000, 44_100)
 OPTIONS = SegmenterOptions(min_speech_ms=64, min_silence_ms=96, speech_pad_ms=32)
 
 
 class Sound(Loudness):
-    sample_rates: ClassVar[Sequence[int]] = (16_000, 8_000)
+    sample_rates: Sequence[int] = (16_000, 8_000)
 
     def flush(self, state: Any) -> Sequence[Activity]:
         state[0] = state[0][:0]
@@ -39,7 +39,7 @@ class Ear(Sound):
     max_batch = 3
     concurrency = 2
     breaks: ClassVar[bool] = False
-    tried: ClassVar[list[AudioChunk]] = []
+    tried: ClassVar[list[Samples]] = []
     known: ClassVar[list[Any]] = []
 
     def open(self, settings: Settings) -> Any:
@@ -49,9 +49,9 @@ class Ear(Sound):
 
     def process_batch(self, work: Sequence[tuple[AudioChunk, Any]]) -> Any:
         assert len(work) <= self.max_batch
-        if Ear.breaks and not any(chunk is tried for chunk, _ in work for tried in Ear.tried):
+        if Ear.breaks and not any(chunk.samples is tried for chunk, _ in work for tried in Ear.tried):
             Ear.breaks = False
-            Ear.tried = [chunk for chunk, _ in work]
+            Ear.tried = [chunk.samples for chunk, _ in work]
             raise EngineError("broke")
         return super().process_batch(work)
 

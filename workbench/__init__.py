@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         UsageError,
         WorkbenchError,
     )
+    from workbench.framing import FrameDetector
     from workbench.hookspecs import Register, hookimpl
     from workbench.stream import StreamProcessor
     from workbench.types import (
@@ -53,6 +54,7 @@ _HOME = {
     "engines": "BatchEngine Capture Detector Engine Exporter Options Recognizer Settings StageKind Stateless "
     "Synthesizer Translator",
     "errors": "EngineError InputError MissingError OutputError UnsupportedLanguage UsageError WorkbenchError",
+    "framing": "FrameDetector",
     "hookspecs": "Register hookimpl",
     "stream": "StreamProcessor",
     "types": "Activity AudioChunk Cue Samples Speech SpeechSegment Transcript Translation Window Word",
@@ -63,6 +65,7 @@ __all__ = [  # noqa: RUF022 - grouped by where they live, as above
     "BatchEngine", "Capture", "Detector", "Engine", "Exporter", "Options", "Recognizer", "Settings", "StageKind",
     "Stateless", "Synthesizer", "Translator",
     "EngineError", "InputError", "MissingError", "OutputError", "UnsupportedLanguage", "UsageError", "WorkbenchError",
+    "FrameDetector",
     "Register", "hookimpl",
     "StreamProcessor",
     "Activity", "AudioChunk", "Cue", "Samples", "Speech", "SpeechSegment", "Transcript", "Translation", "Window",

@@ -21,6 +21,7 @@ import numpy as np
 from workbench.audio.pcm import Decoder, Piece, decode, length
 from workbench.engines import BatchEngine, Engine, Settings
 from workbench.errors import EngineError, PoolClosed, WorkbenchError
+from workbench.framing import Framed, FrameDetector
 from workbench.pool import Pool, Reply, Stage
 from workbench.threads import as_exception, uninterrupted
 from workbench.types import Activity, AudioChunk, Samples
@@ -48,12 +49,18 @@ class Turn:
     """Samples, at the rate of the source."""
     ends: bool
     """Whether what the detector holds back is wanted after them."""
-    chunk: AudioChunk | None = None
-    """The same for the detector; set in a worker thread. Silence as long as them where they could not be decoded."""
+    samples: Samples | None = None
+    """What the detector gets; set in a worker thread. Silence as long as them where they could not be decoded."""
+    start: float = 0.0
+    """Of `samples`, seconds on the timeline."""
     is_heard: bool = False
     is_flushed: bool = False
     found: Sequence[Activity] = ()
     error: Exception | None = None
+
+    @property
+    def chunk(self) -> AudioChunk | None:
+        return None if self.samples is None else AudioChunk(self.samples, self.stream.sample_rate, self.start)
 
 
 class DetectedStream:
@@ -70,6 +77,7 @@ class DetectedStream:
         "left",
         "pieces",
         "position",
+        "rest",
         "sample_rate",
         "source_rate",
         "state",
@@ -98,6 +106,7 @@ class DetectedStream:
         self.is_plain = source_rate == sample_rate  # and all that came is int16: it is decoded together with others
         # in a worker thread at a time
         self.decoder = Decoder(source_rate, sample_rate)
+        self.rest = b""  # of a frame: int16 that no turn has given the detector yet
         self.position = 0  # samples
         self.state: Any = None
         self.state_of: type[Detector] | None = None
@@ -160,15 +169,15 @@ class DetectedStream:
             taken, self.waiting = whole, taken - whole
         return Turn(self, pieces, taken, ends)
 
-    def chunk(self, samples: Samples) -> AudioChunk:
-        """The next on the stream's timeline."""
-        start = self.position / self.sample_rate
+    def place(self, turn: Turn, samples: Samples) -> None:
+        """Let `turn` give the detector these: the next on the stream's timeline."""
+        turn.samples, turn.start = samples, self.position / self.sample_rate
         self.position += len(samples)
-        return AudioChunk(samples, self.sample_rate, start)
 
-    def silence(self, length: int) -> AudioChunk:
-        """In the place of so many samples of the source, or what comes after them would be heard too early."""
-        return self.chunk(np.zeros(round(length * self.sample_rate / self.source_rate), np.float32))
+    def lose(self, turn: Turn) -> None:
+        """Let silence stand in the place of its audio, or what comes after would be heard too early."""
+        held, self.rest = len(self.rest) // 2, b""
+        self.place(turn, np.zeros(held + round(turn.length * self.sample_rate / self.source_rate), np.float32))
 
 
 class Detection:
@@ -253,8 +262,8 @@ class Detection:
             stream.at_work = stream.is_listed = False
             if is_lost:  # a thread that did not come back holds it
                 stream.state_of = None
-            if turn.chunk is None:  # no thread took it up
-                turn.chunk = stream.silence(turn.length)
+            if turn.samples is None:  # no thread took it up
+                stream.lose(turn)
             if reply.error is not None:
                 turn.error = reply.error
             if stream.left is not None:
@@ -276,12 +285,14 @@ def _at_once(engine: Detector) -> int:
 
 def _judge(turns: Sequence[Turn], engine: Detector, _: object) -> Sequence[Turn]:
     """In a worker thread. Called again on another engine, with what was not done, when this one breaks."""
-    _decode([turn for turn in turns if turn.chunk is None])
     for turn in turns:
         if turn.stream.state_of is not type(engine):
             _contain(turn, _open, turn.stream, engine)
-    well = [turn for turn in turns if turn.error is None]
-    heard = [turn for turn in well if not turn.is_heard and turn.chunk is not None and len(turn.chunk.samples)]
+    if isinstance(engine, FrameDetector):
+        _hear_frames(engine, turns)
+    _decode([turn for turn in turns if turn.samples is None])
+    left = [turn for turn in turns if turn.error is None and not turn.is_heard]
+    heard = [turn for turn in left if turn.samples is not None and len(turn.samples)]
     full = _at_once(engine)  # of one that came since the batch was made it may be less
     for together in [heard[first : first + full] for first in range(0, len(heard), full)]:
         if not (isinstance(engine, BatchEngine) and _hear_together(engine, together)):
@@ -295,6 +306,46 @@ def _judge(turns: Sequence[Turn], engine: Detector, _: object) -> Sequence[Turn]
     return ()
 
 
+def _hear_frames(engine: FrameDetector[Any], turns: Sequence[Turn]) -> None:
+    """Complete frames of int16 that came at a rate of the detector's: of all that have as many in one array.
+
+    A chunk for each stream, and what it holds back, would cost half as much as Silero takes. What fails here, and what
+    is anything else, is left to be heard in chunks.
+    """
+    sizes = {rate: 2 * engine.frame(rate) for rate in engine.sample_rates}
+    alike: dict[tuple[int, int], list[tuple[Turn, bytes]]] = {}
+    for turn in turns:
+        stream, rate = turn.stream, turn.stream.sample_rate
+        is_new = turn.samples is None and stream.is_plain and rate in sizes
+        if is_new and not (turn.ends or turn.error or stream.state.rest):
+            octets = b"".join([stream.rest, *cast("list[bytes]", turn.pieces)])
+            alike.setdefault((rate, len(octets) // sizes[rate]), []).append((turn, octets))
+    full = engine.max_batch
+    for (rate, count), same in alike.items():
+        for together in [same[first : first + full] for first in range(0, len(same), full)]:
+            end = count * sizes[rate]
+            samples = decode(b"".join([octets[:end] for _, octets in together])).reshape(len(together), -1)
+            for (turn, octets), own in zip(together, samples, strict=True):
+                turn.stream.rest = octets[end:]
+                turn.stream.place(turn, own)
+            if count:
+                _judge_frames(engine, [turn for turn, _ in together], samples, rate)
+
+
+def _judge_frames(engine: FrameDetector[Any], turns: Sequence[Turn], samples: Samples, rate: int) -> None:
+    states: list[Framed[Any]] = [turn.stream.state for turn in turns]  # it is another's if this thread is given up
+    try:
+        probabilities, memories = engine.checked(samples, rate, [state.memory for state in states])
+    except EngineError:
+        raise
+    except BaseException:
+        return
+    frame_s = engine.frame(rate) / rate
+    for turn, state, own, memory in zip(turns, states, probabilities, memories, strict=True):
+        state.sample_rate, state.memory = rate, memory
+        turn.found, turn.is_heard = (Activity(turn.start, frame_s, own),), True
+
+
 def _open(stream: DetectedStream, engine: Detector) -> tuple[()]:
     stream.state, stream.state_of = engine.open(Settings()), type(engine)
     return ()
@@ -303,23 +354,28 @@ def _open(stream: DetectedStream, engine: Detector) -> tuple[()]:
 def _decode(turns: Sequence[Turn]) -> None:
     """Bytes of all in one array: for each alone, calls into numpy would cost the most."""
     plain = [turn.stream.is_plain for turn in turns]  # once: the loop may change it, for what comes after these
-    octets = [piece for turn in compress(turns, plain) for piece in turn.pieces]
+    octets = [piece for turn in compress(turns, plain) for piece in (turn.stream.rest, *turn.pieces)]
     samples, at = decode(b"".join(cast("list[bytes]", octets))), 0
     for turn, is_plain in zip(turns, plain, strict=True):
         stream = turn.stream
-        if is_plain:
-            turn.chunk, at = stream.chunk(samples[at : at + turn.length]), at + turn.length
-            continue
+        held = len(stream.rest) // 2
         try:
-            turn.chunk = stream.chunk(stream.decoder.decode_all(turn.pieces, last=turn.ends))
+            if is_plain:
+                own, at = samples[at : at + held + turn.length], at + held + turn.length
+            else:
+                own = stream.decoder.decode_all([stream.rest, *turn.pieces], last=turn.ends)
         except BaseException as error:
-            turn.chunk, turn.error = stream.silence(turn.length), as_exception(error)
+            turn.error = as_exception(error)
+            stream.lose(turn)
+        else:
+            stream.rest = b""
+            stream.place(turn, own)
 
 
 def _hear_together(engine: BatchEngine[AudioChunk, Activity, Any], turns: Sequence[Turn]) -> bool:
     """False: that failed and changed nothing, so that only the culprit fails when they are heard one by one."""
     try:
-        results = engine.process_batch([(turn.chunk, turn.stream.state) for turn in turns if turn.chunk])
+        results = engine.process_batch([(chunk, turn.stream.state) for turn in turns if (chunk := turn.chunk)])
         count = len(results)
     except EngineError:
         raise

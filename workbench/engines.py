@@ -156,7 +156,7 @@ class Detector(Engine[AudioChunk, Activity, State]):
     """VAD: audio to speech probabilities. Where speech begins and ends is the core's decision."""
 
     kind = StageKind.VAD
-    sample_rates: ClassVar[Sequence[int]] = (16_000,)
+    sample_rates: Sequence[int] = (16_000,)
     """Hertz of the audio it takes, the best first."""
 
     def cost(self, item: AudioChunk) -> float:

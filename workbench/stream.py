@@ -265,8 +265,8 @@ class StreamProcessor:
             self._recent.forget(self._segmenter.needed_from)
 
     def _hear(self, turn: Turn) -> None:
-        if self._recent is not None and turn.chunk is not None:
-            self._recent.append(turn.chunk)
+        if self._recent is not None and (chunk := turn.chunk) is not None:
+            self._recent.append(chunk)
         for activity in turn.found:
             if not activity.frame_s > 0:
                 raise ValueError(f"frames of {activity.frame_s} s")

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from collections.abc import Sequence
+from typing import Final, Literal
 
 import numpy as np
 from pydantic import Field
 
 import workbench
 import workbench_silero_package as package
-from workbench import Activity, AudioChunk, EngineError, Samples
+from workbench import EngineError, Samples
 from workbench.models import Model, locate, present
 from workbench_silero_runtimes import FRAMES, Networks, memory_size, rewritten, sequence, stepwise, torchscript
 
@@ -29,41 +28,7 @@ _AS_THEY_ARE: Final = {
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class Stream:
-    """What the detector remembers of one stream."""
-
-    sample_rate: int = 0
-    """Hertz of its audio; 0: none has come."""
-    memory: bytes = b""
-    """What the network remembers; floats. Empty: it has heard nothing."""
-    rest: bytes = b""
-    """What there is of the next frame; floats."""
-    start: float = 0.0
-    """Of the next frame's first sample, once one is in `rest`; seconds on the timeline."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Heard:
-    """What comes of chunks of some streams that complete as many frames each, before any of these has changed."""
-
-    rate: int
-    count: int
-    """Frames."""
-    places: list[int]
-    """Of the streams among the items of the call."""
-    octets: list[bytes]
-    """The samples of each: what was left of the last chunk, and this one."""
-    probabilities: Samples
-    """(stream, frame)"""
-    memory: bytes
-    """Of all, one after the other."""
-
-
-Work: TypeAlias = Sequence[tuple[AudioChunk, Stream]]
-
-
-class Silero(workbench.Detector[Stream], workbench.BatchEngine[AudioChunk, Activity, Stream]):
+class Silero(workbench.FrameDetector[bytes]):
     """Silero VAD v6, 16 or 8 kHz, one probability for 32 ms."""
 
     name = "silero"
@@ -95,47 +60,23 @@ class Silero(workbench.Detector[Stream], workbench.BatchEngine[AudioChunk, Activ
             self._networks = _load(options.backend)
         except ImportError as error:
             raise package.missing(options.backend, str(error)) from error
+        self.sample_rates = tuple(rate for rate in FRAMES if rate in self._networks)
 
-    def open(self, settings: workbench.Settings) -> Stream:
-        return Stream()
+    def frame(self, sample_rate: int) -> int:
+        return FRAMES[sample_rate]
 
-    def process_batch(self, work: Work) -> list[Iterable[Activity]]:
-        rates = {(chunk.sample_rate, state.sample_rate) for chunk, state in work}
-        for rate, before in rates:
-            if rate not in self._networks:
-                raise ValueError(f"silero takes {' or '.join(map(str, self._networks))} Hz audio, not {rate} Hz")
-            if before not in (rate, 0):
-                raise ValueError(f"a stream of {before} Hz audio cannot go on at {rate} Hz")
-        heard = [self._hear(work, rate, count, places) for (rate, count), places in _alike(work).items()]
-        results: list[Iterable[Activity]] = [()] * len(work)
-        for streams in heard:  # nothing has failed: only now may the states change
-            _advance(work, streams, results)
-        return results
-
-    def flush(self, state: Stream) -> Iterable[Activity]:
-        """The probability of an incomplete last frame, filled up with silence."""
-        rate = state.sample_rate
-        pending = len(state.rest) // 4
-        if not pending:
-            return ()
-        silence = np.zeros(FRAMES[rate] - pending, np.float32)
-        return self.process(AudioChunk(silence, rate, state.start + pending / rate), state)
+    def judge(
+        self, samples: Samples, sample_rate: int, memories: Sequence[bytes | None]
+    ) -> tuple[Samples, Sequence[bytes]]:
+        """What is remembered of a stream are the bytes of its row of a `Network`'s memory."""
+        size = 4 * memory_size(sample_rate)
+        before = np.frombuffer(b"".join([memory or bytes(size) for memory in memories]), np.float32)
+        probabilities, after = self._run(sample_rate, samples, before.reshape(len(memories), -1))
+        octets = after.tobytes()
+        return probabilities, [octets[at : at + size] for at in range(0, len(octets), size)]
 
     def close(self) -> None:
         del self._networks
-
-    def _hear(self, work: Work, rate: int, count: int, places: list[int]) -> _Heard:
-        """In as few calls into numpy as there can be: it lets go of the interpreter in each."""
-        octets = [work[i][1].rest + np.asarray(work[i][0].samples, np.float32).tobytes() for i in places]
-        memory, probabilities = b"", np.empty((len(places), 0), np.float32)
-        if count:
-            end, silence = 4 * count * FRAMES[rate], bytes(4 * memory_size(rate))
-            samples = np.frombuffer(b"".join([one[:end] for one in octets]), np.float32)
-            before = np.frombuffer(b"".join([work[i][1].memory or silence for i in places]), np.float32)
-            rows = len(places)
-            probabilities, after = self._run(rate, samples.reshape(rows, -1), before.reshape(rows, -1))
-            memory = after.tobytes()
-        return _Heard(rate, count, places, octets, probabilities, memory)
 
     def _run(self, rate: int, samples: Samples, memory: Samples) -> tuple[Samples, Samples]:
         """As a `Network`, in runs of as many frames as the cache has room for."""
@@ -147,32 +88,6 @@ class Silero(workbench.Detector[Stream], workbench.BatchEngine[AudioChunk, Activ
             part, memory = network(samples[:, first : first + length], memory)
             parts.append(part)
         return np.concatenate(parts, axis=1), memory
-
-
-def _alike(work: Work) -> dict[tuple[int, int], list[int]]:
-    """Places in `work` of streams with one sample rate that complete as many frames, by both."""
-    found: dict[tuple[int, int], list[int]] = {}
-    for i, (chunk, state) in enumerate(work):
-        count = (len(chunk.samples) + len(state.rest) // 4) // FRAMES[chunk.sample_rate]
-        found.setdefault((chunk.sample_rate, count), []).append(i)
-    return found
-
-
-def _advance(work: Work, heard: _Heard, results: list[Iterable[Activity]]) -> None:
-    """Move each stream on to where its next chunk starts, and set its result."""
-    rate, count, frame, memory = heard.rate, heard.count, FRAMES[heard.rate], heard.memory
-    frame_s, size, end = frame / rate, len(memory) // len(heard.places), 4 * count * frame
-    streams = zip(heard.places, heard.octets, heard.probabilities, strict=True)
-    for row, (i, octets, probabilities) in enumerate(streams):
-        chunk, state = work[i]
-        pending = len(state.rest) // 4
-        if not pending:
-            state.start = chunk.start
-        if count:
-            results[i] = (Activity(state.start, frame_s, probabilities),)
-            state.start = chunk.start + (count * frame - pending) / rate
-            state.memory = memory[row * size : (row + 1) * size]
-        state.sample_rate, state.rest = rate, octets[end:]
 
 
 def _load(backend: str) -> Networks:
