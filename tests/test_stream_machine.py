@@ -61,9 +61,9 @@ class Ear(Sound):
 
 def told(found: Sequence[Found]) -> list[tuple[Any, ...]]:
     return [
-        (item.id, round(item.audio.start, 6), item.audio.samples.tobytes())
+        (item.id, round(item.audio.start, 9), item.audio.samples.tobytes())
         if isinstance(item, SpeechSegment)
-        else tuple(round(value, 6) if isinstance(value, float) else value for value in item.to_dict().values())
+        else tuple(round(value, 9) if isinstance(value, float) else value for value in item.to_dict().values())
         for item in found
     ]
 

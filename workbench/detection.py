@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -32,6 +34,8 @@ INTERVAL_S: Final = 0.004
 """Between two batches that are not full: it makes them larger."""
 BESIDE_S: Final = 0.008
 """Before a batch begins beside another: where one thread keeps up, two get in each other's way at the interpreter."""
+IN_A_ROW_S: Final = 0.1
+"""A thread goes from one full batch to the next for this long, then lets others have the engine."""
 PER_STREAM_S: Final = 0.0001
 """Batches of few streams lie only this far apart for each: about what a turn of a thread costs."""
 MAX_BATCH: Final = 64
@@ -180,15 +184,28 @@ class DetectedStream:
         self.place(turn, np.zeros(held + round(turn.length * self.sample_rate / self.source_rate), np.float32))
 
 
+@dataclass(slots=True, eq=False)
+class _Run:
+    """A stay in a worker thread, for one batch and those that wait when it is done."""
+
+    turns: Sequence[Turn]
+    """The batch at work."""
+    is_last: bool = False
+    """Whether no other follows: the engine broke once, or the loop waits for the thread no more."""
+
+
 class Detection:
-    """The streams of one pool. On the loop, but for `_judge`."""
+    """The streams of one pool. On the loop, but for `_work`."""
 
     def __init__(self, pool: Pool[AudioChunk, Activity]) -> None:
         self.streams = 0
         self._pool = pool
+        self._loop = asyncio.get_running_loop()
         self._ready: deque[DetectedStream] = deque()
         self._idle: list[Stage[AudioChunk, Activity]] = []
-        self._at_work = 0  # batches
+        self._ahead: deque[Sequence[Turn]] = deque()  # batches for the next thread that is done with one
+        self._runs = 0
+        self._lock = threading.Lock()  # for a moment, while a batch passes from one side to the other
         self._full = _at_once(pool.engine)
         self._handle: asyncio.Handle | None = None
         self._at_once = False
@@ -205,7 +222,7 @@ class Detection:
     def is_ready(self, stream: DetectedStream) -> None:
         stream.is_listed = True
         self._ready.append(stream)
-        if self._handle is None or not (self._at_once or self._at_work or len(self._ready) < self._full):
+        if self._handle is None or not (self._at_once or self._ahead or len(self._ready) < self._full):
             self._schedule()
 
     async def leave(self, stream: DetectedStream) -> None:
@@ -225,47 +242,89 @@ class Detection:
 
     def _schedule(self) -> None:
         """Begin at the end of this turn of the loop if there is a full batch, else a while after the last."""
-        if not self._ready or self._at_work >= self._pool.engine.concurrency:
-            return
         if self._handle is not None:
             self._handle.cancel()
-        loop = asyncio.get_running_loop()
-        apart = BESIDE_S if self._at_work else min(INTERVAL_S, PER_STREAM_S * (self.streams - 1))
-        wait = self._last + apart - loop.time()
-        self._at_once = wait <= 0 or (len(self._ready) >= self._full and not self._at_work)
-        self._handle = loop.call_soon(self._begin) if self._at_once else loop.call_later(wait, self._begin)
+            self._handle = None
+        if not self._ready and not self._ahead:
+            return
+        is_full = len(self._ready) >= self._full
+        if not self._runs:
+            apart = 0.0 if is_full or self._ahead else min(INTERVAL_S, PER_STREAM_S * (self.streams - 1))
+        elif is_full and not self._ahead:
+            apart = 0.0
+        elif self._runs < self._pool.engine.concurrency:
+            apart = BESIDE_S
+        else:
+            return
+        wait = self._last + apart - self._loop.time()
+        self._at_once = wait <= 0
+        self._handle = self._loop.call_soon(self._begin) if self._at_once else self._loop.call_later(wait, self._begin)
 
     def _begin(self) -> None:
-        self._handle, self._last = None, asyncio.get_running_loop().time()
+        self._handle, self._last = None, self._loop.time()
         self._full = _at_once(self._pool.engine)  # it may have been swapped
         streams = [self._ready.popleft() for _ in range(min(self._full, len(self._ready)))]
         for stream in streams:
             stream.is_listed = bool(stream.pieces)  # not if it is closed
+        is_first = not self._ahead
         if turns := [stream.turn() for stream in streams if stream.pieces]:
-            self._at_work += 1
-            stage: Stage[AudioChunk, Activity] | None = None
-            try:
-                stage = self._idle.pop() if self._idle else self._pool.open()
-                stage.operate(partial(_judge, turns), partial(self._settle, stage, turns))
-            except WorkbenchError as error:
-                self._settle(stage, turns, Reply(error=error))
-        if self._handle is None:
-            self._schedule()
+            self._ahead.append(turns)
+        if not (self._runs and is_first and len(turns) == self._full):
+            self._start()
+        self._schedule()
 
-    def _settle(self, stage: Stage[AudioChunk, Activity] | None, turns: Sequence[Turn], reply: Reply[Any]) -> None:
-        self._at_work -= 1
-        is_lost = stage is not None and stage.closed is not None
+    def _start(self) -> None:
+        """Let another thread begin with the batch that waits longest."""
+        with self._lock:
+            if not self._ahead:
+                return
+            run = _Run(self._ahead.popleft())
+        self._runs += 1
+        stage: Stage[AudioChunk, Activity] | None = None
+        try:
+            stage = self._idle.pop() if self._idle else self._pool.open()
+            stage.operate(partial(self._work, run), partial(self._end, stage, run))
+        except WorkbenchError as error:
+            self._end(stage, run, Reply(error=error))
+
+    def _work(self, run: _Run, engine: Detector, _: object) -> tuple[()]:
+        """In a worker thread. Called again on another engine, with what was not done, when this one breaks.
+
+        Going from one batch to the next without the loop, which tells of the first meanwhile, saves a third of the
+        time that one with Silero takes.
+        """
+        until = time.perf_counter() + IN_A_ROW_S
+        while True:
+            try:
+                _judge(run.turns, engine)
+            except EngineError:
+                run.is_last = True  # a batch is tried twice, and so is a run
+                raise
+            with self._lock:
+                if run.is_last or not self._ahead or time.perf_counter() >= until:
+                    return ()
+                done, run.turns = run.turns, self._ahead.popleft()
+            self._loop.call_soon_threadsafe(self._settle, done)
+
+    def _end(self, stage: Stage[AudioChunk, Activity] | None, run: _Run, reply: Reply[Any]) -> None:
+        with self._lock:
+            run.is_last = True
+        self._runs -= 1
+        is_lost = stage is not None and stage.closed is not None  # a thread that did not come back holds its streams
         if stage is not None and not is_lost:
             self._idle.append(stage)
+        self._settle(run.turns, reply.error, is_lost=is_lost)
+
+    def _settle(self, turns: Sequence[Turn], error: Exception | None = None, *, is_lost: bool = False) -> None:
         for turn in turns:
             stream = turn.stream
             stream.at_work = stream.is_listed = False
-            if is_lost:  # a thread that did not come back holds it
+            if is_lost:
                 stream.state_of = None
             if turn.samples is None:  # no thread took it up
                 stream.lose(turn)
-            if reply.error is not None:
-                turn.error = reply.error
+            if error is not None:
+                turn.error = error
             if stream.left is not None:
                 stream.left.set()
             elif stream.pieces:
@@ -283,8 +342,8 @@ def _at_once(engine: Detector) -> int:
     return engine.max_batch if isinstance(engine, BatchEngine) else MAX_BATCH
 
 
-def _judge(turns: Sequence[Turn], engine: Detector, _: object) -> Sequence[Turn]:
-    """In a worker thread. Called again on another engine, with what was not done, when this one breaks."""
+def _judge(turns: Sequence[Turn], engine: Detector) -> None:
+    """What of it was not done yet."""
     for turn in turns:
         if turn.stream.state_of is not type(engine):
             _contain(turn, _open, turn.stream, engine)
@@ -303,7 +362,6 @@ def _judge(turns: Sequence[Turn], engine: Detector, _: object) -> Sequence[Turn]
         if turn.ends and not turn.is_flushed and turn.error is None:
             _contain(turn, engine.flush, turn.stream.state)
             turn.is_flushed = True
-    return ()
 
 
 def _hear_frames(engine: FrameDetector[Any], turns: Sequence[Turn]) -> None:
