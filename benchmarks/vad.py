@@ -16,6 +16,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -171,12 +172,15 @@ async def a_model_each(way: str, speech: Pcm) -> dict[str, float]:
     async with asyncio.TaskGroup() as tasks:
         for queue, judge in zip(queues, iterators, strict=True):
             tasks.create_task(serve(queue, judge))
-        figures = await sent(
-            list(speech), lambda i, frame: queues[i].put_nowait((time.perf_counter(), frame)), latencies
-        )
+        puts = [partial(_put, queue) for queue in queues]
+        figures = await sent(list(speech), puts, latencies)
         for queue in queues:
             queue.put_nowait(None)
     return figures
+
+
+def _put(queue: asyncio.Queue[tuple[float, Pcm] | None], frame: Pcm) -> None:
+    queue.put_nowait((time.perf_counter(), frame))
 
 
 async def ours(speech: Pcm) -> dict[str, float]:
@@ -202,15 +206,13 @@ async def ours(speech: Pcm) -> dict[str, float]:
             now = time.perf_counter()
             latencies.extend(now - fed[self].popleft() for found in turn.found for _ in found.probabilities)
 
-    def send(index: int, frame: bytes) -> None:
-        streams[index].feed(frame)
-
     octets = [[frame.tobytes() for frame in frames] for frames in speech]  # as from a socket
     async with Pool(lambda: Silero(Silero.Options(concurrency=CONCURRENCY))) as pool:
         kinds = [StreamProcessor if index % TIMED else Timed for index in range(speech.shape[1])]
         streams = [kind(pool, keep_audio=False) for kind in kinds]
         fed: dict[StreamProcessor, deque[float]] = {stream: deque() for stream in streams}
-        figures = await sent(octets, send, latencies, lambda: sum(one.statistics().frames_judged for one in streams))
+        feeds = [stream.feed for stream in streams]
+        figures = await sent(octets, feeds, latencies, lambda: sum(one.statistics().frames_judged for one in streams))
         for stream in streams:
             await stream.judged()
         judged = sum(stream.statistics().frames_judged for stream in streams)
@@ -249,7 +251,7 @@ async def memory(streams: int) -> dict[str, float]:
 
 async def sent(
     speech: Sequence[Any],
-    send: Callable[[int, Any], object],
+    sends: Sequence[Callable[[Any], object]],
     latencies: list[float],
     judged: Callable[[], int] | None = None,
 ) -> dict[str, float]:
@@ -276,7 +278,7 @@ async def sent(
             cpu, begun = time.process_time(), time.perf_counter()
         for tick in range(TICKS):
             for index in range(tick, streams, TICKS):
-                send(index, frames[index])
+                sends[index](frames[index])
             await asyncio.sleep(began + (number + (tick + 1) / TICKS) * FRAME_S - time.perf_counter())
     used, passed = time.process_time() - cpu, time.perf_counter() - begun
     watching.cancel()

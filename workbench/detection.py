@@ -30,14 +30,12 @@ from workbench.types import Activity, AudioChunk, Samples
 
 Detector: TypeAlias = Engine[AudioChunk, Activity, Any]
 
-INTERVAL_S: Final = 0.004
+INTERVAL_S: Final = 0.008
 """Between two batches that are not full: it makes them larger."""
-BESIDE_S: Final = 0.008
-"""Before a batch begins beside another: where one thread keeps up, two get in each other's way at the interpreter."""
+PER_STREAM_S: Final = 0.0001
+"""Batches of few streams lie only this far apart for each, while no thread is at work: about what its turn costs."""
 IN_A_ROW_S: Final = 0.1
 """A thread goes from one full batch to the next for this long, then lets others have the engine."""
-PER_STREAM_S: Final = 0.0001
-"""Batches of few streams lie only this far apart for each: about what a turn of a thread costs."""
 MAX_BATCH: Final = 64
 """Streams in a batch, for a detector that takes them one by one."""
 _log = logging.getLogger(__name__)
@@ -248,14 +246,12 @@ class Detection:
         if not self._ready and not self._ahead:
             return
         is_full = len(self._ready) >= self._full
-        if not self._runs:
-            apart = 0.0 if is_full or self._ahead else min(INTERVAL_S, PER_STREAM_S * (self.streams - 1))
-        elif is_full and not self._ahead:
-            apart = 0.0
-        elif self._runs < self._pool.engine.concurrency:
-            apart = BESIDE_S
-        else:
+        if self._runs >= self._pool.engine.concurrency and (self._ahead or not is_full):
             return
+        if is_full or (self._ahead and not self._runs):
+            apart = 0.0
+        else:
+            apart = INTERVAL_S if self._runs else min(INTERVAL_S, PER_STREAM_S * (self.streams - 1))
         wait = self._last + apart - self._loop.time()
         self._at_once = wait <= 0
         self._handle = self._loop.call_soon(self._begin) if self._at_once else self._loop.call_later(wait, self._begin)
@@ -348,7 +344,9 @@ def _judge(turns: Sequence[Turn], engine: Detector) -> None:
         if turn.stream.state_of is not type(engine):
             _contain(turn, _open, turn.stream, engine)
     if isinstance(engine, FrameDetector):
-        _hear_frames(engine, turns)
+        turns = _hear_frames(engine, turns)
+    if not turns:
+        return
     _decode([turn for turn in turns if turn.samples is None])
     left = [turn for turn in turns if turn.error is None and not turn.is_heard]
     heard = [turn for turn in left if turn.samples is not None and len(turn.samples)]
@@ -364,44 +362,51 @@ def _judge(turns: Sequence[Turn], engine: Detector) -> None:
             turn.is_flushed = True
 
 
-def _hear_frames(engine: FrameDetector[Any], turns: Sequence[Turn]) -> None:
+def _hear_frames(engine: FrameDetector[Any], turns: Sequence[Turn]) -> Sequence[Turn]:
     """Complete frames of int16 that came at a rate of the detector's: of all that have as many in one array.
 
-    A chunk for each stream, and what it holds back, would cost half as much as Silero takes. What fails here, and what
-    is anything else, is left to be heard in chunks.
+    A chunk for each stream, and what it holds back, would cost half as much as Silero takes. Gives the turns that are
+    to be heard in chunks: what fails here, and what is anything else.
     """
     sizes = {rate: 2 * engine.frame(rate) for rate in engine.sample_rates}
     alike: dict[tuple[int, int], list[tuple[Turn, bytes]]] = {}
+    left: list[Turn] = []
     for turn in turns:
         stream, rate = turn.stream, turn.stream.sample_rate
-        is_new = turn.samples is None and stream.is_plain and rate in sizes
-        if is_new and not (turn.ends or turn.error or stream.state.rest):
-            octets = b"".join([stream.rest, *cast("list[bytes]", turn.pieces)])
+        is_other = turn.ends or turn.samples is not None or turn.error is not None or not stream.is_plain
+        if is_other or stream.state.rest or rate not in sizes:
+            left.append(turn)
+        else:
+            octets = b"".join((stream.rest, *cast("list[bytes]", turn.pieces)))
             alike.setdefault((rate, len(octets) // sizes[rate]), []).append((turn, octets))
     full = engine.max_batch
     for (rate, count), same in alike.items():
+        end = count * sizes[rate]
         for together in [same[first : first + full] for first in range(0, len(same), full)]:
-            end = count * sizes[rate]
             samples = decode(b"".join([octets[:end] for _, octets in together])).reshape(len(together), -1)
             for (turn, octets), own in zip(together, samples, strict=True):
                 turn.stream.rest = octets[end:]
                 turn.stream.place(turn, own)
-            if count:
-                _judge_frames(engine, [turn for turn, _ in together], samples, rate)
+            some = [turn for turn, _ in together]
+            if count and not _judge_frames(engine, some, samples, rate):
+                left += some
+    return left
 
 
-def _judge_frames(engine: FrameDetector[Any], turns: Sequence[Turn], samples: Samples, rate: int) -> None:
+def _judge_frames(engine: FrameDetector[Any], turns: Sequence[Turn], samples: Samples, rate: int) -> bool:
+    """False: that failed and changed nothing."""
     states: list[Framed[Any]] = [turn.stream.state for turn in turns]  # it is another's if this thread is given up
     try:
         probabilities, memories = engine.checked(samples, rate, [state.memory for state in states])
     except EngineError:
         raise
     except BaseException:
-        return
+        return False
     frame_s = engine.frame(rate) / rate
     for turn, state, own, memory in zip(turns, states, probabilities, memories, strict=True):
         state.sample_rate, state.memory = rate, memory
         turn.found, turn.is_heard = (Activity(turn.start, frame_s, own),), True
+    return True
 
 
 def _open(stream: DetectedStream, engine: Detector) -> tuple[()]:

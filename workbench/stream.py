@@ -250,30 +250,25 @@ class StreamProcessor:
         if self._closed or turn.stream is not self._stream:
             return
         self._answered += turn.length
-        self._ends_taken += turn.ends
         self._changed.set()
         error = turn.error
         try:
-            self._hear(turn)
+            if self._recent is not None and (chunk := turn.chunk) is not None:
+                self._recent.append(chunk)
+            for activity in turn.found:
+                for event in self._segmenter.process(activity):
+                    self._tell(event)
+                self._frames += len(activity.probabilities)
+                self._last = activity
         except Exception as nonsense:  # of a detector
             error = nonsense
         if error is not None:
             self._fail(error)
         if turn.ends:
+            self._ends_taken += 1
             self._end()
         if self._recent is not None:
             self._recent.forget(self._segmenter.needed_from)
-
-    def _hear(self, turn: Turn) -> None:
-        if self._recent is not None and (chunk := turn.chunk) is not None:
-            self._recent.append(chunk)
-        for activity in turn.found:
-            if not activity.frame_s > 0:
-                raise ValueError(f"frames of {activity.frame_s} s")
-            for event in self._segmenter.process(activity):
-                self._tell(event)
-            self._frames += len(activity.probabilities)
-            self._last = activity
 
     def _end(self) -> None:
         """Of the speech that goes on, where the audio ends that the detector is done with."""

@@ -65,6 +65,23 @@ class _Speech:
 class Segmenter:
     """Speech of one stream. Not bound to a thread; a call takes microseconds."""
 
+    __slots__ = (
+        "_count",
+        "_floor",
+        "_frame_s",
+        "_max_s",
+        "_min_silence",
+        "_min_silence_s",
+        "_min_speech",
+        "_min_speech_s",
+        "_origin",
+        "_pad_s",
+        "_quiet",
+        "_speech",
+        "_threshold",
+        "next_id",
+    )
+
     def __init__(self, options: SegmenterOptions, *, next_id: int = 0) -> None:
         """`next_id` is that of the first segment."""
         self.next_id = next_id
@@ -104,18 +121,22 @@ class Segmenter:
         return self._speech.start if self._speech else self._padded(self._count)
 
     def process(self, activity: Activity) -> Sequence[SpeechEvent]:
-        """What is decided by `activity`. It continues the one before; after a hole in time, speech begins anew."""
+        """What is decided by `activity`. It continues the one before; after a hole in time, speech begins anew.
+
+        Raises `ValueError` for frames that do not last.
+        """
         told: list[SpeechEvent] = []
         if not self._continues(activity):
             told += self.flush()
             self._begin(activity)
         for probability in activity.probabilities.tolist():
-            if self._speech is None:
+            speech = self._speech
+            if speech is None:
                 if probability < self._threshold:
                     self._count += 1
                     continue
-                self._speech = self._speech_at(self._count, self._padded(self._count))
-            self._step(self._speech, probability, told)
+                speech = self._speech = self._speech_at(self._count, self._padded(self._count))
+            self._step(speech, probability, told)
         return told
 
     def flush(self) -> Sequence[SpeechEvent]:
@@ -124,6 +145,8 @@ class Segmenter:
         return [self._end(speech, self._time(self._count))] if speech and speech.is_announced else []
 
     def _begin(self, activity: Activity) -> None:
+        if not activity.frame_s > 0:
+            raise ValueError(f"frames of {activity.frame_s} s")
         self._origin, self._frame_s, self._count = activity.start, activity.frame_s, 0
         self._floor = max(self._floor, activity.start)
         self._min_speech, self._min_silence = self._frames(self._min_speech_s), self._frames(self._min_silence_s)
