@@ -130,20 +130,16 @@ def iterator(way: str) -> Callable[[Pcm], object]:
 
 def engine_alone(streams: int) -> Judge:
     """Our engine, without the loop and the pool."""
-    from workbench import AudioChunk, Settings
     from workbench_silero_vad import Silero  # type: ignore[import-untyped]
 
     engine = Silero(Silero.Options())
-    states = [engine.open(Settings()) for _ in range(streams)]
-    count = 0
+    memories: list[bytes | None] = [None] * streams
 
     def judge(frames: Pcm) -> None:
-        nonlocal count
         samples = frames * np.float32(1 / 32768)
         for first in range(0, streams, engine.max_batch):
-            some = range(first, min(first + engine.max_batch, streams))
-            engine.process_batch([(AudioChunk(samples[i], RATE, count * FRAME_S), states[i]) for i in some])
-        count += 1
+            some = slice(first, first + engine.max_batch)
+            _, memories[some] = engine.judge(samples[some], RATE, memories[some])
 
     return judge
 

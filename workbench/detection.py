@@ -1,8 +1,9 @@
 """Speech detection for many streams: what they have ready is judged together.
 
 A pool gives each item a rank, a retry and a reply of its own, and that costs more than Silero takes for a frame. Here
-the audio of a stream stays bytes until it goes to a worker thread with that of others, as one call of the pool; what
-the detector makes of all of it comes back as one reply.
+the audio of a stream stays bytes until it goes to a worker thread in a batch with that of others. A call of the pool is
+a stay in such a thread, for one batch or several: the next is made while the thread is at work, so that it never waits
+for the loop.
 """
 
 from __future__ import annotations
@@ -31,11 +32,11 @@ from workbench.types import Activity, AudioChunk, Samples
 Detector: TypeAlias = Engine[AudioChunk, Activity, Any]
 
 INTERVAL_S: Final = 0.008
-"""Between two batches that are not full: it makes them larger."""
+"""Between two batches that are not full: waiting makes them larger."""
 PER_STREAM_S: Final = 0.0001
-"""Batches of few streams lie only this far apart for each, while no thread is at work: about what its turn costs."""
+"""While no thread is at work, batches of few streams lie only this far apart for each stream: about what it costs."""
 IN_A_ROW_S: Final = 0.1
-"""A thread goes from one full batch to the next for this long, then lets others have the engine."""
+"""For so long a thread goes from one batch to the next before it lets others have the engine."""
 MAX_BATCH: Final = 64
 """Streams in a batch, for a detector that takes them one by one."""
 _log = logging.getLogger(__name__)
@@ -52,7 +53,8 @@ class Turn:
     ends: bool
     """Whether what the detector holds back is wanted after them."""
     samples: Samples | None = None
-    """What the detector gets; set in a worker thread. Silence as long as them where they could not be decoded."""
+    """What the detector gets of it, at its rate; set in a worker thread. Silence of that length if nothing could be
+    decoded."""
     start: float = 0.0
     """Of `samples`, seconds on the timeline."""
     is_heard: bool = False
@@ -106,9 +108,9 @@ class DetectedStream:
         self.left: asyncio.Event | None = None  # set when it is at work no more
         self.closing: asyncio.Task[None] | None = None
         self.is_plain = source_rate == sample_rate  # and all that came is int16: it is decoded together with others
-        # in a worker thread at a time
+        # from here on: used by one worker thread at a time
         self.decoder = Decoder(source_rate, sample_rate)
-        self.rest = b""  # of a frame: int16 that no turn has given the detector yet
+        self.rest = b""  # of a frame that is not complete: int16 that the detector has not got yet
         self.position = 0  # samples
         self.state: Any = None
         self.state_of: type[Detector] | None = None
@@ -141,7 +143,7 @@ class DetectedStream:
         return self.at_work or bool(self.pieces)
 
     def release(self, engine: Detector) -> None:
-        """In a worker thread. One of another class would not know its state."""
+        """In a worker thread. An engine of another class would not know the state."""
         if self.state_of is type(engine):
             engine.release(self.state)
 
@@ -184,12 +186,12 @@ class DetectedStream:
 
 @dataclass(slots=True, eq=False)
 class _Run:
-    """A stay in a worker thread, for one batch and those that wait when it is done."""
+    """A stay in a worker thread: for one batch, then for those that wait when it is done."""
 
     turns: Sequence[Turn]
     """The batch at work."""
     is_last: bool = False
-    """Whether no other follows: the engine broke once, or the loop waits for the thread no more."""
+    """Whether no batch follows: the engine broke once, or the loop waits for the thread no more."""
 
 
 class Detection:
@@ -201,7 +203,7 @@ class Detection:
         self._loop = asyncio.get_running_loop()
         self._ready: deque[DetectedStream] = deque()
         self._idle: list[Stage[AudioChunk, Activity]] = []
-        self._ahead: deque[Sequence[Turn]] = deque()  # batches for the next thread that is done with one
+        self._ahead: deque[Sequence[Turn]] = deque()  # batches that wait for a thread: one that is done, or another
         self._runs = 0
         self._lock = threading.Lock()  # for a moment, while a batch passes from one side to the other
         self._full = _at_once(pool.engine)
@@ -239,7 +241,10 @@ class Detection:
                 await stage.close()
 
     def _schedule(self) -> None:
-        """Begin at the end of this turn of the loop if there is a full batch, else a while after the last."""
+        """Set a time for the next batch: the end of this turn of the loop if it is full, else a while after the last.
+
+        While all threads are at work there is none, but one that is full is made ahead.
+        """
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
@@ -257,6 +262,7 @@ class Detection:
         self._handle = self._loop.call_soon(self._begin) if self._at_once else self._loop.call_later(wait, self._begin)
 
     def _begin(self) -> None:
+        """Make a batch. If it is full, and the only one, it waits for a thread at work; else another thread begins."""
         self._handle, self._last = None, self._loop.time()
         self._full = _at_once(self._pool.engine)  # it may have been swapped
         streams = [self._ready.popleft() for _ in range(min(self._full, len(self._ready)))]
@@ -286,8 +292,8 @@ class Detection:
     def _work(self, run: _Run, engine: Detector, _: object) -> tuple[()]:
         """In a worker thread. Called again on another engine, with what was not done, when this one breaks.
 
-        Going from one batch to the next without the loop, which tells of the first meanwhile, saves a third of the
-        time that one with Silero takes.
+        It goes from one batch to the next without the loop, which tells meanwhile what came of the first. If it waited
+        for the loop, it would be idle for a third of the time with a thousand streams and Silero.
         """
         until = time.perf_counter() + IN_A_ROW_S
         while True:
@@ -339,7 +345,7 @@ def _at_once(engine: Detector) -> int:
 
 
 def _judge(turns: Sequence[Turn], engine: Detector) -> None:
-    """What of it was not done yet."""
+    """In a worker thread: do what was not done yet of these."""
     for turn in turns:
         if turn.stream.state_of is not type(engine):
             _contain(turn, _open, turn.stream, engine)
@@ -363,10 +369,10 @@ def _judge(turns: Sequence[Turn], engine: Detector) -> None:
 
 
 def _hear_frames(engine: FrameDetector[Any], turns: Sequence[Turn]) -> Sequence[Turn]:
-    """Complete frames of int16 that came at a rate of the detector's: of all that have as many in one array.
+    """Judge complete frames of int16 at a rate that the detector takes: in one array those of streams with as many.
 
-    A chunk for each stream, and what it holds back, would cost half as much as Silero takes. Gives the turns that are
-    to be heard in chunks: what fails here, and what is anything else.
+    Chunks, and a rest of each that the detector's state holds, would cost half as much as Silero takes. Returns the
+    turns that are to be heard as chunks: those that fail here, and those of any other audio.
     """
     sizes = {rate: 2 * engine.frame(rate) for rate in engine.sample_rates}
     alike: dict[tuple[int, int], list[tuple[Turn, bytes]]] = {}
@@ -377,7 +383,8 @@ def _hear_frames(engine: FrameDetector[Any], turns: Sequence[Turn]) -> Sequence[
         if is_other or stream.state.rest or rate not in sizes:
             left.append(turn)
         else:
-            octets = b"".join((stream.rest, *cast("list[bytes]", turn.pieces)))
+            pieces = cast("list[bytes]", turn.pieces)
+            octets = pieces[0] if len(pieces) == 1 and not stream.rest else b"".join((stream.rest, *pieces))
             alike.setdefault((rate, len(octets) // sizes[rate]), []).append((turn, octets))
     full = engine.max_batch
     for (rate, count), same in alike.items():
@@ -394,8 +401,8 @@ def _hear_frames(engine: FrameDetector[Any], turns: Sequence[Turn]) -> Sequence[
 
 
 def _judge_frames(engine: FrameDetector[Any], turns: Sequence[Turn], samples: Samples, rate: int) -> bool:
-    """False: that failed and changed nothing."""
-    states: list[Framed[Any]] = [turn.stream.state for turn in turns]  # it is another's if this thread is given up
+    """Whether that worked. If not, it changed nothing."""
+    states: list[Framed[Any]] = [turn.stream.state for turn in turns]  # if this thread is given up, streams get others
     try:
         probabilities, memories = engine.checked(samples, rate, [state.memory for state in states])
     except EngineError:
@@ -415,7 +422,7 @@ def _open(stream: DetectedStream, engine: Detector) -> tuple[()]:
 
 
 def _decode(turns: Sequence[Turn]) -> None:
-    """Bytes of all in one array: for each alone, calls into numpy would cost the most."""
+    """Set what the detector gets. Bytes of all in one array: for each alone, calls into numpy would cost the most."""
     plain = [turn.stream.is_plain for turn in turns]  # once: the loop may change it, for what comes after these
     octets = [piece for turn in compress(turns, plain) for piece in (turn.stream.rest, *turn.pieces)]
     samples, at = decode(b"".join(cast("list[bytes]", octets))), 0
@@ -436,7 +443,7 @@ def _decode(turns: Sequence[Turn]) -> None:
 
 
 def _hear_together(engine: BatchEngine[AudioChunk, Activity, Any], turns: Sequence[Turn]) -> bool:
-    """False: that failed and changed nothing, so that only the culprit fails when they are heard one by one."""
+    """False if it failed and changed nothing: heard one by one, only the culprit fails then."""
     try:
         results = engine.process_batch([(chunk, turn.stream.state) for turn in turns if (chunk := turn.chunk)])
         count = len(results)

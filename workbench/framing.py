@@ -1,4 +1,4 @@
-"""Detectors that judge audio in frames of one length: which samples make a frame, and when, is settled here."""
+"""Detectors that judge audio in frames of one length. Cutting the audio of each stream into frames is done here."""
 
 from __future__ import annotations
 
@@ -17,42 +17,47 @@ Memory = TypeVar("Memory")
 
 @dataclass(slots=True)
 class Framed(Generic[Memory]):
-    """What is remembered of one stream."""
+    """What is remembered of one stream, from one chunk to the next."""
 
     memory: Memory | None = None
     """What the detector remembers; None: it has heard nothing."""
     sample_rate: int = 0
     """Hertz of its audio; 0: none has come."""
     rest: bytes = b""
-    """What has come of the next frame; float32."""
+    """What has come of the next frame: bytes of float32."""
     start: float = 0.0
-    """Of the first sample in `rest`; seconds on the timeline."""
+    """Of the first sample in `rest`, if there is one; seconds on the timeline."""
 
 
 Work: TypeAlias = Sequence[tuple[AudioChunk, Framed[Memory]]]
+"""What `process_batch` gets: a chunk of each of several streams, and what is remembered of the stream."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Judged(Generic[Memory]):
-    """What comes of chunks of some streams that complete as many frames each, before any of these has changed."""
+    """What was judged of chunks that complete the same number of frames in each of some streams.
+
+    No stream has changed yet.
+    """
 
     rate: int
     count: int
-    """Frames."""
+    """Complete frames of each stream."""
     places: list[int]
     """Of the streams among the items of the call."""
     octets: list[bytes]
-    """The samples of each: what was left of the last chunk, and this one."""
+    """The samples of each stream: what was left of the last chunk, and this one. Float32."""
     probabilities: Samples
     """(stream, frame)"""
     memories: Sequence[Memory | None]
+    """What is remembered of each stream from now on."""
 
 
 class FrameDetector(BatchEngine[AudioChunk, Activity, Framed[Memory]], Detector[Framed[Memory]]):
-    """A detector gives `frame` and `judge`; chunks of any size, an incomplete last frame and times are not its concern.
+    """A detector that judges frames of one length. It implements `frame` and `judge`.
 
-    `Memory` is what it remembers of one stream from one frame to the next: a value that `judge` never changes, or what
-    nobody can copy.
+    Chunks of any size, incomplete frames and times are not its concern. `Memory` is what it remembers of one stream
+    from one frame to the next: a value that `judge` replaces and never changes, unless nobody can copy it.
     """
 
     @abstractmethod
@@ -63,17 +68,18 @@ class FrameDetector(BatchEngine[AudioChunk, Activity, Framed[Memory]], Detector[
     def judge(
         self, samples: Samples, sample_rate: int, memories: Sequence[Memory | None]
     ) -> tuple[Samples, Sequence[Memory]]:
-        """How likely each frame is speech, and what is remembered next.
+        """How likely each frame is speech, and what to remember of each stream.
 
-        `samples` (B, T * frame), not to be written to, are the next T >= 1 frames of B >= 1 streams, at most
-        `max_batch`; `memories` is what is known of each, None for one that begins. Gives probabilities (B, T) in
-        [0, 1], and B memories. In a worker thread, like `process`; when it raises, the streams are as they were.
+        `samples` (B, T * frame), float32 in [-1, 1] and not to be written to, are the next T >= 1 frames of each of B
+        streams, 1 to `max_batch`. `memories` is what was remembered of each of them, None for one that begins. Returns
+        probabilities (B, T), float32 in [0, 1], and B memories. Called in a worker thread, like `process`. It may
+        raise; the streams stay as they were then.
         """
 
     def checked(
         self, samples: Samples, sample_rate: int, memories: Sequence[Memory | None]
     ) -> tuple[Samples, Sequence[Memory]]:
-        """What `judge` gives. Raises `TypeError` if that is not what it should be."""
+        """What `judge` returns. Raises `TypeError` if there is not one probability a frame and one memory a stream."""
         probabilities, after = self.judge(samples, sample_rate, memories)
         shape = (len(samples), samples.shape[1] // self.frame(sample_rate))
         if probabilities.shape != shape or len(after) != len(memories):
@@ -103,7 +109,10 @@ class FrameDetector(BatchEngine[AudioChunk, Activity, Framed[Memory]], Detector[
         return self.process(AudioChunk(silence, rate, state.start + pending / rate), state)
 
     def _alike(self, work: Work[Memory]) -> dict[tuple[int, int], list[int]]:
-        """Places in `work` of streams with one sample rate that complete as many frames, by both."""
+        """Places in `work`, by sample rate and by how many frames are complete.
+
+        Raises `ValueError` for a sample rate that is not taken, or not that of the stream.
+        """
         for rate, before in {(chunk.sample_rate, state.sample_rate) for chunk, state in work}:
             if rate not in self.sample_rates:
                 known = " or ".join(map(str, sorted(self.sample_rates)))
@@ -118,6 +127,7 @@ class FrameDetector(BatchEngine[AudioChunk, Activity, Framed[Memory]], Detector[
         return found
 
     def _judge(self, work: Work[Memory], rate: int, count: int, places: list[int]) -> _Judged[Memory]:
+        """Judge `count` frames of each of the streams at `places`. Changes none of them."""
         octets = [work[i][1].rest + np.asarray(work[i][0].samples, np.float32).tobytes() for i in places]
         memories = [work[i][1].memory for i in places]
         if not count:

@@ -126,7 +126,9 @@ class Segmenter:
         Raises `ValueError` for frames that do not last.
         """
         told: list[SpeechEvent] = []
-        if not self._continues(activity):
+        frame_s = activity.frame_s
+        after = activity.start - self._origin - self._count * frame_s
+        if frame_s != self._frame_s or abs(after) > frame_s / 2:
             told += self.flush()
             self._begin(activity)
         for probability in activity.probabilities.tolist():
@@ -213,11 +215,6 @@ class Segmenter:
     def _end(self, speech: _Speech, end: float) -> SpeechEnded:
         self._floor = end
         return SpeechEnded(segment_id=self.next_id - 1, start=speech.start, end=end)
-
-    def _continues(self, activity: Activity) -> bool:
-        frame_s = self._frame_s
-        expected = self._origin + self._count * frame_s
-        return activity.frame_s == frame_s and abs(activity.start - expected) <= frame_s / 2
 
     def _padded(self, frame: int) -> float:
         """Where a segment begins whose speech begins with `frame`."""
