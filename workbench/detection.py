@@ -2,7 +2,7 @@
 
 A pool gives each item a rank, a retry and a reply of its own, and that costs more than Silero takes for a frame. Here
 the audio of a stream stays bytes until it goes to a worker thread in a batch with that of others. A call of the pool is
-a stay in such a thread, for one batch or several: the next is made while the thread is at work, so that it never waits
+a stay in such a thread, for one batch or several: while it is at work the next full one is made, and it need not wait
 for the loop.
 """
 
@@ -262,7 +262,7 @@ class Detection:
         self._handle = self._loop.call_soon(self._begin) if self._at_once else self._loop.call_later(wait, self._begin)
 
     def _begin(self) -> None:
-        """Make a batch. If it is full, and the only one, it waits for a thread at work; else another thread begins."""
+        """Make a batch. If it is full and no other waits, a thread at work will take it; else another begins."""
         self._handle, self._last = None, self._loop.time()
         self._full = _at_once(self._pool.engine)  # it may have been swapped
         streams = [self._ready.popleft() for _ in range(min(self._full, len(self._ready)))]
@@ -369,10 +369,11 @@ def _judge(turns: Sequence[Turn], engine: Detector) -> None:
 
 
 def _hear_frames(engine: FrameDetector[Any], turns: Sequence[Turn]) -> Sequence[Turn]:
-    """Judge complete frames of int16 at a rate that the detector takes: in one array those of streams with as many.
+    """Judge the complete frames of int16 at a rate that the detector takes.
 
-    Chunks, and a rest of each that the detector's state holds, would cost half as much as Silero takes. Returns the
-    turns that are to be heard as chunks: those that fail here, and those of any other audio.
+    Streams that have the same number of them go into one array. A chunk for each, and what is left of it in the
+    detector's state, would cost half as much as Silero takes. Returns the turns that are to be heard as chunks: those
+    that fail here, and those of any other audio.
     """
     sizes = {rate: 2 * engine.frame(rate) for rate in engine.sample_rates}
     alike: dict[tuple[int, int], list[tuple[Turn, bytes]]] = {}

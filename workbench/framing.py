@@ -72,8 +72,8 @@ class FrameDetector(BatchEngine[AudioChunk, Activity, Framed[Memory]], Detector[
 
         `samples` (B, T * frame), float32 in [-1, 1] and not to be written to, are the next T >= 1 frames of each of B
         streams, 1 to `max_batch`. `memories` is what was remembered of each of them, None for one that begins. Returns
-        probabilities (B, T), float32 in [0, 1], and B memories. Called in a worker thread, like `process`. It may
-        raise; the streams stay as they were then.
+        probabilities (B, T), float32 in [0, 1], and B memories. Called in a worker thread, like `process`. If
+        it raises, the streams are as they were.
         """
 
     def checked(
