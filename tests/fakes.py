@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Final, TypeAlias, TypeVar
 import numpy as np
 
 from workbench.engines import BatchEngine, Capture, Detector, Engine, Recognizer, Settings, StageKind, Stateless
+from workbench.framing import FrameDetector
 from workbench.hookspecs import Register, hookimpl
 from workbench.models import Model
 from workbench.plugins import Plugin, Registry
@@ -349,6 +350,26 @@ class Loudness(BatchEngine[AudioChunk, Activity, Log], Detector[Log]):
         loud = np.abs(samples[:whole].reshape(-1, self.frame)).max(axis=1, initial=0.0) > 0.01
         frame_s = self.frame / chunk.sample_rate
         return [Activity(start, frame_s, loud.astype(np.float32))] if whole else []
+
+
+class LoudFrames(FrameDetector[int]):
+    """The same, given whole frames, and with what is incomplete at the end. Its memory is how many it has heard."""
+
+    name = "loud frames"
+    sample_rates: Sequence[int] = (16_000, 8_000)
+    frame_s: ClassVar[float] = 0.032
+
+    def __init__(self) -> None:
+        """Takes no options."""
+
+    def frame(self, sample_rate: int) -> int:
+        return round(self.frame_s * sample_rate)
+
+    def judge(
+        self, samples: Samples, sample_rate: int, memories: Sequence[int | None]
+    ) -> tuple[Samples, Sequence[int]]:
+        peaks = np.abs(samples.reshape(len(samples), -1, self.frame(sample_rate))).max(axis=2)
+        return (peaks > 0.01).astype(np.float32), [(heard or 0) + peaks.shape[1] for heard in memories]
 
 
 class Recording(Capture):
