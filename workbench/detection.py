@@ -14,6 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from itertools import compress
@@ -336,6 +337,8 @@ class Detection:
                 stream.take(turn)
             except Exception:  # other streams still wait for their turns
                 _log.exception("what was detected could not be taken")
+            if is_lost:
+                turn.stream = copy(stream)  # which the thread changes instead, should it come back
         self._schedule()
 
 
@@ -348,7 +351,7 @@ def _judge(turns: Sequence[Turn], engine: Detector) -> None:
     """In a worker thread: do what was not done yet of these."""
     for turn in turns:
         if turn.stream.state_of is not type(engine):
-            _contain(turn, _open, turn.stream, engine)
+            _contain(turn, _open, turn, engine)
     if isinstance(engine, FrameDetector):
         turns = _hear_frames(engine, turns)
     if not turns:
@@ -417,8 +420,9 @@ def _judge_frames(engine: FrameDetector[Any], turns: Sequence[Turn], samples: Sa
     return True
 
 
-def _open(stream: DetectedStream, engine: Detector) -> tuple[()]:
-    stream.state, stream.state_of = engine.open(Settings()), type(engine)
+def _open(turn: Turn, engine: Detector) -> tuple[()]:
+    state = engine.open(Settings())
+    turn.stream.state, turn.stream.state_of = state, type(engine)  # only now: meanwhile it may be another's
     return ()
 
 
