@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterable, Sequence
+from copy import copy
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
-from tests.fakes import Loudness, run, until
+from tests.fakes import LoudFrames, Loudness, run, until
+from workbench import detection
 from workbench.audio.pcm import Cutter, Piece
 from workbench.detection import DetectedStream, Detection, Turn
 from workbench.engines import Detector, Settings
 from workbench.errors import EngineError, EngineHung, PoolClosed
 from workbench.pool import Pool
+from workbench.threads import busy
 from workbench.types import Activity, AudioChunk, Samples
 
 RATE = 16_000
@@ -485,5 +488,232 @@ def test_a_program_that_ends_while_streams_close_leaves_none_of_the_others_behin
             await other.judged()
             assert other.probabilities == [1.0]
             await other.stream.close()
+
+    run(test)
+
+
+class FrameEar(LoudFrames):
+    """Fails when it hears its `trigger`, until `failures` are used up."""
+
+    trigger: ClassVar[float] = 0.9
+    failures: ClassVar[int] = 0
+    error: ClassVar[type[Exception]] = ValueError
+
+    def judge(self, samples: Samples, sample_rate: int, memories: Sequence[int | None]) -> Any:
+        if type(self).failures and np.any(samples > self.trigger):
+            type(self).failures -= 1
+            raise type(self).error("too loud")
+        return super().judge(samples, sample_rate, memories)
+
+
+def heard(one: Listener) -> Samples:
+    """All that the detector got of a stream."""
+    return np.concatenate([turn.samples for turn in one.turns if turn.samples is not None])
+
+
+def starts(one: Listener) -> list[float]:
+    return [found.start for turn in one.turns for found in turn.found]
+
+
+def test_only_the_stream_fails_whose_frames_cannot_be_judged() -> None:
+    class Picky(FrameEar):
+        failures = 99
+
+    async def test() -> None:
+        async with Pool(Picky) as pool:
+            good, bad = [Listener(pool) for _ in range(5)], Listener(pool)
+            for one in (*good, bad):
+                one.hear(frames(0.0, 1.0 if one is bad else 0.5))
+                one.hear(frames(0.5)[:300])
+            for one in good:
+                await one.judged()
+                assert (one.probabilities, one.errors) == ([0.0, 1.0], [])
+                assert one.stream.state.memory == 2
+            await bad.judged()
+            assert [str(error) for error in bad.errors] == ["too loud"]
+            bad.hear(frames(0.5)[300:])
+            await bad.judged()
+            assert (bad.probabilities, bad.stream.state.memory) == ([1.0], 1)
+            assert starts(bad) == [2 * FRAME_S]
+            for one in (*good, bad):
+                await one.stream.close()
+
+    run(test)
+
+
+def test_an_engine_that_breaks_costs_no_stream_a_frame_of_those_judged_in_one_array() -> None:
+    class Broken(FrameEar):
+        failures = 1
+        error = EngineError
+
+    async def test() -> None:
+        async with Pool(Broken) as pool:
+            listeners = [Listener(pool) for _ in range(30)]
+            for index, one in enumerate(listeners):
+                one.hear(random_frames(index, 5 + index % 3)[: -100 * (index % 2) or None])
+                one.hear(frames(1.0 if index == 17 else 0.5))
+                one.hear(random_frames(index)[: 40 * index])
+            for index, one in enumerate(listeners):
+                await one.judged()
+                one.hear(random_frames(index, 3))
+                one.stream.end()
+            for index, one in enumerate(listeners):
+                await one.judged()
+                first = random_frames(index, 5 + index % 3)[: -100 * (index % 2) or None]
+                talk = np.concatenate([first, frames(0.5), random_frames(index)[: 40 * index], random_frames(index, 3)])
+                expected = [float(talk[at : at + 512].max() > 0.01) for at in range(0, len(talk), 512)]
+                assert (one.probabilities, one.errors) == (expected, [])
+                assert one.stream.state.memory == len(expected)
+                assert len(heard(one)) == len(talk)
+                await one.stream.close()
+            assert Broken.failures == 0
+
+    run(test)
+
+
+def test_what_is_held_back_for_a_frame_goes_on_to_a_detector_of_other_frames_or_of_chunks() -> None:
+    class Long(LoudFrames):
+        frame_s = 0.048
+
+    kinds: list[type[Detector[Any]]] = [Long, Loudness, LoudFrames, LoudFrames]
+
+    async def test() -> None:
+        async with Pool(LoudFrames) as pool:
+            one = Listener(pool)
+            talk = np.random.default_rng(5).uniform(-0.5, 0.5, 4000).astype(np.float32)
+            parts = np.split(talk, [700, 1500, 2700])
+            for part, kind in zip(parts, kinds, strict=True):
+                one.hear(part)
+                await one.judged()
+                await pool.swap(kind)
+            one.stream.end()
+            await one.judged()
+            assert np.array_equal(heard(one), (talk * 32767).astype(np.int16) / np.float32(32768))
+            lengths = [len(turn.samples) for turn in one.turns if turn.samples is not None]
+            assert lengths == [512, 768, 220 + 1200, 1024, 276]
+            assert [turn.start * RATE for turn in one.turns] == pytest.approx([0, 512, 1280, 2700, 3724])
+            await one.stream.close()
+
+    run(test)
+
+
+def test_a_stream_that_goes_on_with_floats_in_the_middle_of_a_frame_keeps_every_sample() -> None:
+    async def test() -> None:
+        async with Pool(LoudFrames) as pool:
+            one, other = Listener(pool), Listener(pool)
+            talk = np.repeat(np.array([0.0, 0.5, 0.0, 0.5], np.float32), 512)
+            for listener in (one, other):
+                listener.hear(talk[:700])
+                await listener.judged()
+            one.stream.put(Cutter(RATE, "pcm_f32le").cut(talk[700:1300].copy()))
+            other.hear(talk[700:1300])
+            one.hear(talk[1300:])  # bytes again
+            other.hear(talk[1300:])
+            for listener in (one, other):
+                await listener.judged()
+                assert listener.probabilities == [0.0, 1.0, 0.0, 1.0]
+                assert len(heard(listener)) == len(talk)
+                assert starts(listener)[:2] == [0.0, FRAME_S]
+            assert np.allclose(heard(one), heard(other), atol=1e-4)
+            for listener in (one, other):
+                await listener.stream.close()
+
+    run(test)
+
+
+@pytest.mark.parametrize("failures", [0, 1])
+def test_a_full_batch_follows_in_the_same_thread_without_the_loop_and_breaks_like_any(
+    failures: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Following(LoudFrames):
+        max_batch = 2
+        begun, go_on, followed = threading.Event(), threading.Event(), threading.Event()
+
+        def judge(self, samples: Samples, sample_rate: int, memories: Sequence[int | None]) -> Any:
+            if not Following.begun.is_set():
+                Following.begun.set()
+                assert Following.go_on.wait(30)
+            elif not Following.followed.is_set():
+                Following.followed.set()
+                if failures:
+                    raise EngineError("broke")
+            return super().judge(samples, sample_rate, memories)
+
+    monkeypatch.setattr(detection, "IN_A_ROW_S", 60.0)  # however busy the machine is
+
+    async def test() -> None:
+        async with Pool(Following) as pool:
+            listeners = [Listener(pool) for _ in range(4)]
+            for one in listeners[:2]:
+                one.hear(frames(0.5, 0.0)[:700])
+            await until(Following.begun.is_set)
+            for one in listeners[2:]:
+                one.hear(frames(0.5, 0.0)[:700])
+            await until(lambda: all(one.stream.at_work for one in listeners))
+            Following.go_on.set()
+            assert Following.followed.wait(30), "it waits for the loop, which this holds up"
+            for one in listeners:
+                await one.judged()
+                one.hear(frames(0.5, 0.0)[700:])
+                await one.judged()
+                assert (one.probabilities, one.errors) == ([1.0, 0.0], [])
+                assert one.stream.state.memory == 2
+                await one.stream.close()
+
+    run(test)
+
+
+@pytest.mark.parametrize("hangs_in", ["open", "judge", "process"])
+def test_a_thread_that_comes_back_after_it_was_given_up_changes_nothing_of_its_streams(hangs_in: str) -> None:
+    class Late(LoudFrames):
+        let_go = threading.Event()
+        calls: ClassVar[list[str]] = []
+
+        def hang(self, call: str) -> None:
+            Late.calls.append(call)
+            if call == hangs_in and Late.calls.count(call) == (2 if call == "open" else 1):  # one is the pool's own
+                assert Late.let_go.wait(30)
+
+        def open(self, settings: Settings) -> Any:
+            self.hang("open")
+            return super().open(settings)
+
+        def judge(self, samples: Samples, sample_rate: int, memories: Sequence[int | None]) -> Any:
+            self.hang("judge")
+            return super().judge(samples, sample_rate, memories)
+
+        def process(self, item: AudioChunk, state: Any) -> Iterable[Activity]:
+            self.hang("process")
+            return super().process(item, state)
+
+        def process_batch(self, work: Sequence[tuple[AudioChunk, Any]]) -> Any:
+            if "process" not in Late.calls and hangs_in == "process":
+                raise ValueError("not together")
+            return super().process_batch(work)
+
+    def known(one: Listener) -> Any:
+        stream = one.stream
+        return stream.state, copy(stream.state), stream.state_of, stream.rest, stream.position
+
+    async def test() -> None:
+        async with Pool(Late, hang_s=0.5) as pool:
+            lost = [Listener(pool), Listener(pool), Listener(pool), Listener(pool, 8_000)]
+            for one, length in zip(lost, (700, 1300, 700, 3000), strict=True):
+                one.hear(np.full(length, 0.5, np.float32))
+            lost[2].stream.put(np.full(700, 0.5, np.float32))
+            for one in lost:
+                await one.judged()
+                assert isinstance(one.errors[0], EngineHung)
+                one.hear(frames(*[0.5] * 10)[:-200])
+                await one.judged()
+                assert set(one.probabilities) == {1.0}
+                assert one.stream.position == len(heard(one))
+            before, at_work = [known(one) for one in lost], busy()
+            Late.let_go.set()
+            await until(lambda: busy() < at_work)
+            for one, then in zip(lost, before, strict=True):
+                assert known(one) == then
+                assert one.stream.state is then[0]
+                await one.stream.close()
 
     run(test)
