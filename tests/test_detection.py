@@ -717,3 +717,55 @@ def test_a_thread_that_comes_back_after_it_was_given_up_changes_nothing_of_its_s
                 await one.stream.close()
 
     run(test)
+
+
+def test_a_batch_that_breaks_its_engine_is_tried_again_where_the_one_before_it_was_too() -> None:
+    class Breaking(LoudFrames):
+        max_batch = 2
+        begun, go_on = threading.Event(), threading.Event()
+        calls: ClassVar[int] = 0
+
+        def judge(self, samples: Samples, sample_rate: int, memories: Sequence[int | None]) -> Any:
+            Breaking.calls += 1
+            Breaking.begun.set()
+            assert Breaking.go_on.wait(30)
+            if Breaking.calls in (1, 3):  # the first of each batch
+                raise EngineError("broke")
+            return super().judge(samples, sample_rate, memories)
+
+    async def test() -> None:
+        async with Pool(Breaking) as pool:
+            listeners = [Listener(pool) for _ in range(4)]
+            for one in listeners[:2]:
+                one.hear(frames(0.5, 0.0))
+            await until(Breaking.begun.is_set)
+            for one in listeners[2:]:
+                one.hear(frames(0.5, 0.0))
+            await until(lambda: all(one.stream.at_work for one in listeners))
+            Breaking.go_on.set()
+            for one in listeners:
+                await one.judged()
+                assert (one.probabilities, one.errors) == ([1.0, 0.0], [])
+                await one.stream.close()
+            assert Breaking.calls == 4
+
+    run(test)
+
+
+def test_a_part_of_a_frame_that_could_not_be_judged_at_an_end_is_judged_with_what_follows() -> None:
+    class Once(FrameEar):
+        failures = 1
+
+    async def test() -> None:
+        async with Pool(Once) as pool:
+            one = Listener(pool)
+            one.hear(frames(1.0)[:300])
+            one.stream.end()
+            await one.judged()
+            assert [str(error) for error in one.errors] == ["too loud"]
+            one.hear(frames(0.5, 0.0)[300:])
+            await one.judged()
+            assert (one.probabilities, starts(one)) == ([1.0, 0.0], [0.0])
+            await one.stream.close()
+
+    run(test)
