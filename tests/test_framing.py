@@ -148,7 +148,7 @@ def test_frames_after_a_flush_begin_with_the_next_chunk_and_go_on_with_the_memor
     assert told([next_]) == pytest.approx([samples[5:13].max() / 2, samples[13:].max() / 3])
 
 
-def test_frames_after_a_hole_lie_where_their_audio_is() -> None:
+def test_frames_after_a_hole_begin_with_what_comes_after_it() -> None:
     engine, samples = Fading(), noise(40)
     state = engine.open(Settings())
     parts = [(0, 11, 0.0), (11, 18, 1.0), (18, 40, 2.0)]
@@ -157,11 +157,29 @@ def test_frames_after_a_hole_lie_where_their_audio_is() -> None:
         for first, end, start in parts
         for activity in engine.process(AudioChunk(samples[first:end], 16_000, start), state)
     ]
-    after_holes = 1.0 + 5 / 16_000  # where the samples begin that were left of the chunk before
-    assert [activity.start for activity in found] == pytest.approx([0.0, FRAME_S, after_holes])
+    assert [activity.start for activity in found] == [0.0, 2.0]
+    assert told(found) == pytest.approx([samples[:8].max(), samples[18:26].max() / 2, samples[26:34].max() / 3])
+    (last,) = engine.flush(state)
+    assert last.start == pytest.approx(2.0 + 2 * FRAME_S)
+
+
+def test_a_start_that_is_off_by_less_than_half_a_frame_makes_no_hole() -> None:
+    engine, samples = Fading(), noise(40)
+    state = engine.open(Settings())
+    found = [*engine.process(AudioChunk(samples[:11], 16_000, 0.0), state)]
+    found += engine.process(AudioChunk(samples[11:], 16_000, 14 / 16_000), state)
     assert told(found) == pytest.approx(expected(samples))
-    later = engine.process(AudioChunk(noise(8), 16_000, 3.0), state)
-    assert [activity.start for activity in later] == [3.0]
+
+
+def test_frames_after_a_chunk_that_failed_lie_where_their_audio_is() -> None:
+    engine = Choosy()
+    state = engine.open(Settings())
+    list(engine.process(AudioChunk(noise(3), 16_000, 0.0), state))
+    with pytest.raises(RuntimeError, match="too loud"):
+        engine.process(AudioChunk(np.ones(800, np.float32), 16_000, 3 / 16_000), state)
+    (activity,) = engine.process(AudioChunk(noise(16), 16_000, 803 / 16_000), state)
+    assert activity.start == 803 / 16_000
+    assert len(activity.probabilities) == 2
 
 
 def wrong_shape(probabilities: Samples, memories: Sequence[int]) -> tuple[Samples, Sequence[int]]:
@@ -181,19 +199,24 @@ def test_a_judge_that_gives_too_little_is_told_and_changes_no_stream(spoil: Call
             probabilities, after = super().judge(samples, sample_rate, memories)
             return spoil(probabilities, after) if probabilities.shape[1] > 1 else (probabilities, after)
 
-    refuses(Spoilt(), AudioChunk(noise(16), 16_000, 1.0), TypeError, "fading gave probabilities of shape")
+    refuses(Spoilt(), AudioChunk(noise(16), 16_000, 13 / 16_000), TypeError, "fading gave probabilities of shape")
 
 
 def test_a_judge_that_raises_changes_no_stream() -> None:
-    refuses(Choosy(), AudioChunk(np.ones(16, np.float32), 16_000, 1.0), RuntimeError, "too loud")
+    refuses(Choosy(), AudioChunk(np.ones(16, np.float32), 16_000, 13 / 16_000), RuntimeError, "too loud")
 
 
 def test_a_rate_that_the_detector_does_not_take_changes_no_stream() -> None:
-    refuses(Fading(), AudioChunk(noise(16), 44_100, 1.0), ValueError, "fading takes 8000 or 16000 Hz audio, not 44100")
+    refuses(
+        Fading(),
+        AudioChunk(noise(16), 44_100, 13 / 16_000),
+        ValueError,
+        "fading takes 8000 or 16000 Hz audio, not 44100",
+    )
 
 
 def test_a_rate_that_changes_within_a_stream_changes_no_stream() -> None:
-    refuses(Fading(), AudioChunk(noise(16), 8_000, 1.0), ValueError, "16000 Hz audio cannot go on at 8000 Hz")
+    refuses(Fading(), AudioChunk(noise(16), 8_000, 13 / 16_000), ValueError, "16000 Hz audio cannot go on at 8000 Hz")
 
 
 def refuses(engine: Fading, bad: AudioChunk, error: type[Exception], message: str) -> None:
@@ -202,7 +225,9 @@ def refuses(engine: Fading, bad: AudioChunk, error: type[Exception], message: st
     states: list[Framed[int]] = [engine.open(Settings()) for _ in (*heard, "one that begins")]
     engine.process_batch(list(zip(heard, states, strict=False)))
     before = [copy(state) for state in states]
-    others = [AudioChunk(noise(length), 16_000, 1.0) for length in (8, 0, 4, 9)]
+    others = [
+        AudioChunk(noise(length), 16_000, before / 16_000) for length, before in ((8, 12), (0, 11), (4, 3), (9, 0))
+    ]
     with pytest.raises(error, match=message):
         engine.process_batch(list(zip([*others[:2], bad, *others[2:]], states, strict=True)))
     assert states == before

@@ -34,23 +34,15 @@ Work: TypeAlias = Sequence[tuple[AudioChunk, Framed[Memory]]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Judged(Generic[Memory]):
-    """What was judged of chunks that complete the same number of frames in each of some streams.
+class _Heard:
+    """What one stream of a call is judged by: a chunk, after what was left of the one before."""
 
-    No stream has changed yet.
-    """
-
-    rate: int
-    count: int
-    """Complete frames of each stream."""
-    places: list[int]
-    """Of the streams among the items of the call."""
-    octets: list[bytes]
-    """The samples of each stream: what was left of the last chunk, and this one. Float32."""
-    probabilities: Samples
-    """(stream, frame)"""
-    memories: Sequence[Memory | None]
-    """What is remembered of each stream from now on."""
+    place: int
+    """Among the items of the call."""
+    start: float
+    """Of the first sample, seconds on the timeline."""
+    octets: bytes
+    """Samples, float32."""
 
 
 class FrameDetector(BatchEngine[AudioChunk, Activity, Framed[Memory]], Detector[Framed[Memory]]):
@@ -93,10 +85,22 @@ class FrameDetector(BatchEngine[AudioChunk, Activity, Framed[Memory]], Detector[
         return Framed()
 
     def process_batch(self, work: Work[Memory]) -> list[Iterable[Activity]]:
-        judged = [self._judge(work, rate, count, places) for (rate, count), places in self._alike(work).items()]
+        self._check(work)
+        alike: dict[tuple[int, int], list[_Heard]] = {}
+        for place, (chunk, state) in enumerate(work):
+            heard = self._heard(place, chunk, state)
+            count = len(heard.octets) // 4 // self.frame(chunk.sample_rate)
+            alike.setdefault((chunk.sample_rate, count), []).append(heard)
+        judged = [self._judge(work, rate, count, streams) for (rate, count), streams in alike.items()]
         results: list[Iterable[Activity]] = [()] * len(work)
-        for streams in judged:  # nothing has failed: only now may the states change
-            self._advance(work, streams, results)
+        for ((rate, count), streams), (probabilities, memories) in zip(alike.items(), judged, strict=True):
+            used = count * self.frame(rate)
+            for heard, own, memory in zip(streams, probabilities, memories, strict=True):
+                chunk, state = work[heard.place]  # nothing has failed: only now may it change
+                if count:
+                    results[heard.place] = (Activity(heard.start, self.frame(rate) / rate, own),)
+                state.sample_rate, state.rest, state.memory = rate, heard.octets[4 * used :], memory
+                state.start = chunk.end - len(state.rest) / 4 / rate
         return results
 
     def flush(self, state: Framed[Memory]) -> Iterable[Activity]:
@@ -108,44 +112,30 @@ class FrameDetector(BatchEngine[AudioChunk, Activity, Framed[Memory]], Detector[
         silence = np.zeros(self.frame(rate) - pending, np.float32)
         return self.process(AudioChunk(silence, rate, state.start + pending / rate), state)
 
-    def _alike(self, work: Work[Memory]) -> dict[tuple[int, int], list[int]]:
-        """Places in `work`, by sample rate and by how many frames are complete.
-
-        Raises `ValueError` for a sample rate that is not taken, or not that of the stream.
-        """
+    def _check(self, work: Work[Memory]) -> None:
+        """Raises `ValueError` for a sample rate that is not taken, or not that of the stream."""
         for rate, before in {(chunk.sample_rate, state.sample_rate) for chunk, state in work}:
             if rate not in self.sample_rates:
                 known = " or ".join(map(str, sorted(self.sample_rates)))
                 raise ValueError(f"{self.name} takes {known} Hz audio, not {rate} Hz")
             if before not in (rate, 0):
                 raise ValueError(f"a stream of {before} Hz audio cannot go on at {rate} Hz")
-        found: dict[tuple[int, int], list[int]] = {}
-        for place, (chunk, state) in enumerate(work):
-            rate = chunk.sample_rate
-            count = (len(chunk.samples) + len(state.rest) // 4) // self.frame(rate)
-            found.setdefault((rate, count), []).append(place)
-        return found
 
-    def _judge(self, work: Work[Memory], rate: int, count: int, places: list[int]) -> _Judged[Memory]:
-        """Judge `count` frames of each of the streams at `places`. Changes none of them."""
-        octets = [work[i][1].rest + np.asarray(work[i][0].samples, np.float32).tobytes() for i in places]
-        memories = [work[i][1].memory for i in places]
+    def _heard(self, place: int, chunk: AudioChunk, state: Framed[Memory]) -> _Heard:
+        """What was left is heard no more where a hole of half a frame is between: what follows would come too early."""
+        octets, rate = np.asarray(chunk.samples, np.float32).tobytes(), chunk.sample_rate
+        end = state.start + len(state.rest) / 4 / rate
+        if state.rest and abs(chunk.start - end) * rate < self.frame(rate) / 2:
+            return _Heard(place, state.start, state.rest + octets)
+        return _Heard(place, chunk.start, octets)
+
+    def _judge(
+        self, work: Work[Memory], rate: int, count: int, streams: Sequence[_Heard]
+    ) -> tuple[Samples, Sequence[Memory | None]]:
+        """Judge `count` frames of each. Changes no state."""
+        memories = [work[heard.place][1].memory for heard in streams]
         if not count:
-            return _Judged(rate, count, places, octets, np.empty((len(places), 0), np.float32), memories)
+            return np.empty((len(streams), 0), np.float32), memories
         end = 4 * count * self.frame(rate)
-        samples = np.frombuffer(b"".join([one[:end] for one in octets]), np.float32)
-        return _Judged(rate, count, places, octets, *self.checked(samples.reshape(len(places), -1), rate, memories))
-
-    def _advance(self, work: Work[Memory], judged: _Judged[Memory], results: list[Iterable[Activity]]) -> None:
-        """Move each stream on to where its next chunk starts, and set its result."""
-        rate, used = judged.rate, judged.count * self.frame(judged.rate)
-        streams = zip(judged.places, judged.octets, judged.probabilities, judged.memories, strict=True)
-        for place, octets, probabilities, memory in streams:
-            chunk, state = work[place]
-            pending = len(state.rest) // 4
-            if not pending:
-                state.start = chunk.start
-            if judged.count:
-                results[place] = (Activity(state.start, self.frame(rate) / rate, probabilities),)
-                state.start = chunk.start + (used - pending) / rate
-            state.sample_rate, state.rest, state.memory = rate, octets[4 * used :], memory
+        samples = np.frombuffer(b"".join([heard.octets[:end] for heard in streams]), np.float32)
+        return self.checked(samples.reshape(len(streams), -1), rate, memories)

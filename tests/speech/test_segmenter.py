@@ -138,6 +138,30 @@ def test_another_frame_length_ends_speech() -> None:
     assert segments([*made, *segmenter.flush()]) == [pytest.approx((0.0, 0.64)), pytest.approx((0.64, 1.04))]
 
 
+@pytest.mark.parametrize("probability", [0.0, 0.9])
+def test_frames_that_do_not_last_are_refused_and_change_nothing(probability: float) -> None:
+    segmenter, nonsense = Segmenter(NO_PAD), Activity(0.0, 0.0, np.full(20, probability, np.float32))
+    with pytest.raises(ValueError, match=r"frames of 0\.0 s"):
+        segmenter.process(nonsense)
+    made = [*segmenter.process(activity([0.9] * 20))]
+    with pytest.raises(ValueError, match=r"frames of 0\.0 s"):
+        segmenter.process(nonsense)
+    made += segmenter.process(activity([0.9] * 20, start=5.0))
+    assert segments([*made, *segmenter.flush()]) == [pytest.approx((0.0, 0.64)), pytest.approx((5.0, 5.64))]
+
+
+@pytest.mark.parametrize("before", [1, 17, 145, 146, 200])
+@pytest.mark.parametrize("frame", [480, 512])
+def test_half_a_frame_that_is_not_heard_always_begins_anew(before: int, frame: int) -> None:
+    """As after a flush with half a frame waiting: were it a matter of rounding, speech would be cut in two later."""
+    segmenter, origin, frame_s = Segmenter(NO_PAD), 100 / 16_000, frame / 16_000
+    made = [*segmenter.process(Activity(origin, frame_s, np.zeros(before, np.float32)))]
+    for count in range(300):
+        start = (100 + (before + count) * frame + frame // 2) / 16_000
+        made += segmenter.process(Activity(start, frame_s, np.full(1, 0.9, np.float32)))
+    assert len(segments([*made, *segmenter.flush()])) == 1
+
+
 @pytest.mark.parametrize(
     "wrong", [{"threshold": 1.0}, {"max_speech_s": 0.5}, {"min_silence_ms": -1}, {"speech_pad_ms": 9999}]
 )

@@ -125,10 +125,12 @@ class Segmenter:
 
         Raises `ValueError` for frames that do not last.
         """
-        told: list[SpeechEvent] = []
         frame_s = activity.frame_s
+        if not frame_s > 0:
+            raise ValueError(f"frames of {frame_s} s")
+        told: list[SpeechEvent] = []
         after = activity.start - self._origin - self._count * frame_s
-        if frame_s != self._frame_s or abs(after) > frame_s / 2:
+        if frame_s != self._frame_s or abs(after) > frame_s * (0.5 - _ROUNDING):
             told += self.flush()
             self._begin(activity)
         for probability in activity.probabilities.tolist():
@@ -147,8 +149,6 @@ class Segmenter:
         return [self._end(speech, self._time(self._count))] if speech and speech.is_announced else []
 
     def _begin(self, activity: Activity) -> None:
-        if not activity.frame_s > 0:
-            raise ValueError(f"frames of {activity.frame_s} s")
         self._origin, self._frame_s, self._count = activity.start, activity.frame_s, 0
         self._floor = max(self._floor, activity.start)
         self._min_speech, self._min_silence = self._frames(self._min_speech_s), self._frames(self._min_silence_s)
