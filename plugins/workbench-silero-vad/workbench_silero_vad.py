@@ -33,7 +33,7 @@ class Silero(workbench.FrameDetector[bytes]):
 
     name = "silero"
     sample_rates = tuple(FRAMES)
-    max_batch = 192
+    max_batch = 160
 
     class Options(workbench.Options):
         backend: Literal["onnx", "torch"] = "onnx"
