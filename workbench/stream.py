@@ -69,6 +69,33 @@ class StreamProcessor:
     `process_chunk`, `process_file` and `flush`, which give what has been found until then.
     """
 
+    __slots__ = (
+        "_answered",
+        "_changed",
+        "_closed",
+        "_cutter",
+        "_ended",
+        "_ended_frames",
+        "_ends",
+        "_ends_taken",
+        "_errors",
+        "_found",
+        "_frames",
+        "_keep_audio",
+        "_last",
+        "_limit",
+        "_pool",
+        "_received",
+        "_recent",
+        "_segmenter",
+        "_segments",
+        "_source_rate",
+        "_stream",
+        "_told",
+        "options",
+        "sample_rate",
+    )
+
     def __init__(
         self,
         pool: Pool[AudioChunk, Activity],

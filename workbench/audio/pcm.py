@@ -43,6 +43,8 @@ class Cutter:
     that takes in a thousand streams would queue up for it again a thousand times, behind the threads that judge them.
     """
 
+    __slots__ = ("_rest", "_width")
+
     def __init__(self, sample_rate: int, encoding: str) -> None:
         """Of what comes, mono. Raises `UsageError` for a rate or encoding there is not."""
         if sample_rate not in SAMPLE_RATES:
