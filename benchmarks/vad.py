@@ -181,7 +181,7 @@ def _put(queue: asyncio.Queue[tuple[float, Pcm] | None], frame: Pcm) -> None:
 
 async def ours(speech: Pcm) -> dict[str, float]:
     from workbench.audio.pcm import Audio
-    from workbench.detection import Turn
+    from workbench.judging import Turn
     from workbench.pool import Pool
     from workbench.stream import StreamProcessor
     from workbench.threads import favour_the_loop

@@ -13,24 +13,21 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import partial
-from itertools import compress
-from typing import Any, Final, Self, TypeAlias, cast
+from typing import Any, Final, Self, cast
 
 import numpy as np
 
-from workbench.audio.pcm import Decoder, Piece, decode, length
-from workbench.engines import BatchEngine, Engine, Settings
+from workbench.audio.pcm import Decoder, Piece, length
+from workbench.engines import Engine
 from workbench.errors import EngineError, PoolClosed, WorkbenchError
-from workbench.framing import Framed, FrameDetector
+from workbench.judging import Detector, Turn, at_once, judge
 from workbench.pool import Pool, Reply, Stage
-from workbench.threads import as_exception, uninterrupted
+from workbench.threads import uninterrupted
 from workbench.types import Activity, AudioChunk, Samples
-
-Detector: TypeAlias = Engine[AudioChunk, Activity, Any]
 
 INTERVAL_S: Final = 0.008
 """Between two batches that are not full: waiting makes them larger."""
@@ -38,38 +35,11 @@ PER_STREAM_S: Final = 0.0001
 """While no thread is at work, batches of few streams lie only this far apart for each stream: about what it costs."""
 IN_A_ROW_S: Final = 0.1
 """For so long a thread goes from one batch to the next before it lets others have the engine."""
-MAX_BATCH: Final = 64
-"""Streams in a batch, for a detector that takes them one by one."""
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True, eq=False)
-class Turn:
-    """One stream's part of a batch."""
-
-    stream: DetectedStream
-    pieces: list[Piece]
-    length: int
-    """Samples, at the rate of the source."""
-    ends: bool
-    """Whether what the detector holds back is wanted after them."""
-    samples: Samples | None = None
-    """What the detector gets of it, at its rate; set in a worker thread. Silence of that length if nothing could be
-    decoded."""
-    start: float = 0.0
-    """Of `samples`, seconds on the timeline."""
-    is_heard: bool = False
-    is_flushed: bool = False
-    found: Sequence[Activity] = ()
-    error: Exception | None = None
-
-    @property
-    def chunk(self) -> AudioChunk | None:
-        return None if self.samples is None else AudioChunk(self.samples, self.stream.sample_rate, self.start)
-
-
 class DetectedStream:
-    """One stream. All methods are called on the loop."""
+    """One stream. Methods are called on the loop, but for `place` and `lose`: by the one that has its turn."""
 
     __slots__ = (
         "_detection",
@@ -207,7 +177,7 @@ class Detection:
         self._ahead: deque[Sequence[Turn]] = deque()  # batches that wait for a thread: one that is done, or another
         self._runs = 0
         self._lock = threading.Lock()  # for a moment, while a batch passes from one side to the other
-        self._full = _at_once(pool.engine)
+        self._full = at_once(pool.engine)
         self._handle: asyncio.Handle | None = None
         self._at_once = False
         self._last = float("-inf")
@@ -265,7 +235,7 @@ class Detection:
     def _begin(self) -> None:
         """Make a batch. If it is full and no other waits, a thread at work will take it; else another begins."""
         self._handle, self._last = None, self._loop.time()
-        self._full = _at_once(self._pool.engine)  # it may have been swapped
+        self._full = at_once(self._pool.engine)  # it may have been swapped
         streams = [self._ready.popleft() for _ in range(min(self._full, len(self._ready)))]
         for stream in streams:
             stream.is_listed = bool(stream.pieces)  # not if it is closed
@@ -299,7 +269,7 @@ class Detection:
         until = time.perf_counter() + IN_A_ROW_S
         while True:
             try:
-                _judge(run.turns, engine)
+                judge(run.turns, engine)
             except EngineError:
                 run.is_last = True  # a batch is tried twice, and so is a run
                 raise
@@ -340,143 +310,3 @@ class Detection:
             if is_lost:
                 turn.stream = copy(stream)  # which the thread changes instead, should it come back
         self._schedule()
-
-
-def _at_once(engine: Detector) -> int:
-    """Streams in a batch."""
-    return engine.max_batch if isinstance(engine, BatchEngine) else MAX_BATCH
-
-
-def _judge(turns: Sequence[Turn], engine: Detector) -> None:
-    """In a worker thread: do what was not done yet of these."""
-    for turn in turns:
-        if turn.stream.state_of is not type(engine):
-            _contain(turn, _open, turn, engine)
-    if isinstance(engine, FrameDetector):
-        turns = _hear_frames(engine, turns)
-    if not turns:
-        return
-    _decode([turn for turn in turns if turn.samples is None])
-    left = [turn for turn in turns if turn.error is None and not turn.is_heard]
-    heard = [turn for turn in left if turn.samples is not None and len(turn.samples)]
-    full = _at_once(engine)  # of one that came since the batch was made it may be less
-    for together in [heard[first : first + full] for first in range(0, len(heard), full)]:
-        if not (isinstance(engine, BatchEngine) and _hear_together(engine, together)):
-            for turn in together:
-                _contain(turn, engine.process, turn.chunk, turn.stream.state)
-                turn.is_heard = True
-    for turn in turns:
-        if turn.ends and not turn.is_flushed and turn.error is None:
-            _contain(turn, engine.flush, turn.stream.state)
-            turn.is_flushed = True
-
-
-def _hear_frames(engine: FrameDetector[Any], turns: Sequence[Turn]) -> Sequence[Turn]:
-    """Judge the complete frames of int16 at a rate that the detector takes.
-
-    Streams that have the same number of them go into one array. A chunk for each, and what is left of it in the
-    detector's state, would cost half as much as Silero takes. Returns the turns that are to be heard as chunks: those
-    that fail here, and those of any other audio.
-    """
-    sizes = {rate: 2 * engine.frame(rate) for rate in engine.sample_rates}
-    alike: dict[tuple[int, int], list[tuple[Turn, bytes]]] = {}
-    left: list[Turn] = []
-    for turn in turns:
-        stream, rate = turn.stream, turn.stream.sample_rate
-        is_other = turn.ends or turn.samples is not None or turn.error is not None or not stream.is_plain
-        if is_other or stream.state.rest or rate not in sizes:
-            left.append(turn)
-        else:
-            pieces = cast("list[bytes]", turn.pieces)
-            octets = pieces[0] if len(pieces) == 1 and not stream.rest else b"".join((stream.rest, *pieces))
-            alike.setdefault((rate, len(octets) // sizes[rate]), []).append((turn, octets))
-    full = engine.max_batch
-    for (rate, count), same in alike.items():
-        end = count * sizes[rate]
-        for together in [same[first : first + full] for first in range(0, len(same), full)]:
-            samples = decode(b"".join([octets[:end] for _, octets in together])).reshape(len(together), -1)
-            for (turn, octets), own in zip(together, samples, strict=True):
-                turn.stream.rest = octets[end:]
-                turn.stream.place(turn, own)
-            some = [turn for turn, _ in together]
-            if count and not _judge_frames(engine, some, samples, rate):
-                left += some
-    return left
-
-
-def _judge_frames(engine: FrameDetector[Any], turns: Sequence[Turn], samples: Samples, rate: int) -> bool:
-    """Whether that worked. If not, it changed nothing."""
-    states: list[Framed[Any]] = [turn.stream.state for turn in turns]  # if this thread is given up, streams get others
-    try:
-        probabilities, memories = engine.checked(samples, rate, [state.memory for state in states])
-    except EngineError:
-        raise
-    except BaseException:
-        return False
-    frame_s = engine.frame(rate) / rate
-    for turn, state, own, memory in zip(turns, states, probabilities, memories, strict=True):
-        state.sample_rate, state.memory = rate, memory
-        turn.found, turn.is_heard = (Activity(turn.start, frame_s, own),), True
-    return True
-
-
-def _open(turn: Turn, engine: Detector) -> tuple[()]:
-    state = engine.open(Settings())
-    turn.stream.state, turn.stream.state_of = state, type(engine)  # only now: meanwhile it may be another's
-    return ()
-
-
-def _decode(turns: Sequence[Turn]) -> None:
-    """Set what the detector gets. Bytes of all in one array: for each alone, calls into numpy would cost the most."""
-    plain = [turn.stream.is_plain for turn in turns]  # once: the loop may change it, for what comes after these
-    octets = [piece for turn in compress(turns, plain) for piece in (turn.stream.rest, *turn.pieces)]
-    samples, at = decode(b"".join(cast("list[bytes]", octets))), 0
-    for turn, is_plain in zip(turns, plain, strict=True):
-        stream = turn.stream
-        held = len(stream.rest) // 2
-        try:
-            if is_plain:
-                own, at = samples[at : at + held + turn.length], at + held + turn.length
-            else:
-                own = stream.decoder.decode_all([stream.rest, *turn.pieces], last=turn.ends)
-        except BaseException as error:
-            turn.error = as_exception(error)
-            stream.lose(turn)
-        else:
-            stream.rest = b""
-            stream.place(turn, own)
-
-
-def _hear_together(engine: BatchEngine[AudioChunk, Activity, Any], turns: Sequence[Turn]) -> bool:
-    """False if it failed and changed nothing: heard one by one, only the culprit fails then."""
-    try:
-        results = engine.process_batch([(chunk, turn.stream.state) for turn in turns if (chunk := turn.chunk)])
-        count = len(results)
-    except EngineError:
-        raise
-    except BaseException as error:
-        if len(turns) > 1:
-            return False
-        turns[0].is_heard, turns[0].error = True, as_exception(error)
-        return True
-    for turn in turns:
-        turn.is_heard = True
-    if count != len(turns):  # whose they are is not known, and the states have moved on
-        for turn in turns:
-            turn.error = TypeError(f"{engine.name} gave {count} results for {len(turns)} streams")
-        return True
-    for turn, result in zip(turns, results, strict=True):
-        try:
-            turn.found = tuple(result)
-        except BaseException as error:  # of an engine that makes it late: its states have moved on
-            turn.error = as_exception(error)
-    return True
-
-
-def _contain(turn: Turn, function: Callable[..., Iterable[Activity]], *arguments: object) -> None:
-    try:
-        turn.found = (*turn.found, *function(*arguments))
-    except EngineError:
-        raise
-    except BaseException as error:
-        turn.error = as_exception(error)

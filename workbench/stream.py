@@ -22,9 +22,10 @@ from typing import Any, Final, Self, TypeAlias, cast
 from workbench import events
 from workbench.audio.pcm import Audio, Cutter, Encoding
 from workbench.audio.recent import RecentAudio
-from workbench.detection import DetectedStream, Turn
+from workbench.detection import DetectedStream
 from workbench.engines import Detector
 from workbench.errors import EngineHung, Overrun, PoolClosed, Severity, WorkbenchError, in_one_line
+from workbench.judging import Turn
 from workbench.pool import Pool
 from workbench.speech.segmenter import Segmenter, SegmenterOptions, SpeechEvent
 from workbench.threads import to_thread
